@@ -1,0 +1,101 @@
+"""Pocket Lab: a profiling and tuning lab for workflow graphs that lives in Jupyter.
+
+    graph -> run -> measure / profile -> records -> frames -> analysis -> view -> lab -> notebook, cli
+
+Build a graph of nodes, then ask: `bench` (how fast, how it grows), `memory` and `lines` (where it goes); in a notebook
+after `%load_ext pocket_lab` as `%pocket_bench`, `%pocket_memory`, `%pocket_lines`. Importing this package loads nothing
+heavy: each name below is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pocket_lab.errors import (
+        Cancelled,
+        DeadlineExceeded,
+        GraphError,
+        MissingExtra,
+        NodeError,
+        PocketLabError,
+        ProcessDied,
+        UsageError,
+    )
+    from pocket_lab.graph.context import Context
+    from pocket_lab.graph.graph import Graph
+    from pocket_lab.graph.node import Node, Retry, Route, node
+    from pocket_lab.graph.spread import fan_out
+    from pocket_lab.graph.store import Store
+    from pocket_lab.lab.bench import Bench, bench
+    from pocket_lab.lab.last import last
+    from pocket_lab.lab.lines import LineProfile, lines
+    from pocket_lab.lab.memory import MemoryProfile, memory
+    from pocket_lab.notebook.extension import load_ipython_extension, unload_ipython_extension
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "errors": (
+        "Cancelled",
+        "DeadlineExceeded",
+        "GraphError",
+        "MissingExtra",
+        "NodeError",
+        "PocketLabError",
+        "ProcessDied",
+        "UsageError",
+    ),
+    "graph.context": ("Context",),
+    "graph.graph": ("Graph",),
+    "graph.node": ("Node", "Retry", "Route", "node"),
+    "graph.spread": ("fan_out",),
+    "graph.store": ("Store",),
+    "lab.bench": ("Bench", "bench"),
+    "lab.last": ("last",),
+    "lab.lines": ("LineProfile", "lines"),
+    "lab.memory": ("MemoryProfile", "memory"),
+    "notebook.extension": ("load_ipython_extension", "unload_ipython_extension"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Bench",
+    "Cancelled",
+    "Context",
+    "DeadlineExceeded",
+    "Graph",
+    "GraphError",
+    "LineProfile",
+    "MemoryProfile",
+    "MissingExtra",
+    "Node",
+    "NodeError",
+    "PocketLabError",
+    "ProcessDied",
+    "Retry",
+    "Route",
+    "Store",
+    "UsageError",
+    "bench",
+    "fan_out",
+    "last",
+    "lines",
+    "load_ipython_extension",
+    "memory",
+    "node",
+    "unload_ipython_extension",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

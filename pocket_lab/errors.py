@@ -1,0 +1,53 @@
+"""Every error that Pocket Lab raises on its own account; all of them derive from `PocketLabError`."""
+
+from __future__ import annotations
+
+
+class PocketLabError(Exception):
+    """The root of every error that Pocket Lab raises itself."""
+
+
+class UsageError(PocketLabError):
+    """A question that cannot be asked: an unknown name, a bad option, a target that cannot be sent."""
+
+    def _render_traceback_(self) -> list[str]:
+        """One line instead of a traceback where IPython shows the error (the cell still fails)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class MissingExtra(UsageError):
+    """An optional part is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'pocket-lab[{extra}]'")
+
+
+class GraphError(PocketLabError):
+    """A graph that cannot be built or cannot go on: a bad name, a bad route, too many steps."""
+
+
+class NodeError(PocketLabError):
+    """A node's own code failed; `__cause__` is the user's exception with its own traceback."""
+
+    def __init__(self, node: str, phase: str, item: int | None, reason: str) -> None:
+        where = f'node "{node}" failed in {phase}' + ("" if item is None else f" (item {item})")
+        super().__init__(f"{where}: {reason}")
+        self.node = node
+        self.phase = phase
+        self.item = item
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[NodeError], tuple[str, str, int | None, str]]:
+        return (NodeError, (self.node, self.phase, self.item, self.reason))
+
+
+class Cancelled(PocketLabError):
+    """The run was cancelled through its Context."""
+
+
+class DeadlineExceeded(PocketLabError):
+    """The run passed the deadline of its Context."""
+
+
+class ProcessDied(PocketLabError):
+    """A process of ours ended before its work did: a crash, a kill, a lack of memory."""

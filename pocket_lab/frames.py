@@ -1,0 +1,132 @@
+"""The one place where records become pandas frames: tidy, one row per observation, units in the column names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pocket_lab.measure.interval import NAN, estimate_median
+from pocket_lab.records import Caveat, Closed, LineCost, NodeMemory, Planned, Point, Record, Sample
+
+POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
+_SAMPLE_COLUMNS = ["round", "loops", "wall_s", "cpu_s", "items", "error"]
+_FEWEST_FOR_P95, _FEWEST_FOR_P99 = 20, 100
+
+
+def bench_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point: medians per run with their 95 % intervals, percentiles, throughput, errors, status.
+
+    Points that were planned but not closed are "cancelled". p95 and p99 stand only where single runs were timed, at
+    least 20 and 100 of them.
+    """
+    planned: dict[Point, None] = {}
+    status: dict[Point, str] = {}
+    samples: dict[Point, list[Sample]] = {}
+    for record in records:
+        if isinstance(record, Planned):
+            planned |= dict.fromkeys(record.points)
+        elif isinstance(record, Closed):
+            status[record.point] = record.status
+        elif isinstance(record, Sample):
+            samples.setdefault(record.point, []).append(record)
+    points = planned | dict.fromkeys(samples)
+    rows = [_point_row(point, samples.get(point, []), status.get(point, "cancelled")) for point in points]
+    return _with_sizes(pd.DataFrame(rows))
+
+
+def _point_row(point: Point, samples: Sequence[Sample], status: str) -> dict[str, Any]:
+    good = [sample for sample in samples if sample.error is None]
+    wall = estimate_median([sample.wall_s / sample.loops for sample in good])
+    cpu = estimate_median([sample.cpu_s / sample.loops for sample in good])
+    single = [sample.wall_s for sample in good] if all(sample.loops == 1 for sample in good) else []
+    items = good[0].items / good[0].loops if good else NAN
+    return {
+        **_point_columns(point),
+        "rounds": len(good),
+        "wall_s": wall.value,
+        "wall_low_s": wall.low,
+        "wall_high_s": wall.high,
+        "cpu_s": cpu.value,
+        "cpu_low_s": cpu.low,
+        "cpu_high_s": cpu.high,
+        "p95_s": float(np.quantile(single, 0.95)) if len(single) >= _FEWEST_FOR_P95 else NAN,
+        "p99_s": float(np.quantile(single, 0.99)) if len(single) >= _FEWEST_FOR_P99 else NAN,
+        "throughput_per_s": items / wall.value if wall.value else NAN,
+        "peak_bytes": NAN,
+        "allocated_bytes": NAN,
+        "allocations": NAN,
+        "errors": len(samples) - len(good),
+        "status": status,
+    }
+
+
+def samples_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per Sample, in the order in which they were made."""
+    rows = [
+        {**_point_columns(record.point), **{name: getattr(record, name) for name in _SAMPLE_COLUMNS}}
+        for record in records
+        if isinstance(record, Sample)
+    ]
+    return _with_sizes(pd.DataFrame(rows, columns=[*POINT_COLUMNS, *_SAMPLE_COLUMNS]))
+
+
+def caveats_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per distinct Caveat with the number of times it was raised."""
+    counts = Counter(record for record in records if isinstance(record, Caveat))
+    rows = [{"code": caveat.code, "message": caveat.message, "times": times} for caveat, times in counts.items()]
+    return pd.DataFrame(rows, columns=["code", "message", "times"])
+
+
+def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per node, largest own peak first; `peak_share` is its share of what was alive at the peak of the process."""
+    rows = [asdict(record) for record in records if isinstance(record, NodeMemory)]
+    columns = [field.name for field in fields(NodeMemory)]
+    frame = pd.DataFrame(rows, columns=columns).drop(columns="point")
+    frame.insert(3, "peak_share", frame["at_peak_bytes"] / max(int(frame["at_peak_bytes"].sum()), 1))
+    order = [
+        "node",
+        "peak_bytes",
+        "inclusive_peak_bytes",
+        "peak_share",
+        "allocations",
+        "allocated_bytes",
+        "temporary",
+        "leaked_bytes",
+    ]
+    return frame.sort_values("peak_bytes", ascending=False, ignore_index=True)[order]
+
+
+def lines_frame(records: Iterable[Record], sources: dict[str, Sequence[str]]) -> pd.DataFrame:
+    """One row per line of each node, in the order of the source; `share` is of the time of all nodes together."""
+    rows = [
+        {**{name: getattr(record, name) for name in ("node", "file", "line", "hits", "time_s")}}
+        for record in records
+        if isinstance(record, LineCost)
+    ]
+    frame = pd.DataFrame(rows, columns=["node", "file", "line", "hits", "time_s"])
+    total = float(frame["time_s"].sum())
+    frame["share"] = frame["time_s"] / total if total else 0.0
+    frame["source"] = [
+        _source_line(sources.get(file, ()), line) for file, line in zip(frame["file"], frame["line"], strict=True)
+    ]
+    return frame
+
+
+def _source_line(lines: Sequence[str], number: int) -> str:
+    return lines[number - 1].rstrip() if 0 < number <= len(lines) else ""
+
+
+def _point_columns(point: Point) -> dict[str, Any]:
+    return {name: getattr(point, name) for name in POINT_COLUMNS}
+
+
+def _with_sizes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sizes as whole numbers, also where a point has none (then missing)."""
+    if "size" in frame and frame["size"].isna().any():
+        frame["size"] = frame["size"].astype("Int64")
+    return frame

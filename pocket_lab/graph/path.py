@@ -1,0 +1,71 @@
+"""Paths: `a >> b` and `a - "action" >> b` are values that a Graph merges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pocket_lab.errors import GraphError
+from pocket_lab.graph.node import DEFAULT, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A route from one node to another, taken on an action."""
+
+    source: Node
+    action: str
+    target: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An immutable chain of routes; `>>` goes on from its last node."""
+
+    first: Node
+    last: Node
+    edges: tuple[Edge, ...] = ()
+
+    @classmethod
+    def of(cls, node: Node) -> Path:
+        """The path that is one node."""
+        return cls(node, node)
+
+    def __rshift__(self, other: Any) -> Path:
+        return Exit(self, DEFAULT) >> other
+
+    def __sub__(self, action: str) -> Exit:
+        return Exit(self, action)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A path that waits for the node its action leads to."""
+
+    path: Path
+    action: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.action, str) or not self.action:
+            raise GraphError(f'node "{self.path.last.name}": an action is a text, got {self.action!r}')
+
+    def __rshift__(self, other: Any) -> Any:
+        if isinstance(other, Exit):
+            return Exit(self >> other.path, other.action)
+        tail = as_path(other, f'node "{self.path.last.name}" routes "{self.action}" to')
+        edge = Edge(self.path.last, self.action, tail.first)
+        return Path(self.path.first, tail.last, (*self.path.edges, edge, *tail.edges))
+
+
+def as_path(thing: Any, role: str) -> Path:
+    """A node, graph or path as a path; anything else is a GraphError that begins with the role."""
+    if isinstance(thing, Path):
+        return thing
+    if isinstance(thing, Node):
+        return Path.of(thing)
+    if hasattr(thing, "as_node"):
+        return Path.of(thing.as_node())
+    if isinstance(thing, Exit):
+        raise GraphError(f'node "{thing.path.last.name}": the action "{thing.action}" leads nowhere, add >> and a node')
+    hint = ", decorate the function with @node" if callable(thing) else ""
+    raise GraphError(f"{role} {thing!r}, which is no node{hint}")

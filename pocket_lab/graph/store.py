@@ -1,0 +1,213 @@
+"""The store of a graph: a bounded, expiring, scoped, thread-safe dictionary."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+from pocket_lab.errors import UsageError
+from pocket_lab.units import parse_duration
+
+Reason = Literal["expired", "full"]
+OnEvict = Callable[[str, Any, Reason], None]
+Delta = tuple[bool, Any, float | str | None]
+T = TypeVar("T")
+_FOREVER = float("inf")
+
+
+class Store:
+    """Keys to values, at most `max_entries` of them (the least recently used one leaves), each for `ttl`.
+
+    A get counts as a use, a set starts the time to live anew. `on_evict(full_key, value, reason)` is called outside the
+    lock; what it raises is the caller's. Scopes are views on the same entries under the same lock and the same bound;
+    their keys carry the prefix and a colon.
+    """
+
+    def __init__(
+        self,
+        initial: Mapping[str, Any] | None = None,
+        *,
+        max_entries: int | None = None,
+        ttl: float | str | None = None,
+        on_evict: OnEvict | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if max_entries is not None and max_entries < 1:
+            raise UsageError(f"max_entries={max_entries}: a store holds at least one entry")
+        self._initial = dict(initial or {})
+        self._max_entries = max_entries
+        self._ttl = _FOREVER if ttl is None else parse_duration(ttl)
+        self._on_evict = on_evict
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._entries: OrderedDict[str, tuple[Any, float]] = OrderedDict()
+        self._prefix = ""
+        for key, value in self._initial.items():
+            self.set(key, value)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of the key, or the default where it is absent or expired."""
+        full = self._prefix + key
+        expired = None
+        with self._lock:
+            entry = self._entries.get(full)
+            if entry is None:
+                return default
+            if entry[1] == _FOREVER or entry[1] > self._clock():
+                if self._max_entries is not None:
+                    self._entries.move_to_end(full)
+                return entry[0]
+            expired = self._entries.pop(full)
+        self._tell([(full, expired[0], "expired")])
+        return default
+
+    def set(self, key: str, value: Any, ttl: float | str | None = None) -> None:
+        """Store the value, for `ttl` (a number of seconds or a text such as "5m") or as long as the store says."""
+        lifetime = self._ttl if ttl is None else parse_duration(ttl)
+        full = self._prefix + key
+        expires_s = _FOREVER if lifetime == _FOREVER else self._clock() + lifetime
+        left: list[tuple[str, Any, Reason]] = []
+        with self._lock:
+            self._entries[full] = (value, expires_s)
+            if self._max_entries is not None:
+                self._entries.move_to_end(full)
+                while len(self._entries) > self._max_entries:
+                    oldest, (old_value, _) = self._entries.popitem(last=False)
+                    left.append((oldest, old_value, "full"))
+        self._tell(left)
+
+    def delete(self, key: str) -> int:
+        """Delete the key, or with a final `*` every key that starts with what precedes it; the number deleted."""
+        full = self._prefix + key
+        with self._lock:
+            doomed = [k for k in self._entries if k.startswith(full[:-1])] if key.endswith("*") else [full]
+            return sum(self._entries.pop(k, None) is not None for k in doomed)
+
+    def scope(self, prefix: str) -> Store:
+        """A view of the keys that start with the prefix and a colon, without it; scopes nest."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._prefix = f"{self._prefix}{prefix}:"
+        return view
+
+    def typed(self, kind: type[T]) -> TypedStore[T]:
+        """A view that gives and takes values of one type only."""
+        return TypedStore(self, kind)
+
+    def fresh(self) -> Store:
+        """A new store with the options and initial contents of this one."""
+        ttl = None if self._ttl == _FOREVER else self._ttl
+        new = Store(self._initial, max_entries=self._max_entries, ttl=ttl, on_evict=self._on_evict, clock=self._clock)
+        return new.scope(self._prefix[:-1]) if self._prefix else new
+
+    def clear(self) -> None:
+        """Delete every entry of this scope."""
+        self.delete("*")
+
+    def items(self) -> list[tuple[str, Any]]:
+        """The live entries of this scope at this moment, least recently used first where the store is bounded."""
+        now, start = self._clock(), len(self._prefix)
+        with self._lock:
+            return [(k[start:], v) for k, (v, end) in self._entries.items() if end > now and k.startswith(self._prefix)]
+
+    def __contains__(self, key: str) -> bool:
+        with self._lock:
+            entry = self._entries.get(self._prefix + key)
+            return entry is not None and entry[1] > self._clock()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for key, _ in self.items()])
+
+    def __len__(self) -> int:
+        return len(self.items())
+
+    def __repr__(self) -> str:
+        return f"Store({len(self)} entries" + (f', scope "{self._prefix[:-1]}")' if self._prefix else ")")
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {**self.__dict__, "_lock": None, "_entries": self._entries.copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+
+    def _tell(self, left: list[tuple[str, Any, Reason]]) -> None:
+        if self._on_evict is not None:
+            for entry in left:
+                self._on_evict(*entry)
+
+
+class ReadOnlyStore:
+    """What prep sees: get, scope and `in`, and nothing that writes."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As `Store.get`."""
+        return self._store.get(key, default)
+
+    def scope(self, prefix: str) -> ReadOnlyStore:
+        """A read-only view of the scope."""
+        return ReadOnlyStore(self._store.scope(prefix))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._store
+
+
+class TypedStore(Generic[T]):
+    """A view of a store that holds one type of value; another type is a UsageError that names the key."""
+
+    def __init__(self, store: Store, kind: type[T]) -> None:
+        self._store = store
+        self._kind = kind
+
+    def get(self, key: str) -> T | None:
+        """The value of the key, or None where it is absent."""
+        value = self._store.get(key)
+        return None if value is None else self._checked(key, value)
+
+    def set(self, key: str, value: T, ttl: float | str | None = None) -> None:
+        """As `Store.set`, after a check of the value's type."""
+        self._store.set(key, self._checked(key, value), ttl)
+
+    def _checked(self, key: str, value: Any) -> T:
+        if not isinstance(value, self._kind):
+            raise UsageError(f'store key "{key}" holds {type(value).__name__}, not {self._kind.__name__}')
+        return value
+
+
+class JournalStore(Store):
+    """A store that remembers its net writes, so that a worker process can send them home as a delta."""
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        self.delta: dict[str, Delta] = {}
+        super().__init__(initial)
+        self.delta.clear()
+
+    def set(self, key: str, value: Any, ttl: float | str | None = None) -> None:
+        """As `Store.set`, noted."""
+        super().set(key, value, ttl)
+        self.delta.pop(self._prefix + key, None)
+        self.delta[self._prefix + key] = (True, value, ttl)
+
+    def delete(self, key: str) -> int:
+        """As `Store.delete`, noted for each key it deletes."""
+        before = [k for k in self if k == key or (key.endswith("*") and k.startswith(key[:-1]))]
+        self.delta.update({self._prefix + k: (False, None, None) for k in before})
+        return super().delete(key)
+
+
+def apply_delta(store: Store, delta: Mapping[str, Delta]) -> None:
+    """Write what a JournalStore remembered into another store."""
+    for key, (is_set, value, ttl) in delta.items():
+        if is_set:
+            store.set(key, value, ttl)
+        else:
+            store.delete(key)

@@ -1,0 +1,35 @@
+"""The one consumer of a stream of records: keep them, show the target's output, tell the watcher."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from pocket_lab.records import Caveat, Heartbeat, Output, Record, Started
+
+Watcher = Callable[[Record], None]
+
+_MOST_OUTPUT = 100_000
+
+
+def collect(stream: Iterator[Record], into: list[Record], watch: Watcher | None) -> None:
+    """Append the records that a result keeps; what the target prints is shown, up to 100,000 characters.
+
+    Records stand in `into` as they arrive, so that an interrupt loses none.
+    """
+    shown = dropped = 0
+    for record in stream:
+        if isinstance(record, Output):
+            target = sys.stderr if record.stream == "stderr" else sys.stdout
+            text = record.text[: max(0, _MOST_OUTPUT - shown)]
+            target.write(text)
+            target.flush()
+            shown += len(text)
+            dropped += len(record.text) - len(text)
+        elif not isinstance(record, Heartbeat | Started):
+            into.append(record)
+        if watch is not None:
+            watch(record)
+    if dropped:
+        message = f"the target printed more than was shown: {dropped:,} characters were left out"
+        into.append(Caveat("output-cut", message))

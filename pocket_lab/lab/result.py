@@ -1,0 +1,110 @@
+"""What every result has: its records, caveats, failures, a frame, a plot, and a rich representation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pocket_lab.frames import caveats_frame
+from pocket_lab.records import Failure, Record
+from pocket_lab.run.outcome import unpack_error
+from pocket_lab.units import format_count
+from pocket_lab.view import page
+from pocket_lab.view.figure import to_svg
+from pocket_lab.view.table import TextTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Result(ABC):
+    """A finished or interrupted measurement; everything else is derived from its records."""
+
+    def __init__(self, name: str, records: Sequence[Record]) -> None:
+        self.name = name
+        self.records = tuple(records)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What was asked of what."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """The tidy frame, units in the column names."""
+
+    @property
+    @abstractmethod
+    def table(self) -> TextTable:
+        """The frame as text."""
+
+    @abstractmethod
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """The picture as a new figure, or its first panel on the given axes."""
+
+    @property
+    def findings(self) -> list[str]:
+        """What the frame means, a sentence each."""
+        return []
+
+    @cached_property
+    def caveats(self) -> list[str]:
+        """Every doubt about the result, a sentence each."""
+        frame = caveats_frame(self.records)
+        return list(frame["message"])
+
+    @property
+    def failures(self) -> list[str]:
+        """Every point that failed, and why."""
+        texts = []
+        for record in self.records:
+            if isinstance(record, Failure):
+                point = record.point
+                size = "" if point is None or point.size is None else f"size {format_count(point.size)}, "
+                where = "" if point is None else f"{size}{point.executor} x {point.workers}: "
+                texts.append(where + record.chain[0][1])
+        return texts
+
+    @cached_property
+    def error(self) -> BaseException | None:
+        """The first error of the target, as it was raised in the measuring process; None if all went well."""
+        failed = next((record for record in self.records if isinstance(record, Failure)), None)
+        return None if failed is None else unpack_error(failed.chain)
+
+    def to_html(self) -> str:
+        """The result as an HTML fragment: table, picture, findings and caveats, with nothing from the network."""
+        return page.fragment(self.title, self._parts())
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write a self-contained page and return its path."""
+        target = Path(path)
+        target.write_text(page.page(self.title, self.to_html()), encoding="utf-8")
+        return target.resolve()
+
+    def _parts(self) -> list[str]:
+        return [
+            self.table.to_html(),
+            page.paragraphs(self.findings),
+            page.failures(self.failures),
+            to_svg(self.plot()),
+            page.caveats(self.caveats),
+        ]
+
+    def __str__(self) -> str:
+        parts = [self.title, self.table.to_text(), *self.findings]
+        parts += [f"Failed: {failure}" for failure in self.failures]
+        parts += [f"Caveat: {caveat}" for caveat in self.caveats]
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.title!r}, {len(self.frame)} rows>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.to_html()}

@@ -1,0 +1,118 @@
+"""A Job: the target, its input, and the points to measure; all that a measuring process needs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.measure.sweep import Sweep
+from pocket_lab.records import Caveat, Point, Sample
+
+OWN = "own"
+
+
+class Input(Enum):
+    """The absence of an input, which None is not: None may be an input."""
+
+    ABSENT = "absent"
+
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to measure; `earlier` are samples that an interrupted measurement of the same points left."""
+
+    target: Graph | Callable[..., Any]
+    input: Any
+    points: tuple[Point, ...]
+    sweep: Sweep
+    caveats: tuple[Caveat, ...] = ()
+    earlier: tuple[Sample, ...] = ()
+
+
+def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> Job:
+    """Find the points of a sweep that make sense for this target; raises UsageError where none does.
+
+    A target has workers to vary if it is a graph with a fan-out, if it is a callable with a parameter `workers`, or
+    under the drive "map". Any other is measured at one worker, with a Caveat if more were asked for.
+    """
+    if isinstance(target, Node):
+        target = Graph(target, name=target.name)
+    if not callable(target) and not isinstance(target, Graph):
+        raise UsageError(f"{target!r} cannot be measured: give a Graph, a Node or a callable")
+    label = name or target_name(target)
+    _check_input(target, input, sweep, label)
+    caveats: list[Caveat] = []
+    levels = _levels(target, sweep, label, caveats)
+    points = tuple(Point(label, size, count, executor, sweep.drive) for size in sweep.sizes for executor, count in levels)
+    return Job(target, input, points, sweep, tuple(caveats))
+
+
+def target_name(target: Any) -> str:
+    """The name under which results show a target."""
+    name = getattr(target, "name", None) or getattr(target, "__name__", None)
+    return str(name or type(target).__name__)
+
+
+def takes(function: Any, parameter: str) -> bool:
+    """Whether a callable has a parameter of this name."""
+    return parameter in _parameters(function)
+
+
+def takes_argument(function: Any) -> bool:
+    """Whether a callable can be given one positional argument."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named = [p for name, p in _parameters(function).items() if name not in ("workers", "executor")]
+    return any(parameter.kind in kinds for parameter in named)
+
+
+def _parameters(function: Any) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # builtins without a signature: assume one argument
+        return {"input": inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)}
+
+
+def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
+    sized = sweep.sizes != (None,)
+    if sized and input is not Input.ABSENT and not callable(input):
+        raise UsageError(f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes")
+    if not sized and callable(input) and takes_argument(input):
+        raise UsageError(f"the input function {target_name(input)} wants a size: add sizes, for example 10,100,1000")
+    if not isinstance(target, Graph) and not takes_argument(target):
+        if sized or input is not Input.ABSENT:
+            raise UsageError(f"{label} takes no argument, so it can have neither sizes nor an input")
+        if sweep.drive == "map":
+            raise UsageError(f'{label} takes no argument, so the drive "map" has nothing to give it')
+    if sweep.drive == "map" and not sized and input is Input.ABSENT:
+        raise UsageError('the drive "map" needs sizes, or an input that is a list of items')
+
+
+def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
+    """(executor, workers) pairs."""
+    if not isinstance(target, Graph) and sweep.drive == "run":
+        if takes(target, "workers"):
+            executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)
+            return [(executor, count) for executor in executors for count in sweep.workers]
+        return _single(sweep, label, "is a callable without a parameter `workers`", caveats)
+    if isinstance(target, Graph) and sweep.drive == "run" and not any(node.spreads for node in target.walk()):
+        return _single(sweep, label, "has no fan-out", caveats)
+    levels: list[tuple[str, int]] = []
+    for executor in sweep.executors or ("threads",):
+        if executor == "serial" and sweep.workers != (1,):
+            caveats.append(Caveat("serial-one-worker", "the executor serial has one worker; other counts were left out"))
+        levels += [(executor, count) for count in ((1,) if executor == "serial" else sweep.workers)]
+    return levels
+
+
+def _single(sweep: Sweep, label: str, why: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
+    if sweep.workers != (1,) or sweep.executors not in (None, ("serial",)):
+        message = f'{label} {why}, so one run has one worker: measured at one; the drive "map" varies runs in flight'
+        caveats.append(Caveat("one-worker", message))
+    return [("serial", 1)]

@@ -1,0 +1,66 @@
+"""A job measured from end to end: in a child that is replaced when it dies, or in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from time import monotonic
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.process import stream
+from pocket_lab.measure.sampler import sample
+from pocket_lab.records import Caveat, Closed, Failure, Planned, Point, Record, Sample, Started
+from pocket_lab.run.outcome import pack_error
+
+_IN_PLACE = Caveat(
+    "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
+)
+
+
+def measure(job: Job) -> Iterator[Record]:
+    """The records of a job, as they are made.
+
+    Where the measuring process dies, the point under way has failed, and the others go on in a new process within what
+    is left of the budget.
+    """
+    yield Planned(job.points, job.sweep.budget_s)
+    if job.sweep.isolation == "kernel":
+        yield _IN_PLACE
+        yield from sample(job)
+        return
+    end = monotonic() + job.sweep.budget_s
+    open_points = dict.fromkeys(job.points)
+    samples: list[Sample] = list(job.earlier)
+    while open_points:
+        at: Point | None = None
+        try:
+            with closing(stream(sample, job)) as records:
+                for record in records:
+                    if isinstance(record, Started):
+                        at = record.point
+                    elif isinstance(record, Closed):
+                        open_points.pop(record.point, None)
+                    elif isinstance(record, Sample):
+                        samples.append(record)
+                    yield record
+            return
+        except ProcessDied as died:
+            if at is None:
+                raise
+            yield from _died(at, died)
+            open_points.pop(at, None)
+        left_s = end - monotonic()
+        if left_s <= 0:
+            yield from (Closed(point, "budget") for point in open_points)
+            return
+        sweep = replace(job.sweep, budget_s=left_s)
+        job = replace(job, points=tuple(open_points), sweep=sweep, caveats=(), earlier=tuple(samples))
+
+
+def _died(point: Point, died: ProcessDied) -> Iterator[Record]:
+    nan = float("nan")
+    yield Failure(point, pack_error(died))
+    yield Sample(point, 0, 0, nan, nan, 0, error=f"{type(died).__name__}: {died}")
+    yield Closed(point, "failed")

@@ -1,0 +1,158 @@
+"""A measuring process seen from its parent: start it, stream its records, never leave it behind."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.guard import GRACE_S
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.payload import dump
+from pocket_lab.measure.wire import decode
+from pocket_lab.records import Heartbeat, Output, Record
+
+Task = Callable[[Job], Iterator[Record]]
+
+TICK_S = 0.1
+_BOOT = """
+import sys
+sys.path[:] = {path!r}
+from pocket_lab.measure.guard import fork_guard
+fork_guard({lifeline})
+from pocket_lab.measure.child import main
+main({records})
+"""
+
+
+def stream(task: Task, job: Job) -> Iterator[Record]:
+    """Run the task on the job in a process of its own and yield its records, its output, and a Heartbeat a tick.
+
+    The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
+    an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, ProcessDied
+    where it ended before its work.
+    """
+    payload = dump(task, job)
+    started = time.monotonic()
+    child = _Child(payload)
+    try:
+        for record in child.records():
+            yield Heartbeat(time.monotonic() - started) if record is None else record
+    finally:
+        child.stop()
+    if child.exit_code:
+        raise ProcessDied(f"the measuring process {_describe(child.exit_code)}")
+
+
+class _Child:
+    def __init__(self, payload: bytes) -> None:
+        records, write_records = os.pipe()
+        lifeline, self._lifeline = os.pipe()
+        boot = _BOOT.format(path=[os.path.abspath(part) for part in sys.path], lifeline=lifeline, records=write_records)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", boot],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(lifeline, write_records),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(records)
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(lifeline)
+            os.close(write_records)
+        self._records = records
+        self._payload = payload
+        self.exit_code = 0
+
+    def records(self) -> Iterator[Record | None]:
+        """Records and output as they come, None for each tick without any; ends with the process."""
+        process = self._process
+        assert process.stdin and process.stdout and process.stderr
+        with suppress(BrokenPipeError):  # it died at once: the exit code says so below
+            process.stdin.write(self._payload)
+            process.stdin.close()
+        decoder = codecs.getincrementaldecoder("utf-8")
+        texts = {"stdout": decoder("replace"), "stderr": decoder("replace")}
+        rest = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._records, selectors.EVENT_READ, "records")
+            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
+            selector.register(process.stderr, selectors.EVENT_READ, "stderr")
+            while self._records in selector.get_map():
+                ready = selector.select(TICK_S)
+                if not ready:
+                    if process.poll() is not None:  # something it started still holds the pipes
+                        break
+                    yield None
+                for key, _ in ready:
+                    data = os.read(key.fd, 65536)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.data == "records":
+                        *lines, rest = (rest + data).split(b"\n")
+                        yield from map(decode, lines)
+                    elif text := texts[key.data].decode(data):
+                        yield Output(key.data, text)
+        with suppress(subprocess.TimeoutExpired):
+            self.exit_code = process.wait(GRACE_S)
+        for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+            if text := texts[name].decode(_read_rest(pipe.fileno())):
+                yield Output(name, text)
+
+    def stop(self) -> None:
+        """End the process and all that it started, politely first; close every descriptor."""
+        os.close(self._lifeline)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._group_is_gone(number):
+                break
+        self._process.wait()
+        os.close(self._records)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+    def _group_is_gone(self, number: signal.Signals) -> bool:
+        end = time.monotonic() + GRACE_S
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+            while time.monotonic() < end:
+                self._process.poll()
+                os.killpg(self._process.pid, 0)
+                time.sleep(0.002)
+            return False
+        return True
+
+
+def _read_rest(descriptor: int) -> bytes:
+    """What stands in a pipe now, without waiting for more."""
+    os.set_blocking(descriptor, False)
+    rest = b""
+    with suppress(BlockingIOError):
+        while data := os.read(descriptor, 65536):
+            rest += data
+    return rest
+
+
+def _describe(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended early with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"

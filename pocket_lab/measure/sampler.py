@@ -1,0 +1,140 @@
+"""The sampler: interleaved rounds over the points of a job until each is precise enough or the budget ends."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from pocket_lab.graph.context import INLINE
+from pocket_lab.measure.batch import calibrate, time_batch
+from pocket_lab.measure.drive import Work, build_input, build_work
+from pocket_lab.measure.environment import read_environment
+from pocket_lab.measure.interval import BLOCKS, estimate_median
+from pocket_lab.measure.job import OWN, Job
+from pocket_lab.records import Closed, Failure, Point, Record, Sample, Started
+from pocket_lab.run.outcome import pack_error
+from pocket_lab.run.pool import Pool, open_pool
+
+LONGEST_BATCH_S = 0.05
+SHORTEST_BATCH_S = 0.001
+_BATCHES_A_POINT = 40
+_MOST_ROUNDS = 10_000
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A point under measurement; `runs_s` are seconds a run, in the order of the rounds."""
+
+    point: Point
+    pool: Pool
+    runs_s: list[float] = field(default_factory=list)
+    work: Work | None = None
+    loops: int = 1
+
+    def is_precise(self, precision: float) -> bool:
+        """Checked at ten samples and then at every fifth, so that checking costs little and looks seldom."""
+        count = len(self.runs_s)
+        return count >= BLOCKS and count % 5 == 0 and estimate_median(self.runs_s).precision <= precision
+
+
+def sample(job: Job) -> Iterator[Record]:
+    """Measure every point of the job; yields Environment, Caveats, then Samples as they are made and a Closed for each point.
+
+    Garbage collection stays on, as where the target will be used, but what exists before the first run is frozen out of
+    it, and each round starts collected. An exception of the target closes its point; the others go on.
+    """
+    deadline = perf_counter() + job.sweep.budget_s
+    yield read_environment()
+    yield from job.caveats
+    with ExitStack() as stack:
+        pools = _Pools(job, stack)
+        lanes = [_Lane(point, pools.of(point)) for point in job.points]
+        for lane in lanes:
+            lane.runs_s += [s.wall_s / s.loops for s in job.earlier if s.point == lane.point and s.error is None]
+        gc.collect()
+        gc.freeze()
+        stack.callback(gc.unfreeze)
+        batch_s = min(LONGEST_BATCH_S, max(SHORTEST_BATCH_S, job.sweep.budget_s / len(lanes) / _BATCHES_A_POINT))
+        open_lanes: list[_Lane] = []
+        for lane in sorted(lanes, key=lambda lane: lane.point.size or 0):
+            yield from _prepare(job, lane, batch_s, deadline)
+            if lane.work is not None:
+                open_lanes.append(lane)
+        yield from _rounds(job, open_lanes, deadline)
+
+
+def _prepare(job: Job, lane: _Lane, batch_s: float, deadline: float) -> Iterator[Record]:
+    """Build the input, warm up, calibrate; a run that is long beside the budget counts as the first sample."""
+    if perf_counter() > deadline:
+        yield Closed(lane.point, "budget")
+        return
+    yield Started(lane.point)
+    try:
+        work = build_work(job, lane.point, build_input(job, lane.point), lane.pool)
+        loops, timing = calibrate(work, lane.pool, batch_s)
+    except (Exception, SystemExit) as error:
+        yield from _failed(lane.point, 0, error)
+        return
+    lane.work, lane.loops = work, loops
+    if timing.wall_s > job.sweep.budget_s / len(job.points) / 2:
+        lane.runs_s.append(timing.wall_s / loops)
+        yield Sample(lane.point, 0, loops, timing.wall_s, timing.cpu_s, work.items * loops)
+
+
+def _rounds(job: Job, lanes: list[_Lane], deadline: float) -> Iterator[Record]:
+    order = random.Random()
+    first = max((earlier.round for earlier in job.earlier), default=0) + 1
+    for round_number in range(first, first + _MOST_ROUNDS):
+        if not lanes:
+            return
+        gc.collect()
+        order.shuffle(lanes)
+        for lane in list(lanes):
+            if perf_counter() > deadline:
+                yield Closed(lane.point, "budget")
+                lanes.remove(lane)
+                continue
+            status = yield from _visit(lane, round_number)
+            if status == "failed" or lane.is_precise(job.sweep.precision):
+                lanes.remove(lane)
+            if status != "failed" and lane not in lanes:
+                yield Closed(lane.point, "done")
+    for lane in lanes:
+        yield Closed(lane.point, "done")
+
+
+def _visit(lane: _Lane, round_number: int) -> Iterator[Record]:
+    assert lane.work is not None
+    yield Started(lane.point)
+    try:
+        timing = time_batch(lane.work, lane.loops, lane.pool)
+    except (Exception, SystemExit) as error:
+        yield from _failed(lane.point, round_number, error)
+        return "failed"
+    lane.runs_s.append(timing.wall_s / lane.loops)
+    yield Sample(lane.point, round_number, lane.loops, timing.wall_s, timing.cpu_s, lane.work.items * lane.loops)
+    return "open"
+
+
+def _failed(point: Point, round_number: int, error: BaseException) -> Iterator[Record]:
+    nan = float("nan")
+    yield Failure(point, pack_error(error))
+    yield Sample(point, round_number, 0, nan, nan, 0, error=f"{type(error).__name__}: {error}")
+    yield Closed(point, "failed")
+
+
+class _Pools:
+    """One pool for each executor at its largest worker count, opened before the first clock starts."""
+
+    def __init__(self, job: Job, stack: ExitStack) -> None:
+        self._pools: dict[str, Pool] = {"serial": INLINE, OWN: INLINE}
+        for executor in {point.executor for point in job.points} - set(self._pools):
+            most = max(point.workers for point in job.points if point.executor == executor)
+            self._pools[executor] = stack.enter_context(open_pool(executor, most))
+
+    def of(self, point: Point) -> Pool:
+        return self._pools[point.executor]

@@ -1,0 +1,142 @@
+"""The frozen records that a measurement yields: the only thing that crosses a process or a pipe.
+
+Base units throughout (seconds, bytes, counts); every field is JSON. A measurement is an iterator of these; progress,
+frames and cancellation are consumers of that one stream. Doubt travels with it as `Caveat`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["done", "budget", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One place of a sweep: what is run, on how much input, with how many workers of which kind."""
+
+    target: str
+    size: int | None
+    workers: int
+    executor: str
+    drive: str
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One timed batch of `loops` runs at a point; wall and CPU seconds are batch totals, CPU of the workers included."""
+
+    point: Point
+    round: int
+    loops: int
+    wall_s: float
+    cpu_s: float
+    items: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A point will get no more samples, and why."""
+
+    point: Point
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A doubt about a result, in one sentence; `point` is None where it holds for the whole sweep."""
+
+    code: str
+    message: str
+    point: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a measurement was made."""
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    load_1m: float
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing new: the clock has moved on, and `elapsed_s` seconds of the measurement have passed."""
+
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A sweep begins: its points, and the seconds that it may take."""
+
+    points: tuple[Point, ...]
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A batch at this point is about to run."""
+
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Text that the user's code wrote to "stdout" or "stderr"."""
+
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The user's code, or a process that ran it, failed at a point; `chain` is the error and its causes, outermost first.
+
+    A link is (base64 pickle or "", text, frames), a frame of the user's code (file, line, function).
+    """
+
+    point: Point | None
+    chain: tuple[tuple[str, str, tuple[tuple[str, int, str], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineCost:
+    """Hits and time of one source line of a node at a point; the time includes waits for the interpreter lock."""
+
+    point: Point
+    node: str
+    file: str
+    line: int
+    hits: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMemory:
+    """What one node allocated in one run.
+
+    `peak_bytes` is the most bytes alive at once that were allocated with the node as the innermost registered one,
+    `inclusive_peak_bytes` the same with the node anywhere on the stack, `at_peak_bytes` what it held when the whole
+    process was at its highest; `temporary` counts allocations freed by the very next step of their thread.
+    """
+
+    point: Point
+    node: str
+    peak_bytes: int
+    inclusive_peak_bytes: int
+    at_peak_bytes: int
+    allocations: int
+    allocated_bytes: int
+    temporary: int
+    leaked_bytes: int
+
+
+Record = Planned | Sample | Closed | Caveat | Environment | Heartbeat | Started | Output | Failure | LineCost | NodeMemory

@@ -1,0 +1,91 @@
+"""What became of one item, and how an error crosses from a worker process with its traceback."""
+
+from __future__ import annotations
+
+import base64
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+FrameTuple = tuple[str, int, str]
+Link = tuple[str, str, tuple[FrameTuple, ...]]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_EXAMPLE = str(_PACKAGE / "demo.py")
+_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one item, or the exception that it raised."""
+
+    index: int
+    value: Any
+    error: BaseException | None = None
+
+
+class RemoteTraceback(Exception):
+    """Stands as the cause of an error that crossed a process, and holds its frames there as (file, line, function)."""
+
+    def __init__(self, frames: tuple[FrameTuple, ...]) -> None:
+        super().__init__(frames)
+        self.frames = frames
+
+    def __str__(self) -> str:
+        return "\n" + "".join(traceback.StackSummary.from_list([(*frame, None) for frame in self.frames]).format())
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and the causes it was raised from, outermost first."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, RemoteTraceback):
+        yield link
+        link = link.__cause__
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The exception that started the chain of causes: the user's own."""
+    return list(chain(error))[-1]
+
+
+def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
+    """The frames of the user's own code that led to the error, outermost first, across processes."""
+    here = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
+    there = error.__cause__.frames if isinstance(error.__cause__, RemoteTraceback) else ()
+    return tuple(frame for frame in here if not _is_machinery(frame[0])) + there
+
+
+def _is_machinery(file: str) -> bool:
+    return file != _EXAMPLE and any(part in file for part in _MACHINERY)
+
+
+def pack_error(error: BaseException) -> tuple[Link, ...]:
+    """The chain of an error as (base64 pickle, text, frames), innermost last; what cannot be pickled keeps its text."""
+    packed = []
+    for link in chain(error):
+        try:
+            pickled = base64.b64encode(cloudpickle.dumps(link)).decode("ascii")
+        except Exception:  # any class may fail to pickle in its own way
+            pickled = ""
+        packed.append((pickled, f"{type(link).__name__}: {link}", user_frames(link)))
+    return tuple(packed)
+
+
+def unpack_error(packed: Iterable[Link]) -> BaseException:
+    """The error rebuilt, each link with its remote frames; a link that cannot be rebuilt becomes a RuntimeError of its text."""
+    cause: BaseException | None = None
+    for pickled, text, frames in reversed(list(packed)):
+        try:
+            error = cloudpickle.loads(base64.b64decode(pickled))
+            if not isinstance(error, BaseException):
+                raise TypeError(text)
+        except Exception:  # as above: foreign reduce methods raise what they like
+            error = RuntimeError(text)
+        error.__cause__ = cause or RemoteTraceback(tuple((file, line, function) for file, line, function in frames))
+        cause = error
+    assert cause is not None, "an error has at least itself in its chain"
+    return cause

@@ -1,0 +1,282 @@
+"""Pools of workers: one interface, three kinds (serial, threads, loky processes)."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import cloudpickle
+
+from pocket_lab.errors import ProcessDied, UsageError
+from pocket_lab.run.outcome import Outcome, pack_error, unpack_error
+
+Call = Callable[[Any], Any]
+
+_CHUNKS_A_WORKER = 4
+_CHUNKS_AHEAD = 16
+
+
+class Pool(ABC):
+    """Workers that outlive many calls of `imap`; a context manager.
+
+    `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far.
+    """
+
+    name: str
+    size: int
+    cpu_s: float = 0.0
+
+    @abstractmethod
+    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items."""
+
+    def close(self) -> None:
+        """Let the workers go; tasks that have not started are dropped."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+class SerialPool(Pool):
+    """One worker: the caller itself."""
+
+    name = "serial"
+    size = 1
+
+    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        for index, item in enumerate(items):
+            yield _attempt(function, index, item)
+
+
+class _ConcurrentPool(Pool):
+    """Chunks of items on a `concurrent.futures.Executor`, ordered, with a bounded number ahead of the oldest."""
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise UsageError(f"{self.name}: {size} workers make no pool, use at least 1")
+        self.size = size
+        self._executor: Executor | None = None
+
+    @abstractmethod
+    def _open(self) -> Executor: ...
+
+    @abstractmethod
+    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]: ...
+
+    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        if self._executor is None:
+            self._executor = self._open()
+        executor = self._executor
+        most = min(workers or self.size, self.size)
+        chunks = _chunks(items, most)
+        arrived: SimpleQueue[tuple[int, Future[list[Outcome]]]] = SimpleQueue()
+        in_flight: dict[int, Future[list[Outcome]]] = {}
+        ready: dict[int, list[Outcome]] = {}
+        oldest = 0
+        try:
+            while True:
+                for start, chunk in islice(chunks, max(0, min(most - len(in_flight), _CHUNKS_AHEAD * most - len(ready)))):
+                    future = in_flight[start] = self._submit(executor, function, start, chunk)
+                    future.add_done_callback(lambda done, start=start: arrived.put((start, done)))  # type: ignore[misc]
+                if not in_flight:
+                    return
+                start, done = arrived.get()
+                del in_flight[start]
+                ready[start] = self._outcomes(done)
+                while oldest in ready:
+                    outcomes = ready.pop(oldest)
+                    oldest += len(outcomes)
+                    yield from outcomes
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
+        finally:
+            _settle(in_flight, arrived)
+
+    def _outcomes(self, done: Future[Any]) -> list[Outcome]:
+        outcomes: list[Outcome] = done.result()
+        return outcomes
+
+    def _interrupt(self) -> None:
+        """Stop what is in flight where that is possible (a thread cannot be stopped from outside)."""
+
+    def close(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+class ThreadPool(_ConcurrentPool):
+    """Threads of this process: they share memory, and the interpreter lock."""
+
+    name = "threads"
+
+    def _open(self) -> Executor:
+        return ThreadPoolExecutor(self.size, thread_name_prefix="pocket-lab-worker")
+
+    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
+        return executor.submit(_run_chunk, function, start, chunk)
+
+
+class ProcessPool(_ConcurrentPool):
+    """Processes (loky, which takes functions from notebook cells); a function is sent once to each worker.
+
+    A worker that dies is a ProcessDied; the next call starts new ones.
+    """
+
+    name = "processes"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._payloads: dict[int, tuple[Call, str, bytes]] = {}
+
+    def _open(self) -> Executor:
+        from loky import ProcessPoolExecutor
+
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=_ignore_interrupt)
+        return pool
+
+    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
+        _, digest, payload = self._payload(function)
+        sent: Future[list[Outcome]] = Future()
+        sent.set_running_or_notify_cancel()
+
+        def receive(answer: Future[Any]) -> None:
+            error = answer.exception()
+            if error is not None:
+                sent.set_exception(error)
+            elif answer.result() is None:  # this worker has not seen the function yet
+                try:
+                    executor.submit(_run_payload, digest, payload, start, packed).add_done_callback(receive)
+                except RuntimeError as closed:  # the pool was closed meanwhile
+                    sent.set_exception(closed)
+            else:
+                sent.set_result(answer.result())
+
+        packed = cloudpickle.dumps(chunk)
+        executor.submit(_run_payload, digest, None, start, packed).add_done_callback(receive)
+        return sent
+
+    def _payload(self, function: Call) -> tuple[Call, str, bytes]:
+        known = self._payloads.get(id(function))
+        if known is None:
+            payload = cloudpickle.dumps(function)
+            known = self._payloads[id(function)] = (function, hashlib.blake2b(payload).hexdigest(), payload)
+        return known
+
+    def _outcomes(self, done: Future[Any]) -> list[Outcome]:
+        from loky.process_executor import BrokenProcessPool
+
+        try:
+            packed, cpu_s = done.result()
+        except BrokenProcessPool as broken:
+            self.close()
+            raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
+        self.cpu_s += cpu_s
+        return [
+            Outcome(index, None, unpack_error(error)) if error else Outcome(index, value)
+            for index, value, error in cloudpickle.loads(packed)
+        ]
+
+    def _interrupt(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+
+
+_KINDS: dict[str, type[ThreadPool] | type[ProcessPool]] = {"threads": ThreadPool, "processes": ProcessPool}
+EXECUTORS = ("serial", *_KINDS)
+
+
+def open_pool(executor: str, size: int = 1) -> Pool:
+    """A pool of the named kind ("serial", "threads" or "processes"); raises UsageError for another name."""
+    if executor == "serial":
+        return SerialPool()
+    if executor not in _KINDS:
+        raise UsageError(f"executor {executor!r} is not known; choose from {', '.join(EXECUTORS)}")
+    return _KINDS[executor](size)
+
+
+def _attempt(function: Call, index: int, item: Any) -> Outcome:
+    try:
+        return Outcome(index, function(item))
+    except Exception as error:
+        return Outcome(index, None, error)
+
+
+def _run_chunk(function: Call, start: int, chunk: list[Any]) -> list[Outcome]:
+    return [_attempt(function, index, item) for index, item in enumerate(chunk, start)]
+
+
+_seen: dict[str, Call] = {}
+_cpu_told = 0.0
+
+
+def _run_payload(digest: str, payload: bytes | None, start: int, packed: bytes) -> tuple[bytes, float] | None:
+    """In a worker process: the outcomes of a chunk, pickled, and the CPU seconds used since the last answer."""
+    global _cpu_told
+    if digest not in _seen:
+        if payload is None:
+            return None
+        _seen[digest] = cloudpickle.loads(payload)
+    outcomes = _run_chunk(_seen[digest], start, cloudpickle.loads(packed))
+    try:
+        answer = _dump(outcomes)
+    except Exception:  # one of the values cannot be pickled, and any class may fail in its own way: find out which
+        answer = _dump([_portable(outcome) for outcome in outcomes])
+    told, _cpu_told = _cpu_told, time.process_time()
+    return answer, _cpu_told - told
+
+
+def _dump(outcomes: list[Outcome]) -> bytes:
+    packed: bytes = cloudpickle.dumps([(o.index, o.value, pack_error(o.error) if o.error else None) for o in outcomes])
+    return packed
+
+
+def _portable(outcome: Outcome) -> Outcome:
+    try:
+        _dump([outcome])
+    except Exception as error:  # as above
+        return Outcome(outcome.index, None, TypeError(f"the result cannot be sent back from its process: {error}"))
+    return outcome
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C is for the parent, which then closes the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _chunks(items: Iterable[Any], workers: int) -> Iterator[tuple[int, list[Any]]]:
+    """Guided self-scheduling: large chunks first, small ones at the end; single items where the length is not known."""
+    remaining = len(items) if hasattr(items, "__len__") else 0
+    source, start = iter(items), 0
+    while chunk := list(islice(source, max(1, remaining // (workers * _CHUNKS_A_WORKER)))):
+        yield start, chunk
+        start += len(chunk)
+        remaining -= len(chunk)
+
+
+def _settle(in_flight: dict[int, Future[list[Outcome]]], arrived: SimpleQueue[tuple[int, Future[list[Outcome]]]]) -> None:
+    """Drop what has not started and wait for what has, so that nothing runs on behind the caller's back."""
+    waiting = sum(not future.cancel() for future in in_flight.values())
+    while waiting:
+        _, future = arrived.get()
+        waiting -= not future.cancelled()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,168 @@
+"""Text of people into base units and back: "100ms", "1GiB", "2%", "10,100,1k", "2^4..2^12".
+
+Inside the package everything is in seconds, bytes, counts and fractions; prefixes exist only here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from pocket_lab.errors import UsageError
+
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+_BYTES = {"B": 1} | {
+    prefix + suffix: base**power
+    for suffix, base in (("B", 1000), ("iB", 1024))
+    for power, prefix in enumerate("KMGT", start=1)
+}
+_COUNT_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+_COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
+_QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s]*)")
+_MOST_COUNTS = 1024
+
+
+def parse_duration(value: float | str) -> float:
+    """Seconds from a number of seconds or a text such as "100ms", "2s" or "5m"; raises UsageError."""
+    return _parse_quantity(value, _SECONDS, "s", "a duration", "100ms, 30s or 5m")
+
+
+def parse_bytes(value: float | str) -> int:
+    """Bytes from a number or a text such as "512MB" (powers of 1000) or "1GiB" (of 1024); raises UsageError."""
+    return round(_parse_quantity(value, _BYTES, "B", "an amount of memory", "512MB or 1GiB"))
+
+
+def parse_fraction(value: float | str) -> float:
+    """A fraction from a number (0.02) or a text ("2%", "0.02"); raises UsageError."""
+    return _parse_quantity(value, {"%": 0.01, "": 1.0}, "", "a fraction", "2% or 0.02")
+
+
+def _parse_quantity(value: float | str, units: dict[str, float] | dict[str, int], bare: str, what: str, like: str) -> float:
+    number = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str) and (match := _QUANTITY.fullmatch(value.strip())):
+        unit = match["unit"] or bare
+        if unit in units:
+            number = float(match["number"]) * units[unit]
+    if number is None or not math.isfinite(number) or number < 0:
+        raise UsageError(f"{value!r} is not {what}; write for example {like}")
+    return number
+
+
+def parse_counts(value: int | str | Iterable[int], what: str, smallest: int = 0) -> tuple[int, ...]:
+    """Distinct counts, in the order given, from a number, a list, or a text; raises UsageError.
+
+    In a text, parts are separated by commas, and a part is a count ("10", "1k", "2^4") or a range "a..b": by powers of the
+    base where both ends are powers ("2^4..2^12" is 16, 32, ..., 4096), by decades where an end has a suffix
+    ("1k..1M" is 1k, 10k, 100k, 1M), else by ones ("1..16").
+    """
+    if isinstance(value, str):
+        counts = [count for part in value.split(",") for count in _parse_range(part.strip(), what)]
+    else:
+        counts = [value] if isinstance(value, int) else list(value)
+    for count in counts:
+        if isinstance(count, bool) or not hasattr(count, "__index__"):
+            raise UsageError(f"{what}: {count!r} is not a whole number")
+        if count < smallest:
+            raise UsageError(f"{what}: {count} is too small, the smallest that makes sense is {smallest}")
+    if not counts:
+        raise UsageError(f"{what}: the list is empty; write for example 10,100,1k")
+    return tuple(dict.fromkeys(count.__index__() for count in counts))
+
+
+def _parse_range(part: str, what: str) -> list[int]:
+    first, dots, last = part.partition("..")
+    low = _parse_count(first, what)
+    if not dots:
+        return [low]
+    high = _parse_count(last, what)
+    if high < low:
+        raise UsageError(f"{what}: the range {part} ends below its start")
+    if "^" in first and "^" in last:
+        base = int(first.split("^")[0])
+        if base < 2 or int(last.split("^")[0]) != base:
+            raise UsageError(f"{what}: both ends of {part} must be powers of one base of at least 2")
+        return _geometric(low, high, base)
+    if (first + last)[-1] in "kMG" or first[-1] in "kMG":
+        return _geometric(max(low, 1), high, 10)
+    if high - low >= _MOST_COUNTS:
+        raise UsageError(f"{what}: {part} is {high - low + 1} values; write a range of powers such as 2^4..2^12 or 1k..1M")
+    return list(range(low, high + 1))
+
+
+def _geometric(low: int, high: int, base: int) -> list[int]:
+    counts = []
+    while low <= high:
+        counts.append(low)
+        low *= base
+    return counts
+
+
+def _parse_count(text: str, what: str) -> int:
+    text = text.strip()
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{what}: {text!r} is not a count; write for example 10,100,1k or 2^4..2^12")
+    if match["base"]:
+        if int(match["power"]) > 60:
+            raise UsageError(f"{what}: {text} is too large")
+        return int(match["base"]) ** int(match["power"])
+    count = float(match["number"]) * _COUNT_SUFFIX[match["suffix"]]
+    if count != int(count):
+        raise UsageError(f"{what}: {text!r} is not a whole number")
+    return int(count)
+
+
+def format_duration(seconds: float) -> str:
+    """Three significant digits with the fitting unit: 0.0123 is "12.3 ms"; not-a-number is an en dash."""
+    if not math.isfinite(seconds):
+        return "–"
+    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if abs(seconds) < limit * 0.9995:
+            return f"{_digits(seconds * scale)} {unit}"
+    return f"{_digits(seconds)} s"
+
+
+def format_bytes(size: float) -> str:
+    """Three significant digits in powers of 1024: 52428800 is "50.0 MiB"; not-a-number is an en dash."""
+    if not math.isfinite(size):
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1023.5:
+            return f"{size:.0f} B" if unit == "B" else f"{_digits(size)} {unit}"
+        size /= 1024
+    return f"{_digits(size)} TiB"
+
+
+def format_count(count: float) -> str:
+    """Three significant digits with k, M or G: 12345 is "12.3k"; whole numbers below 10,000 stand as they are."""
+    if not math.isfinite(count):
+        return "–"
+    if abs(count) < 10_000 and count == int(count):
+        return str(int(count))
+    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(count) >= limit * 0.9995:
+            return _digits(count / limit) + suffix
+    return _digits(count)
+
+
+def format_percent(fraction: float) -> str:
+    """A fraction as a percentage with two or three digits: 0.0213 is "2.1 %"."""
+    if not math.isfinite(fraction):
+        return "–"
+    percent = fraction * 100
+    return f"{percent:.0f} %" if abs(percent) >= 9.95 else f"{percent:.1f} %"
+
+
+def _digits(number: float) -> str:
+    """Three significant digits without an exponent."""
+    size = abs(number)
+    if size >= 99.95:
+        return f"{number:.0f}"
+    if size >= 9.995:
+        return f"{number:.1f}"
+    if size >= 0.9995 or size == 0:
+        return f"{number:.2f}"
+    return f"{number:.3g}"

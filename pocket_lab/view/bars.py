@@ -1,0 +1,69 @@
+"""Bar charts of the profiles: peaks per node, time per line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from pocket_lab.units import format_bytes, format_duration
+from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.table import shorten
+
+_MOST_BARS = 20
+
+
+def memory_figure(frame: pd.DataFrame) -> LabFigure:
+    """The bar chart of a memory profile as a figure."""
+    figure, (ax,) = new_figure(height=_height(len(frame), 0.42))
+    plot_memory(ax, frame)
+    return figure
+
+
+def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
+    """Own peak per node as a bar, the inclusive peak as a fainter one behind it."""
+    shown = frame.head(_MOST_BARS).iloc[::-1]
+    place = np.arange(len(shown))
+    ax.barh(place, shown["inclusive_peak_bytes"], height=0.7, color=PALETTE[5], alpha=0.35, label="inclusive peak")
+    ax.barh(place, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
+    ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
+    ax.xaxis.get_major_locator().set_params(nbins=5)
+    ax.legend(fontsize=8, frameon=False, loc="lower right")
+    style(ax, "Most bytes alive at once" + _left_out(len(frame)))
+    ax.grid(False, axis="y")
+
+
+def lines_figure(frame: pd.DataFrame) -> LabFigure:
+    """The bar chart of a line profile as a figure."""
+    figure, (ax,) = new_figure(height=_height((frame["time_s"] > 0).sum(), 0.26))
+    plot_lines(ax, frame)
+    return figure
+
+
+def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
+    """The dearest lines, longest bar first, with node and source."""
+    costly = frame[frame["time_s"] > 0].sort_values("time_s", ascending=False)
+    shown = costly.head(_MOST_BARS).iloc[::-1]
+    place = np.arange(len(shown))
+    ax.barh(place, shown["time_s"], height=0.7, color=PALETTE[1])
+    labels = [
+        f"{shorten(node, 18)}:{line}" for node, line in zip(shown["node"], shown["line"], strict=True)
+    ]
+    ax.set_yticks(place, labels)
+    for position, source in zip(place, shown["source"], strict=True):
+        text = shorten(source.strip(), 44)
+        ax.annotate(text, (0, position), (4, 0), textcoords="offset points", va="center", fontsize=7, color=INK, family="monospace")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
+    ax.xaxis.get_major_locator().set_params(nbins=5)
+    style(ax, "Time per line" + _left_out(len(costly)))
+    ax.grid(False, axis="y")
+
+
+def _height(bars: int, each: float) -> float:
+    return 1.1 + each * max(2, min(int(bars), _MOST_BARS))
+
+
+def _left_out(count: int) -> str:
+    return f" ({_MOST_BARS} of {count} shown)" if count > _MOST_BARS else ""

@@ -1,0 +1,65 @@
+"""A matplotlib Figure that shows itself in a notebook without pyplot, and its SVG in the colours of the page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#2b2f36"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f")
+
+
+class LabFigure(Figure):
+    """A Figure with a PNG representation of its own."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110, facecolor="white", bbox_inches="tight")
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"image/png": self._repr_png_(), "text/plain": repr(self)}
+
+
+def new_figure(panels: int = 1, height: float = 3.4) -> tuple[LabFigure, Sequence[Axes]]:
+    """A figure with panels side by side."""
+    figure = LabFigure(figsize=(5.6 * panels, height), layout="constrained")
+    return figure, [figure.add_subplot(1, panels, index + 1) for index in range(panels)]
+
+
+def style(ax: Axes, title: str = "") -> None:
+    """The look of every panel: no box, a faint grid, text in one ink."""
+    ax.set_title(title, loc="left", fontsize=10, color=INK)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(INK)
+    ax.tick_params(which="both", colors=INK, labelsize=8)
+    ax.xaxis.label.set(color=INK, fontsize=9)
+    ax.yaxis.label.set(color=INK, fontsize=9)
+    ax.grid(True, color="#8a8f98", alpha=0.25, linewidth=0.6)
+    ax.set_axisbelow(True)
+    if (legend := ax.get_legend()) is not None:
+        for text in legend.get_texts():
+            text.set_color(INK)
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as inline SVG: transparent, text as text, ink in the colour of the text around it."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+        figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight")
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
+    limit = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1
+    ).replace("<svg ", f'<svg role="img" style="max-width:{limit};width:100%;height:auto" ', 1)

@@ -1,0 +1,118 @@
+"""Frames as tables of text, for a terminal and for a page alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from pocket_lab.units import format_bytes, format_count, format_duration, format_percent
+
+_MOST_ROWS = 40
+_LONGEST_NAME = 48
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Headers and rows of text; columns named in `left` stand left, the others right; `more` rows were left out."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: frozenset[str] = frozenset()
+    more: int = 0
+
+    def to_text(self) -> str:
+        """Plain text with columns padded to their width."""
+        lines = [self.headers, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.headers))]
+        padded = [
+            "  ".join(
+                cell.ljust(width) if header in self.left else cell.rjust(width)
+                for cell, width, header in zip(line, widths, self.headers, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        padded.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(padded + ([self._ellipsis()] if self.more else []))
+
+    def to_html(self) -> str:
+        """An HTML table."""
+        sides = ["l" if header in self.left else "r" for header in self.headers]
+        head = "".join(f'<th class="{side}">{escape(text)}</th>' for side, text in zip(sides, self.headers, strict=True))
+        body = "".join(
+            "<tr>" + "".join(f'<td class="{side}">{escape(cell)}</td>' for side, cell in zip(sides, row, strict=True)) + "</tr>"
+            for row in self.rows
+        )
+        foot = f'<tr><td class="l" colspan="{len(self.headers)}">{self._ellipsis()}</td></tr>' if self.more else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}{foot}</tbody></table>"
+
+    def _ellipsis(self) -> str:
+        return f"... {self.more} more rows stand in .frame"
+
+
+def bench_table(frame: pd.DataFrame) -> TextTable:
+    """Size x workers with the median time and its interval, throughput and speed-up; the first 40 rows."""
+    headers = ("size", "executor", "workers", "time", "95 % interval", "per second", "speed-up", "rounds", "status")
+    rows = tuple(
+        (
+            "–" if pd.isna(row["size"]) else format_count(row["size"]),
+            str(row["executor"]),
+            str(row["workers"]),
+            format_duration(row["wall_s"]),
+            _interval(row["wall_low_s"], row["wall_high_s"]),
+            format_count(row["throughput_per_s"]),
+            "–" if pd.isna(row["speedup"]) else f"{row['speedup']:.2f}x",
+            str(row["rounds"]),
+            str(row["status"]),
+        )
+        for row in frame.head(_MOST_ROWS).to_dict("records")
+    )
+    return TextTable(headers, rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
+
+
+def memory_table(frame: pd.DataFrame) -> TextTable:
+    """Peaks and allocations per node."""
+    headers = ("node", "own peak", "inclusive peak", "share at peak", "allocated", "allocations", "temporary", "left behind")
+    rows = tuple(
+        (
+            shorten(row["node"]),
+            format_bytes(row["peak_bytes"]),
+            format_bytes(row["inclusive_peak_bytes"]),
+            format_percent(row["peak_share"]),
+            format_bytes(row["allocated_bytes"]),
+            format_count(row["allocations"]),
+            format_count(row["temporary"]),
+            format_bytes(row["leaked_bytes"]),
+        )
+        for row in frame.head(_MOST_ROWS).to_dict("records")
+    )
+    return TextTable(headers, rows, frozenset({"node"}), max(len(frame) - _MOST_ROWS, 0))
+
+
+def lines_table(frame: pd.DataFrame) -> TextTable:
+    """Cost per source line, the first 40 rows that were hit, dearest first."""
+    hit = frame[frame["hits"] > 0].sort_values("time_s", ascending=False)
+    rows = tuple(
+        (
+            shorten(row["node"]),
+            str(row["line"]),
+            format_count(row["hits"]),
+            format_duration(row["time_s"]),
+            format_percent(row["share"]),
+            row["source"].strip()[:80],
+        )
+        for row in hit.head(_MOST_ROWS).to_dict("records")
+    )
+    headers = ("node", "line", "hits", "time", "share", "source")
+    return TextTable(headers, rows, frozenset({"node", "source"}), max(len(hit) - _MOST_ROWS, 0))
+
+
+def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
+    """A long name with its middle left out."""
+    half = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "–" if pd.isna(low) else f"{format_duration(low)} … {format_duration(high)}"
