@@ -13,12 +13,10 @@ from pocket_lab.errors import UsageError
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1} | {
-    prefix + suffix: base**power
-    for suffix, base in (("B", 1000), ("iB", 1024))
-    for power, prefix in enumerate("KMGT", start=1)
+    prefix + suffix: base**power for suffix, base in (("B", 1000), ("iB", 1024)) for power, prefix in enumerate("KMGT", start=1)
 }
 _COUNT_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
-_COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
+_COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>-?\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
 _QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s]*)")
 _MOST_COUNTS = 1024
 
@@ -108,7 +106,8 @@ def _parse_count(text: str, what: str) -> int:
     if match["base"]:
         if int(match["power"]) > 60:
             raise UsageError(f"{what}: {text} is too large")
-        return int(match["base"]) ** int(match["power"])
+        power: int = int(match["base"]) ** int(match["power"])
+        return power
     count = float(match["number"]) * _COUNT_SUFFIX[match["suffix"]]
     if count != int(count):
         raise UsageError(f"{what}: {text!r} is not a whole number")
@@ -123,6 +122,14 @@ def format_duration(seconds: float) -> str:
         if abs(seconds) < limit * 0.9995:
             return f"{_digits(seconds * scale)} {unit}"
     return f"{_digits(seconds)} s"
+
+
+def format_interval(low_s: float, high_s: float) -> str:
+    """Both ends of an interval of seconds in the unit of the upper one: "14.1 … 19.2 ms"."""
+    if not (math.isfinite(low_s) and math.isfinite(high_s) and high_s):
+        return "–"
+    upper, unit = format_duration(high_s).split(" ")
+    return f"{_digits(low_s / high_s * float(upper))} … {upper} {unit}"
 
 
 def format_bytes(size: float) -> str:

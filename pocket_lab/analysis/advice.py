@@ -33,11 +33,11 @@ def advise_workers(frame: pd.DataFrame) -> Advice | None:
         usable = usable[usable["size"] == usable["size"].max()]
     if len(usable[["workers", "executor"]].drop_duplicates()) < 2:
         return None
-    best = usable.loc[usable["throughput_per_s"].idxmax()]
+    best = usable.iloc[int(usable["throughput_per_s"].argmax())]
     near = usable[usable["throughput_per_s"] >= ENOUGH * best["throughput_per_s"]]
     chosen = near.sort_values(["workers", "wall_s"]).iloc[0]
     least = usable[usable["workers"] == usable["workers"].min()]
-    start = least.loc[least["wall_s"].idxmin()]
+    start = least.iloc[int(least["wall_s"].argmin())]
     speedup = float(start["wall_s"] / chosen["wall_s"])
     certain = chosen.equals(start) or bool(chosen["wall_high_s"] < start["wall_low_s"])
     return Advice(int(chosen["workers"]), str(chosen["executor"]), speedup, certain, _reason(usable, start))

@@ -20,7 +20,7 @@ def add_speedup(frame: pd.DataFrame) -> pd.DataFrame:
     first = measured.groupby(_SERIES, dropna=False, sort=False)[["workers", "wall_s"]].first()
     base = frame[_SERIES].merge(first.reset_index(), on=_SERIES, how="left")
     speedup = base["wall_s"].to_numpy() / frame["wall_s"].to_numpy()
-    position = frame.columns.get_loc("throughput_per_s") + 1
+    position = list(frame.columns).index("throughput_per_s") + 1
     frame.insert(position, "speedup", speedup)
     frame.insert(position + 1, "efficiency", speedup * base["workers"].to_numpy() / frame["workers"].to_numpy())
     return frame

@@ -123,7 +123,7 @@ class Graph:
         for node in self.nodes.values():
             yield from _walk(node)
 
-    def __rshift__(self, other: Any) -> Path:
+    def __rshift__(self, other: Any) -> Any:
         return Path.of(self.as_node()) >> other
 
     def __repr__(self) -> str:
@@ -172,9 +172,8 @@ def _routes(edges: tuple[Edge, ...]) -> dict[str, dict[str, Node]]:
     for edge in edges:
         targets = routes.setdefault(edge.source.name, {})
         if targets.setdefault(edge.action, edge.target) is not edge.target:
-            raise GraphError(
-                f'node "{edge.source.name}" routes "{edge.action}" to both "{targets[edge.action].name}" and "{edge.target.name}"'
-            )
+            both = f'"{targets[edge.action].name}" and "{edge.target.name}"'
+            raise GraphError(f'node "{edge.source.name}" routes "{edge.action}" to both {both}')
     return routes
 
 

@@ -14,7 +14,7 @@ from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
     from pocket_lab.graph.context import Context
-    from pocket_lab.graph.path import Exit, Path
+    from pocket_lab.graph.path import Exit
     from pocket_lab.graph.store import Store
 
 Function = Callable[..., Any]
@@ -101,11 +101,12 @@ class Node:
         return replace(self, **changes)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The exec function itself: `tokenize("x")`."""
         if self.exec is None:
             raise GraphError(f'node "{self.name}" has no exec function to call')
         return self.exec(*args, **kwargs)
 
-    def __rshift__(self, other: Any) -> Path:
+    def __rshift__(self, other: Any) -> Any:
         from pocket_lab.graph.path import Path
 
         return Path.of(self) >> other
@@ -154,6 +155,6 @@ def node(function: Function | None = None, /, *, name: str | None = None, **opti
     """Make a function a Node of its name: `@node`, or `@node(retry=Retry(2), ...)` with the fields of Node."""
 
     def decorate(function: Function) -> Node:
-        return Node(name or getattr(function, "__name__", ""), exec=function, **options)
+        return Node(name or str(getattr(function, "__name__", "")), exec=function, **options)
 
     return decorate if function is None else decorate(function)

@@ -31,7 +31,7 @@ class Path:
         """The path that is one node."""
         return cls(node, node)
 
-    def __rshift__(self, other: Any) -> Path:
+    def __rshift__(self, other: Any) -> Any:
         return Exit(self, DEFAULT) >> other
 
     def __sub__(self, action: str) -> Exit:

@@ -50,7 +50,9 @@ class Plan:
             if steps_left is not None:
                 steps_left -= len(block.names)
                 if steps_left < 0:
-                    raise GraphError(f'more than max_steps={self._max_steps} steps, at node "{block.names[0]}": a loop without an end?')
+                    raise GraphError(
+                        f'more than max_steps={self._max_steps} steps, at node "{block.names[0]}": a loop without an end?'
+                    )
             if block.step is not None:
                 if context is None:
                     context = Context()
@@ -143,7 +145,9 @@ def _compile(first: Node, routes: Routes) -> Block:
             step=None if _is_plain(head) else head.step() or _lifecycle(head),
         )
         inside = {node.name for node in chain[1:]}
-        waiting += [target for node in chain for target in routes.get(node.name, _NOTHING).values() if target.name not in inside]
+        waiting += [
+            target for node in chain for target in routes.get(node.name, _NOTHING).values() if target.name not in inside
+        ]
     for block in blocks.values():
         for name in block.names:
             targets = routes.get(name, _NOTHING)

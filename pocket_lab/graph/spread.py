@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ class _Enumerated:
     """`enumerate` that keeps the length where the items have one, for the pool to cut fitting chunks."""
 
     def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items if hasattr(items, "__len__") else list(items)
+        self._items = items if isinstance(items, Sized) else list(items)
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         return enumerate(self._items)

@@ -9,11 +9,11 @@ from pocket_lab.records import Caveat, Heartbeat, Output, Record, Started
 
 Watcher = Callable[[Record], None]
 
-_MOST_OUTPUT = 100_000
+_MOST_OUTPUT = 10_000
 
 
 def collect(stream: Iterator[Record], into: list[Record], watch: Watcher | None) -> None:
-    """Append the records that a result keeps; what the target prints is shown, up to 100,000 characters.
+    """Append the records that a result keeps; what the target prints is shown, up to 10,000 characters.
 
     Records stand in `into` as they arrive, so that an interrupt loses none.
     """

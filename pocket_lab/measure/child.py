@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cloudpickle
 
 from pocket_lab.measure.wire import encode
-from pocket_lab.records import Failure
+from pocket_lab.records import Failure, Record
 from pocket_lab.run.outcome import pack_error
 
 
@@ -30,13 +30,13 @@ def main(records: int) -> None:
             _send(out, record)
 
 
-def _load(source: BinaryIO) -> tuple[object, object]:
+def _load(source: BinaryIO) -> tuple[Any, Any]:
     payload = source.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    loaded: tuple[object, object] = cloudpickle.loads(payload)
+    loaded: tuple[Any, Any] = cloudpickle.loads(payload)
     return loaded
 
 
-def _send(out: BinaryIO, record: object) -> None:
-    out.write(encode(record))  # type: ignore[arg-type]
+def _send(out: BinaryIO, record: Record) -> None:
+    out.write(encode(record))
     out.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ def estimate_median(values: Sequence[float]) -> Estimate:
         return Estimate(NAN, NAN, NAN)
     if len(values) >= 2 * BLOCKS:
         edges = [len(values) * block // BLOCKS for block in range(BLOCKS + 1)]
-        values = [median(values[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+        values = [median(values[start:end]) for start, end in pairwise(edges)]
     middle = median(values)
     if len(values) < FEWEST:
         return Estimate(middle, NAN, NAN)

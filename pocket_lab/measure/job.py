@@ -23,7 +23,6 @@ class Input(Enum):
     ABSENT = "absent"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to measure; `earlier` are samples that an interrupted measurement of the same points left."""
@@ -82,7 +81,9 @@ def _parameters(function: Any) -> dict[str, inspect.Parameter]:
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
     sized = sweep.sizes != (None,)
     if sized and input is not Input.ABSENT and not callable(input):
-        raise UsageError(f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes")
+        raise UsageError(
+            f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes"
+        )
     if not sized and callable(input) and takes_argument(input):
         raise UsageError(f"the input function {target_name(input)} wants a size: add sizes, for example 10,100,1000")
     if not isinstance(target, Graph) and not takes_argument(target):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
@@ -19,7 +19,7 @@ _IN_PLACE = Caveat(
 )
 
 
-def measure(job: Job) -> Iterator[Record]:
+def measure(job: Job) -> Generator[Record]:
     """The records of a job, as they are made.
 
     Where the measuring process dies, the point under way has failed, and the others go on in a new process within what

@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from typing import Any
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.guard import GRACE_S
@@ -33,7 +32,7 @@ main({records})
 """
 
 
-def stream(task: Task, job: Job) -> Iterator[Record]:
+def stream(task: Task, job: Job) -> Generator[Record]:
     """Run the task on the job in a process of its own and yield its records, its output, and a Heartbeat a tick.
 
     The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
@@ -80,7 +79,9 @@ class _Child:
     def records(self) -> Iterator[Record | None]:
         """Records and output as they come, None for each tick without any; ends with the process."""
         process = self._process
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         with suppress(BrokenPipeError):  # it died at once: the exit code says so below
             process.stdin.write(self._payload)
             process.stdin.close()

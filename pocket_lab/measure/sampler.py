@@ -34,6 +34,7 @@ class _Lane:
     runs_s: list[float] = field(default_factory=list)
     work: Work | None = None
     loops: int = 1
+    failed: bool = False
 
     def is_precise(self, precision: float) -> bool:
         """Checked at ten samples and then at every fifth, so that checking costs little and looks seldom."""
@@ -98,10 +99,11 @@ def _rounds(job: Job, lanes: list[_Lane], deadline: float) -> Iterator[Record]:
                 yield Closed(lane.point, "budget")
                 lanes.remove(lane)
                 continue
-            status = yield from _visit(lane, round_number)
-            if status == "failed" or lane.is_precise(job.sweep.precision):
+            yield from _visit(lane, round_number)
+            if lane.failed:
                 lanes.remove(lane)
-            if status != "failed" and lane not in lanes:
+            elif lane.is_precise(job.sweep.precision):
+                lanes.remove(lane)
                 yield Closed(lane.point, "done")
     for lane in lanes:
         yield Closed(lane.point, "done")
@@ -113,11 +115,11 @@ def _visit(lane: _Lane, round_number: int) -> Iterator[Record]:
     try:
         timing = time_batch(lane.work, lane.loops, lane.pool)
     except (Exception, SystemExit) as error:
+        lane.failed = True
         yield from _failed(lane.point, round_number, error)
-        return "failed"
+        return
     lane.runs_s.append(timing.wall_s / lane.loops)
     yield Sample(lane.point, round_number, lane.loops, timing.wall_s, timing.cpu_s, lane.work.items * lane.loops)
-    return "open"
 
 
 def _failed(point: Point, round_number: int, error: BaseException) -> Iterator[Record]:

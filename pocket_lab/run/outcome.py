@@ -53,10 +53,15 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
-    """The frames of the user's own code that led to the error, outermost first, across processes."""
-    here = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
-    there = error.__cause__.frames if isinstance(error.__cause__, RemoteTraceback) else ()
-    return tuple(frame for frame in here if not _is_machinery(frame[0])) + there
+    """The frames of the user's own code that led to the error, outermost first, across processes.
+
+    Frames of this package and of the pools are left out, and so is what stands above them: whoever called a verb.
+    """
+    if isinstance(error.__cause__, RemoteTraceback):
+        return error.__cause__.frames
+    frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
+    start = next((index for index, frame in enumerate(frames) if _is_machinery(frame[0])), 0)
+    return tuple(frame for frame in frames[start:] if not _is_machinery(frame[0]))
 
 
 def _is_machinery(file: str) -> bool:

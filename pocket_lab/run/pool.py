@@ -6,7 +6,7 @@ import hashlib
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
@@ -38,7 +38,7 @@ class Pool(ABC):
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (a pool without workers has none to let go)
         """Let the workers go; tasks that have not started are dropped."""
 
     def __enter__(self) -> Self:
@@ -55,6 +55,7 @@ class SerialPool(Pool):
     size = 1
 
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        """One item after the other."""
         for index, item in enumerate(items):
             yield _attempt(function, index, item)
 
@@ -75,6 +76,7 @@ class _ConcurrentPool(Pool):
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]: ...
 
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        """As `Pool.imap`; leaving it early drops what has not started and waits for what has."""
         if self._executor is None:
             self._executor = self._open()
         executor = self._executor
@@ -112,6 +114,7 @@ class _ConcurrentPool(Pool):
         """Stop what is in flight where that is possible (a thread cannot be stopped from outside)."""
 
     def close(self) -> None:
+        """Let the threads go once their tasks end."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
@@ -193,6 +196,7 @@ class ProcessPool(_ConcurrentPool):
         self.close()
 
     def close(self) -> None:
+        """End the worker processes, also in the middle of a task."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
@@ -262,7 +266,7 @@ def _ignore_interrupt() -> None:
 
 def _chunks(items: Iterable[Any], workers: int) -> Iterator[tuple[int, list[Any]]]:
     """Guided self-scheduling: large chunks first, small ones at the end; single items where the length is not known."""
-    remaining = len(items) if hasattr(items, "__len__") else 0
+    remaining = len(items) if isinstance(items, Sized) else 0
     source, start = iter(items), 0
     while chunk := list(islice(source, max(1, remaining // (workers * _CHUNKS_A_WORKER)))):
         yield start, chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
@@ -29,7 +29,7 @@ def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
     ax.barh(place, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
     ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
-    ax.xaxis.get_major_locator().set_params(nbins=5)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.legend(fontsize=8, frameon=False, loc="lower right")
     style(ax, "Most bytes alive at once" + _left_out(len(frame)))
     ax.grid(False, axis="y")
@@ -48,15 +48,15 @@ def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
     shown = costly.head(_MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["time_s"], height=0.7, color=PALETTE[1])
-    labels = [
-        f"{shorten(node, 18)}:{line}" for node, line in zip(shown["node"], shown["line"], strict=True)
-    ]
+    labels = [f"{shorten(node, 18)}:{line}" for node, line in zip(shown["node"], shown["line"], strict=True)]
     ax.set_yticks(place, labels)
     for position, source in zip(place, shown["source"], strict=True):
         text = shorten(source.strip(), 44)
-        ax.annotate(text, (0, position), (4, 0), textcoords="offset points", va="center", fontsize=7, color=INK, family="monospace")
+        ax.annotate(
+            text, (0, position), (4, 0), textcoords="offset points", va="center", fontsize=7, color=INK, family="monospace"
+        )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
-    ax.xaxis.get_major_locator().set_params(nbins=5)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     style(ax, "Time per line" + _left_out(len(costly)))
     ax.grid(False, axis="y")
 

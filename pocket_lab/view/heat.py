@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -28,12 +29,12 @@ def _block(node: str, rows: pd.DataFrame, hottest: float) -> str:
     )
 
 
-def _row(row: dict[str, object], hottest: float) -> str:
-    share = float(row["share"])  # type: ignore[arg-type]
+def _row(row: dict[Any, Any], hottest: float) -> str:
+    share = float(row["share"])
     strength = 0.55 * (share / hottest) ** 0.5
-    hits = int(row["hits"])  # type: ignore[call-overload]
+    hits = int(row["hits"])
     cells = (
-        (str(row["line"]), format_count(hits), format_duration(float(row["time_s"])), format_percent(share))  # type: ignore[arg-type]
+        (str(row["line"]), format_count(hits), format_duration(float(row["time_s"])), format_percent(share))
         if hits
         else (str(row["line"]), "", "", "")
     )

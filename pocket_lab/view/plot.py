@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.figure import PALETTE, LabFigure, new_figure, style
@@ -76,7 +79,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
             color=color,
             label=str(executor),
         )
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
     ax.set(xlabel="workers", ylabel="speed-up")
     _legend(ax, len(groups))
@@ -98,7 +101,7 @@ def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
     style(ax, f"{_title(samples)}: samples and their median")
 
 
-def _panels(frame: pd.DataFrame) -> list[tuple[object, bool]]:
+def _panels(frame: pd.DataFrame) -> list[tuple[Callable[[Axes, pd.DataFrame], None], bool]]:
     usable = frame[frame["wall_s"].notna()]
     return [(plot_sizes, usable["size"].nunique() > 1), (plot_workers, usable["workers"].nunique() > 1)]
 
@@ -115,4 +118,4 @@ def _time_axis(ax: Axes) -> None:
 def _legend(ax: Axes, groups: int) -> None:
     legend = ax.legend(fontsize=8, frameon=False)
     if groups > _MOST_SERIES:
-        legend.set_title(f"{_MOST_SERIES} of {groups} shown", prop={"size": 8})
+        legend.set_title(f"{_MOST_SERIES} of {groups} shown", prop=FontProperties(size=8))

@@ -49,11 +49,9 @@ class ProgressState:
     @property
     def headline(self) -> str:
         """Points and time in one line."""
-        elapsed = f"{self.elapsed_s:.0f} s"
         if not self._points:
-            return f"one run under the profiler, {elapsed}"
-        plural = "" if self._points == 1 else "s"
-        return f"{self._closed} of {self._points} point{plural} closed, {elapsed} of at most {self._budget_s:.0f} s"
+            return f"one run under the profiler, {self.elapsed_s:.0f} s"
+        return f"{self._closed}/{self._points} points, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
 
     @property
     def estimate(self) -> str:
@@ -75,4 +73,5 @@ class ProgressState:
         """What stays when it is over."""
         if not self._points:
             return f"profiled in {self.elapsed_s:.1f} s"
-        return f"{self._points} points, {self._samples} samples in {self.elapsed_s:.1f} s"
+        plural = "" if self._points == 1 else "s"
+        return f"{self._points} point{plural}, {self._samples} samples in {self.elapsed_s:.1f} s"

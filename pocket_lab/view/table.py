@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from pocket_lab.units import format_bytes, format_count, format_duration, format_percent
+from pocket_lab.units import format_bytes, format_count, format_duration, format_interval, format_percent
 
 _MOST_ROWS = 40
 _LONGEST_NAME = 48
@@ -53,14 +53,14 @@ class TextTable:
 
 def bench_table(frame: pd.DataFrame) -> TextTable:
     """Size x workers with the median time and its interval, throughput and speed-up; the first 40 rows."""
-    headers = ("size", "executor", "workers", "time", "95 % interval", "per second", "speed-up", "rounds", "status")
+    headers = ("size", "executor", "workers", "time", "95 % interval", "per s", "speed-up", "rounds", "status")
     rows = tuple(
         (
             "–" if pd.isna(row["size"]) else format_count(row["size"]),
             str(row["executor"]),
             str(row["workers"]),
             format_duration(row["wall_s"]),
-            _interval(row["wall_low_s"], row["wall_high_s"]),
+            format_interval(row["wall_low_s"], row["wall_high_s"]),
             format_count(row["throughput_per_s"]),
             "–" if pd.isna(row["speedup"]) else f"{row['speedup']:.2f}x",
             str(row["rounds"]),
@@ -112,7 +112,3 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     """A long name with its middle left out."""
     half = (longest - 1) // 2
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
-
-
-def _interval(low: float, high: float) -> str:
-    return "–" if pd.isna(low) else f"{format_duration(low)} … {format_duration(high)}"

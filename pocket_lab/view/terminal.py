@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
@@ -23,12 +25,28 @@ def print_table(console: Console, table: TextTable, title: str) -> None:
     if not console.is_terminal:
         console.print(f"{title}\n\n{table.to_text()}", soft_wrap=True, highlight=False, markup=False)
         return
-    drawn = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold")
+    drawn = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False)
     for header in table.headers:
         drawn.add_column(header, justify="left" if header in table.left else "right", no_wrap=header != "source")
     for row in table.rows:
         drawn.add_row(*map(escape, row))
     console.print(drawn)
+
+
+def print_result(
+    console: Console,
+    title: str,
+    table: TextTable,
+    findings: Iterable[str],
+    failures: Iterable[str],
+    caveats: Iterable[str],
+) -> None:
+    """A whole result: the table, then what it means, what failed, and what is in doubt."""
+    print_table(console, table, title)
+    texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {text}" for text in caveats)]
+    for text in texts:
+        console.print(f"\n{text}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
+    console.print()
 
 
 class TerminalProgress:
@@ -40,7 +58,7 @@ class TerminalProgress:
         self._drawn_s = 0.0
         self._bar: Progress | None = None
         if console.is_terminal:
-            columns = (BarColumn(30), TextColumn("{task.fields[headline]}"), TextColumn("[dim]{task.fields[estimate]}"))
+            columns = (BarColumn(16), TextColumn("{task.fields[headline]}"), TextColumn("[dim]{task.fields[estimate]}"))
             self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
 
     def __enter__(self) -> Self:

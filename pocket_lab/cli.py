@@ -1,0 +1,117 @@
+"""The command line: `pocket-lab demo`, `pocket-lab bench module:graph`, `pocket-lab version`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import pocket_lab
+from pocket_lab.errors import PocketLabError, UsageError
+
+
+def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """Run one command; returns its exit code: 0, 1 where the target failed, 2 for a question that cannot be asked."""
+    console = console or Console()
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        code: int = command(console, **options)
+    except UsageError as error:
+        print(f"pocket-lab: {error}", file=sys.stderr)
+        return 2
+    except PocketLabError as error:
+        print(f"pocket-lab: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pocket-lab: interrupted", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pocket-lab", description="A profiling and tuning lab for workflow graphs.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="benchmark a real graph on the source code of the standard library")
+    demo.add_argument("--budget", default=None, help="the longest time for the sweep (default 60s)")
+    demo.add_argument("--html", type=Path, default=Path("pocket-lab-demo.html"), help="where the report goes")
+    demo.set_defaults(command=_demo)
+
+    bench = commands.add_parser("bench", help="benchmark a graph, node or function of a module")
+    bench.add_argument("target", help="module:name, for example pocket_lab.demo:graph")
+    bench.add_argument("--sizes", "--size", help="10,100,1k or 2^4..2^12; without, one point")
+    bench.add_argument("--workers", help="1,2,4 or 1..8")
+    bench.add_argument("--executors", "--executor", help="serial, threads, processes")
+    bench.add_argument("--input", help="module:name of a function of the size, or of the input itself")
+    bench.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    bench.add_argument("--precision", help="a point is done when its interval is within this (default 2%%)")
+    bench.add_argument("--budget", help="the longest time for the whole sweep (default 30s)")
+    bench.add_argument("--name", help="how results call the target")
+    bench.add_argument("--html", type=Path, help="write a self-contained report")
+    bench.set_defaults(command=_bench)
+
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(command=_version)
+    return parser
+
+
+def _demo(console: Console, budget: str | None, html: Path) -> int:
+    from pocket_lab import demo
+
+    options = {"sizes": demo.SIZES, "workers": demo.WORKERS, "executors": demo.EXECUTORS, "budget": budget or demo.BUDGET_S}
+    return _run(console, demo.graph, html, options)
+
+
+def _bench(console: Console, target: str, input: str | None, html: Path | None, **options: Any) -> int:
+    given = {name: value for name, value in options.items() if value is not None}
+    if input is not None:
+        given["input"] = _load(input)
+    return _run(console, _load(target), html, given)
+
+
+def _version(console: Console) -> int:
+    console.print(pocket_lab.__version__, highlight=False)
+    return 0
+
+
+def _run(console: Console, target: Any, html: Path | None, options: dict[str, Any]) -> int:
+    from pocket_lab.lab.bench import bench
+    from pocket_lab.view.terminal import TerminalProgress, print_result
+
+    try:
+        with TerminalProgress(console) as watch:
+            result = bench(target, watch=watch, **options)
+    except KeyboardInterrupt:
+        if (partial := pocket_lab.last()) is not None:
+            print_result(console, partial.title, partial.table, partial.findings, partial.failures, partial.caveats)
+        raise
+    print_result(console, result.title, result.table, result.findings, result.failures, result.caveats)
+    if html is not None:
+        console.print(f"Report: {result.save_html(html)}", soft_wrap=True, highlight=False)
+    return 1 if result.error is not None else 0
+
+
+def _load(place: str) -> Any:
+    """The object of "module:name", with the working directory on the import path as `python -m` has it."""
+    module, colon, name = place.partition(":")
+    if not colon or not module or not name:
+        raise UsageError(f"{place!r} is not of the form module:name, for example pocket_lab.demo:graph")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise UsageError(f"no module named {module!r} here or among the installed packages") from None
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"module {module!r} has no {name!r}")
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,44 @@
+"""What the profile verbs share: one point, one run, a result or the target's own error."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
+
+from pocket_lab.errors import UsageError
+from pocket_lab.lab.collect import Watcher, collect
+from pocket_lab.lab.last import keep
+from pocket_lab.lab.result import Result
+from pocket_lab.measure.job import Job, plan_job
+from pocket_lab.measure.process import Task, stream
+from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.records import Record
+
+R = TypeVar("R", bound=Result)
+
+
+def plan_one_point(target: Any, input: Any, name: str | None, **options: Any) -> Job:
+    """The job of a profile; raises UsageError where more than one point is asked for."""
+    job = plan_job(target, input, parse_sweep(**options), name)
+    if len(job.points) > 1:
+        raise UsageError("a profile is made of one run: give one size, one worker count and one executor")
+    return job
+
+
+def profile(task: Task, job: Job, make: Callable[[str, Sequence[Record]], R], watch: Watcher | None) -> R:
+    """Run the task in a process of its own; raises the target's own error where it failed."""
+    records: list[Record] = []
+    with closing(stream(task, job)) as running:
+        collect(running, records, watch)
+    result = make(job.points[0].target, records)
+    if result.error is not None:
+        raise result.error
+    keep(result)
+    return result
+
+
+def read_sources(files: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Copies of the source lines, of notebook cells too; a cell that is run again later changes none of them."""
+    return {file: list(linecache.getlines(file)) for file in files}

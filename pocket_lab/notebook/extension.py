@@ -1,0 +1,29 @@
+"""`%load_ext pocket_lab` and `%unload_ext pocket_lab`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics, and the display of results exactly once."""
+    from pocket_lab.lab.result import Result
+    from pocket_lab.notebook.magics import PocketMagics
+
+    magics = PocketMagics(shell)
+    shell.register_magics(magics)
+    shell.display_formatter.ipython_display_formatter.for_type(Result, magics.show)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics and the display hook away again."""
+    from pocket_lab.lab.result import Result
+    from pocket_lab.notebook.magics import PocketMagics
+
+    for kind in ("line", "cell"):
+        for name in PocketMagics.magics[kind]:
+            shell.magics_manager.magics[kind].pop(name, None)
+    shell.display_formatter.ipython_display_formatter.pop(Result, None)

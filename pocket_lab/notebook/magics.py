@@ -1,0 +1,146 @@
+"""The magics: each parses its line, calls one verb, and shows the result exactly once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from IPython.core.error import UsageError as IPythonUsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display, publish_display_data
+
+from pocket_lab.errors import UsageError
+from pocket_lab.lab.bench import Bench, bench
+from pocket_lab.lab.last import last
+from pocket_lab.lab.lines import LineProfile, lines
+from pocket_lab.lab.memory import MemoryProfile, memory
+from pocket_lab.lab.result import Result
+from pocket_lab.notebook.failure import show_user_traceback
+from pocket_lab.notebook.names import compile_cell, evaluate
+from pocket_lab.notebook.progress import ProgressWidget
+
+_INPUT = argument("--input", "-i", help="a function of the size, or the input itself: an expression of this notebook")
+_DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default) or "map" (a list, each item a run)')
+_NAME = argument("--name", help="how results call the target")
+_SIZE = argument("--size", "-s", help="the number handed to the input function")
+
+
+@magics_class
+class PocketMagics(Magics):  # type: ignore[misc]
+    """The line and cell magics of Pocket Lab."""
+
+    magics: ClassVar[dict[str, dict[str, str]]]
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._shown: tuple[int, Result] | None = None
+
+    @magic_arguments()
+    @argument("target", nargs="?", help="a graph, node or callable of this notebook (not for %%%%pocket_bench)")
+    @argument("--sizes", "--size", "-s", help="10,100,1k or 2^4..2^12; without, one point")
+    @argument("--workers", "-w", help="1,2,4 or 1..8")
+    @argument("--executors", "--executor", "-e", help="serial, threads, processes")
+    @_INPUT
+    @_DRIVE
+    @argument("--precision", "-p", help="a point is done when its interval is within this: 2%%")
+    @argument("--budget", "-b", help="the longest time for the whole sweep: 30s")
+    @argument("--isolation", help='"process" (the default), or "kernel" to measure in place')
+    @_NAME
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def pocket_bench(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Bench:
+        """How fast is it, how does it grow with its input and its workers? A cell is measured with `n` and `workers`."""
+        result: Bench = self._call(bench, line, cell, local_ns)
+        return result
+
+    @magic_arguments()
+    @argument("target", help="a graph, node or callable of this notebook")
+    @_SIZE
+    @argument("--workers", "-w", help="the tasks in flight of the run")
+    @argument("--executor", "-e", help="serial or threads")
+    @_INPUT
+    @_DRIVE
+    @argument("--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly")
+    @_NAME
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_memory(self, line: str, local_ns: dict[str, Any] | None = None) -> MemoryProfile:
+        """Which node allocates how much, and what does it hold at its peak? One run under memray."""
+        result: MemoryProfile = self._call(memory, line, None, local_ns)
+        return result
+
+    @magic_arguments()
+    @argument("target", help="a graph, node or callable of this notebook")
+    @_SIZE
+    @_INPUT
+    @_DRIVE
+    @_NAME
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_lines(self, line: str, local_ns: dict[str, Any] | None = None) -> LineProfile:
+        """Which source lines of which node take the time? One run under line_profiler."""
+        result: LineProfile = self._call(lines, line, None, local_ns)
+        return result
+
+    def show(self, result: Result) -> None:
+        """Display a result, unless this very cell has shown it: a magic on a cell's last line is displayed twice."""
+        now = (self.shell.execution_count, result)
+        if self._shown is None or self._shown[0] != now[0] or self._shown[1] is not result:
+            self._shown = now
+            publish_display_data(result._repr_mimebundle_())
+
+    def _call(self, verb: Callable[..., Any], line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Any:
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        options = _parse(getattr(self, f"pocket_{verb.__name__}"), line)
+        expression = options.pop("target")
+        target = self._target(expression, cell, names)
+        options.setdefault("name", expression or "cell")
+        if "input" in options:
+            options["input"] = evaluate(options["input"], names)
+        try:
+            with ProgressWidget() as watch:
+                result = verb(target, watch=watch, **options)
+        except KeyboardInterrupt:
+            if (partial := last()) is not None:
+                display(partial)
+            raise
+        except Exception as error:
+            show_user_traceback(error)
+            raise
+        display(result)
+        if result.error is not None:
+            show_user_traceback(result.error)
+            raise result.error
+        return result
+
+    def _target(self, expression: str | None, cell: str | None, names: dict[str, Any]) -> Any:
+        if cell is None:
+            if expression is None:
+                raise UsageError("give the graph, node or function to measure, for example %pocket_bench graph")
+            return evaluate(expression, names)
+        if expression is not None:
+            raise UsageError(f"%%pocket_bench measures its cell; take {expression!r} away, or write %pocket_bench {expression}")
+        body = self.shell.transform_cell(cell)
+        file = self.shell.compile.cache(body, self.shell.execution_count, raw_code=cell)
+        return compile_cell(body, file, self.shell.user_ns)
+
+
+def _parse(magic: Any, line: str) -> dict[str, Any]:
+    """The options that were given, by name; what the parser refuses is one line."""
+    try:
+        parsed: argparse.Namespace = parse_argstring(magic, line)
+    except IPythonUsageError as error:
+        raise UsageError(f"{error}; %{magic.__name__}? lists the options") from None
+    return {name: _unquoted(value) for name, value in vars(parsed).items() if value is not None or name == "target"}
+
+
+def _unquoted(value: Any) -> Any:
+    """IPython's argument splitter keeps the quotes of "a b"."""
+    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value

@@ -1,0 +1,79 @@
+"""Which source lines belong to which node: the key by which frames and line counts are attributed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from pocket_lab.graph.graph import Graph
+from pocket_lab.records import Caveat
+
+OUTSIDE = "(outside the nodes)"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCode:
+    """A Python function of a node and the source lines that it spans."""
+
+    node: str
+    function: Callable[..., Any]
+    file: str
+    first: int
+    last: int
+
+
+def node_codes(target: Any, label: str) -> tuple[list[NodeCode], list[Caveat]]:
+    """The functions of every node of a graph, or of a plain callable under its label; a Caveat for what has no source."""
+    phases = (
+        [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
+        if isinstance(target, Graph)
+        else [(label, target)]
+    )
+    codes, caveats = [], []
+    for node, phase in phases:
+        function = _python_function(phase)
+        if function is None:
+            caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python and is not seen'))
+        else:
+            code = function.__code__
+            codes.append(NodeCode(node, function, code.co_filename, code.co_firstlineno, _last_line(code)))
+    return codes, caveats
+
+
+def _python_function(phase: Any) -> Any:
+    """The function behind wrappers, methods, partials and callable objects; None where there is none."""
+    phase = inspect.unwrap(phase)
+    while hasattr(phase, "func"):  # functools.partial
+        phase = inspect.unwrap(phase.func)
+    if inspect.ismethod(phase):
+        phase = phase.__func__
+    if not inspect.isfunction(phase) and inspect.isfunction(getattr(type(phase), "__call__", None)):  # noqa: B004
+        phase = type(phase).__call__
+    return phase if inspect.isfunction(phase) else None
+
+
+def _last_line(code: CodeType) -> int:
+    own = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+    return max([own, *(_last_line(inner) for inner in code.co_consts if isinstance(inner, CodeType))])
+
+
+class NodeFinder:
+    """Finds the nodes on a stack of (function, file, line) frames, innermost first."""
+
+    def __init__(self, codes: Iterable[NodeCode]) -> None:
+        self._by_file: dict[str, list[NodeCode]] = {}
+        for code in codes:
+            self._by_file.setdefault(code.file, []).append(code)
+
+    def nodes(self, frames: Iterable[tuple[str, str, int]]) -> list[str]:
+        """The distinct nodes of a stack, innermost first."""
+        found = [self._node(file, line) for _, file, line in frames if file in self._by_file]
+        return list(dict.fromkeys(node for node in found if node is not None))
+
+    def _node(self, file: str, line: int) -> str | None:
+        """The node whose span holds the line; of nested spans the shortest."""
+        holding = [code for code in self._by_file[file] if code.first <= line <= code.last]
+        return min(holding, key=lambda code: code.last - code.first).node if holding else None

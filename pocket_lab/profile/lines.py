@@ -1,0 +1,62 @@
+"""Time per source line of every node: one run under line_profiler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.graph.context import INLINE
+from pocket_lab.measure.drive import build_input, build_work
+from pocket_lab.measure.job import Job
+from pocket_lab.profile.code import NodeCode, node_codes
+from pocket_lab.records import Caveat, Failure, LineCost, Point, Record, Started
+from pocket_lab.run.outcome import pack_error
+
+_SLOWED = Caveat(
+    "line-profiler",
+    "line_profiler slows Python that makes many calls ten times and more: compare shares, and take times from a bench",
+)
+
+
+def profile_lines(job: Job) -> Iterator[Record]:
+    """One run of the job's only point, on one worker, under line_profiler; yields Caveats and LineCosts, or a Failure."""
+    from line_profiler import LineProfiler
+
+    (point,) = job.points
+    yield Started(point)
+    yield from job.caveats
+    codes, caveats = node_codes(job.target, point.target)
+    yield from caveats
+    profiler = LineProfiler()
+    keys: dict[tuple[str, int], str] = {}
+    for code in codes:
+        profiler.add_callable(code.function)
+        keys[_key(code)] = code.node if _key(code) not in keys else f"{keys[_key(code)]}, {code.node}"
+    try:
+        if not codes:
+            raise UsageError(f"{point.target} has no Python function whose lines could be timed")
+        work = build_work(job, point, build_input(job, point), INLINE)
+        arguments = (work.fresh(),) if work.fresh else work.arguments
+        profiler.enable_by_count()
+        try:
+            work.function(*arguments)
+        finally:
+            profiler.disable_by_count()
+    except (Exception, SystemExit) as error:
+        yield Failure(point, pack_error(error))
+        return
+    yield _SLOWED
+    yield from _costs(point, profiler.get_stats(), keys)
+
+
+def _key(code: NodeCode) -> tuple[str, int]:
+    return code.file, code.first
+
+
+def _costs(point: Point, stats: Any, keys: dict[tuple[str, int], str]) -> Iterator[LineCost]:
+    for (file, first, _), timings in sorted(stats.timings.items()):
+        node = keys.get((file, first))
+        if node is not None:
+            for line, hits, time in timings:
+                yield LineCost(point, node, file, line, hits, time * stats.unit)

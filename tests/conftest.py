@@ -1,0 +1,97 @@
+"""What holds for every test: nothing is left behind, and where CI is set nothing is skipped."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_PATIENCE_S = 3.0
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    """No thread, process, descriptor, tracer, monitoring tool or temporary file outlives the test that made it."""
+    before = _traces()
+    yield
+    end = time.monotonic() + _PATIENCE_S
+    while (left := _traces() - before) and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.02)
+    assert not left, f"left behind: {sorted(left)}"
+    assert sys.gettrace() is None or _is_measuring_coverage()
+    assert sys.getprofile() is None
+
+
+def _traces() -> set[str]:
+    return _threads() | _children() | _files() | _descriptors() | _monitoring_tools()
+
+
+def _threads() -> set[str]:
+    return {f"thread {thread.name}" for thread in threading.enumerate() if thread.is_alive()}
+
+
+def _children() -> set[str]:
+    """Child processes, but for the resource trackers that loky and multiprocessing keep for the life of a process."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
+    children = set()
+    for line in listing.stdout.splitlines():
+        pid, parent, state, command = line.split(None, 3)
+        if int(parent) == os.getpid() and "resource_tracker" not in command and not command.startswith("ps -A"):
+            children.add(f"process {pid} {state} {command}")
+    return children
+
+
+def _files() -> set[str]:
+    return {str(path) for path in Path(tempfile.gettempdir()).glob("pocket-lab-*")}
+
+
+def _descriptors() -> set[str]:
+    """Pipes and sockets of this process by their identity; other descriptors are the test runner's business."""
+    found = set()
+    for entry in Path("/proc/self/fd").glob("*") if Path("/proc/self/fd").exists() else []:
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("pipe:"):
+            found.add(f"descriptor {target}")
+    return found
+
+
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _resource_tracker() -> None:
+    """Start loky's resource tracker, which lives as long as its process, before the first test counts descriptors."""
+    from loky.backend import resource_tracker
+
+    resource_tracker.ensure_running()
+
+
+def _monitoring_tools() -> set[str]:
+    if sys.version_info < (3, 12) or _is_measuring_coverage():
+        return set()
+    return {f"monitoring tool {tool}" for number in range(6) if (tool := sys.monitoring.get_tool(number))}
+
+
+def _is_measuring_coverage() -> bool:
+    return "coverage" in sys.modules
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Where CI is set a missing real part is a failure, not a skip."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although CI is set: {report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr}"
+    return report
