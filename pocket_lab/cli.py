@@ -7,12 +7,15 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 import pocket_lab
 from pocket_lab.errors import PocketLabError, UsageError
+
+if TYPE_CHECKING:
+    from pocket_lab.lab.result import Result
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -82,19 +85,26 @@ def _version(console: Console) -> int:
 
 def _run(console: Console, target: Any, html: Path | None, options: dict[str, Any]) -> int:
     from pocket_lab.lab.bench import bench
-    from pocket_lab.view.terminal import TerminalProgress, print_result
+    from pocket_lab.view.terminal import TerminalProgress
 
     try:
         with TerminalProgress(console) as watch:
             result = bench(target, watch=watch, **options)
     except KeyboardInterrupt:
         if (partial := pocket_lab.last()) is not None:
-            print_result(console, partial.title, partial.table, partial.findings, partial.failures, partial.caveats)
+            _print(console, partial)
         raise
-    print_result(console, result.title, result.table, result.findings, result.failures, result.caveats)
+    _print(console, result)
     if html is not None:
         console.print(f"Report: {result.save_html(html)}", soft_wrap=True, highlight=False)
     return 1 if result.error is not None else 0
+
+
+def _print(console: Console, result: Result) -> None:
+    from pocket_lab.view.terminal import print_result
+
+    texts = (result.findings, result.failures, result.caveats)
+    print_result(console, result.title, result.table, *texts, result.error)
 
 
 def _load(place: str) -> Any:

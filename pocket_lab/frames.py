@@ -40,7 +40,8 @@ def bench_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def _point_row(point: Point, samples: Sequence[Sample], status: str) -> dict[str, Any]:
-    good = [sample for sample in samples if sample.error is None]
+    timed = [sample for sample in samples if sample.error is None]
+    good = [sample for sample in timed if sample.round] or timed  # round 0 is a warm-up
     wall = estimate_median([sample.wall_s / sample.loops for sample in good])
     cpu = estimate_median([sample.cpu_s / sample.loops for sample in good])
     single = [sample.wall_s for sample in good] if all(sample.loops == 1 for sample in good) else []
@@ -60,7 +61,7 @@ def _point_row(point: Point, samples: Sequence[Sample], status: str) -> dict[str
         "peak_bytes": NAN,
         "allocated_bytes": NAN,
         "allocations": NAN,
-        "errors": len(samples) - len(good),
+        "errors": len(samples) - len(timed),
         "status": status,
     }
 

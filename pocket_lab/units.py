@@ -118,6 +118,8 @@ def format_duration(seconds: float) -> str:
     """Three significant digits with the fitting unit: 0.0123 is "12.3 ms"; not-a-number is an en dash."""
     if not math.isfinite(seconds):
         return "–"
+    if seconds == 0:
+        return "0 s"
     for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
         if abs(seconds) < limit * 0.9995:
             return f"{_digits(seconds * scale)} {unit}"

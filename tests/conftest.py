@@ -18,9 +18,10 @@ _PATIENCE_S = 3.0
 
 
 @pytest.fixture(autouse=True)
-def _leaves_nothing_behind() -> Iterator[None]:
+def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """No thread, process, descriptor, tracer, monitoring tool or temporary file outlives the test that made it."""
-    before = _traces()
+    drivers = {f"thread asyncio_{n}" for n in range(32)} if request.node.get_closest_marker("browser") else set()
+    before = _traces() | drivers  # the browser's driver keeps threads for as long as it lives
     yield
     end = time.monotonic() + _PATIENCE_S
     while (left := _traces() - before) and time.monotonic() < end:
@@ -45,7 +46,7 @@ def _children() -> set[str]:
     children = set()
     for line in listing.stdout.splitlines():
         pid, parent, state, command = line.split(None, 3)
-        if int(parent) == os.getpid() and "resource_tracker" not in command and not command.startswith("ps -A"):
+        if int(parent) == os.getpid() and "resource_track" not in command and not command.startswith("ps -A"):
             children.add(f"process {pid} {state} {command}")
     return children
 
@@ -67,14 +68,15 @@ def _descriptors() -> set[str]:
     return found
 
 
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _resource_tracker() -> None:
-    """Start loky's resource tracker, which lives as long as its process, before the first test counts descriptors."""
-    from loky.backend import resource_tracker
+    """Start the resource trackers, which live as long as this process, before the first test counts descriptors."""
+    from multiprocessing import resource_tracker
+
+    from loky.backend import resource_tracker as loky_tracker
 
     resource_tracker.ensure_running()
+    loky_tracker.ensure_running()
 
 
 def _monitoring_tools() -> set[str]:
@@ -93,5 +95,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped although CI is set: {report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr}"
+        report.longrepr = (
+            f"skipped although CI is set: {report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr}"
+        )
     return report

@@ -15,12 +15,12 @@ def add_speedup(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if frame.empty:
         return frame.assign(speedup=[], efficiency=[])
+    ordered = frame.sort_values("workers", kind="stable")
+    measured = ordered.assign(workers=ordered["workers"].where(ordered["wall_s"].notna()))
+    base = measured.groupby(_SERIES, dropna=False, sort=False)[["workers", "wall_s"]].transform("first")
+    speedup = base["wall_s"] / frame["wall_s"]
     frame = frame.copy()
-    measured = frame[frame["wall_s"].notna()].sort_values("workers", kind="stable")
-    first = measured.groupby(_SERIES, dropna=False, sort=False)[["workers", "wall_s"]].first()
-    base = frame[_SERIES].merge(first.reset_index(), on=_SERIES, how="left")
-    speedup = base["wall_s"].to_numpy() / frame["wall_s"].to_numpy()
     position = list(frame.columns).index("throughput_per_s") + 1
     frame.insert(position, "speedup", speedup)
-    frame.insert(position + 1, "efficiency", speedup * base["workers"].to_numpy() / frame["workers"].to_numpy())
+    frame.insert(position + 1, "efficiency", speedup * base["workers"] / frame["workers"])
     return frame

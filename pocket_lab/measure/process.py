@@ -17,7 +17,8 @@ from pocket_lab.measure.guard import GRACE_S
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.payload import dump
 from pocket_lab.measure.wire import decode
-from pocket_lab.records import Heartbeat, Output, Record
+from pocket_lab.records import Failure, Heartbeat, Output, Record
+from pocket_lab.run.outcome import unpack_error
 
 Task = Callable[[Job], Iterator[Record]]
 
@@ -36,14 +37,16 @@ def stream(task: Task, job: Job) -> Generator[Record]:
     """Run the task on the job in a process of its own and yield its records, its output, and a Heartbeat a tick.
 
     The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
-    an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, ProcessDied
-    where it ended before its work.
+    an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
+    user's own error for one that cannot be loaded there, ProcessDied where the process ended before its work.
     """
     payload = dump(task, job)
     started = time.monotonic()
     child = _Child(payload)
     try:
         for record in child.records():
+            if isinstance(record, Failure) and record.point is None:  # the job could not even be loaded
+                raise unpack_error(record.chain)
             yield Heartbeat(time.monotonic() - started) if record is None else record
     finally:
         child.stop()

@@ -55,7 +55,7 @@ def sample(job: Job) -> Iterator[Record]:
         pools = _Pools(job, stack)
         lanes = [_Lane(point, pools.of(point)) for point in job.points]
         for lane in lanes:
-            lane.runs_s += [s.wall_s / s.loops for s in job.earlier if s.point == lane.point and s.error is None]
+            lane.runs_s += [s.wall_s / s.loops for s in job.earlier if s.point == lane.point and s.loops and s.round]
         gc.collect()
         gc.freeze()
         stack.callback(gc.unfreeze)
@@ -69,7 +69,7 @@ def sample(job: Job) -> Iterator[Record]:
 
 
 def _prepare(job: Job, lane: _Lane, batch_s: float, deadline: float) -> Iterator[Record]:
-    """Build the input, warm up, calibrate; a run that is long beside the budget counts as the first sample."""
+    """Build the input, warm up, calibrate; a long warm-up is kept as round 0, in case it stays alone."""
     if perf_counter() > deadline:
         yield Closed(lane.point, "budget")
         return
@@ -82,7 +82,6 @@ def _prepare(job: Job, lane: _Lane, batch_s: float, deadline: float) -> Iterator
         return
     lane.work, lane.loops = work, loops
     if timing.wall_s > job.sweep.budget_s / len(job.points) / 2:
-        lane.runs_s.append(timing.wall_s / loops)
         yield Sample(lane.point, 0, loops, timing.wall_s, timing.cpu_s, work.items * loops)
 
 
@@ -137,6 +136,7 @@ class _Pools:
         for executor in {point.executor for point in job.points} - set(self._pools):
             most = max(point.workers for point in job.points if point.executor == executor)
             self._pools[executor] = stack.enter_context(open_pool(executor, most))
+            self._pools[executor].start()
 
     def of(self, point: Point) -> Pool:
         return self._pools[point.executor]

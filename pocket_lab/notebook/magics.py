@@ -17,9 +17,9 @@ from pocket_lab.lab.last import last
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
 from pocket_lab.lab.result import Result
-from pocket_lab.notebook.failure import show_user_traceback
 from pocket_lab.notebook.names import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget
+from pocket_lab.view.failure import is_from_target, render_failure
 
 _INPUT = argument("--input", "-i", help="a function of the size, or the input itself: an expression of this notebook")
 _DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default) or "map" (a list, each item a run)')
@@ -110,11 +110,11 @@ class PocketMagics(Magics):  # type: ignore[misc]
                 display(partial)
             raise
         except Exception as error:
-            show_user_traceback(error)
+            _show_user_traceback(error)
             raise
         display(result)
         if result.error is not None:
-            show_user_traceback(result.error)
+            _show_user_traceback(result.error)
             raise result.error
         return result
 
@@ -128,6 +128,12 @@ class PocketMagics(Magics):  # type: ignore[misc]
         body = self.shell.transform_cell(cell)
         file = self.shell.compile.cache(body, self.shell.execution_count, raw_code=cell)
         return compile_cell(body, file, self.shell.user_ns)
+
+
+def _show_user_traceback(error: BaseException) -> None:
+    """Give an error of the target the rendering that IPython asks for; a UsageError has its own."""
+    if is_from_target(error) and not isinstance(error, UsageError):
+        error._render_traceback_ = lambda: render_failure(error)  # type: ignore[attr-defined]
 
 
 def _parse(magic: Any, line: str) -> dict[str, Any]:

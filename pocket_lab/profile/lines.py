@@ -47,16 +47,18 @@ def profile_lines(job: Job) -> Iterator[Record]:
         yield Failure(point, pack_error(error))
         return
     yield _SLOWED
-    yield from _costs(point, profiler.get_stats(), keys)
+    yield from _costs(point, profiler.get_stats(), codes, keys)
 
 
 def _key(code: NodeCode) -> tuple[str, int]:
     return code.file, code.first
 
 
-def _costs(point: Point, stats: Any, keys: dict[tuple[str, int], str]) -> Iterator[LineCost]:
-    for (file, first, _), timings in sorted(stats.timings.items()):
-        node = keys.get((file, first))
-        if node is not None:
-            for line, hits, time in timings:
-                yield LineCost(point, node, file, line, hits, time * stats.unit)
+def _costs(point: Point, stats: Any, codes: list[NodeCode], keys: dict[tuple[str, int], str]) -> Iterator[LineCost]:
+    """Every line of every function once, in the order of the source; lines that never ran have no hits."""
+    timings = {(file, first): lines for (file, first, _), lines in stats.timings.items()}
+    for code in sorted({_key(code): code for code in codes}.values(), key=_key):
+        costs = {line: (hits, time * stats.unit) for line, hits, time in timings.get(_key(code), [])}
+        for line in range(code.first, max([code.last, *costs]) + 1):
+            hits, time_s = costs.get(line, (0, 0.0))
+            yield LineCost(point, keys[_key(code)], code.file, line, hits, time_s)

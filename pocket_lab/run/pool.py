@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import time
 from abc import ABC, abstractmethod
@@ -22,6 +23,7 @@ Call = Callable[[Any], Any]
 
 _CHUNKS_A_WORKER = 4
 _CHUNKS_AHEAD = 16
+_STARTING_TRIES = 20
 
 
 class Pool(ABC):
@@ -37,6 +39,9 @@ class Pool(ABC):
     @abstractmethod
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items."""
+
+    def start(self) -> None:  # noqa: B027 (most pools have nothing to wait for)
+        """Wait until the workers are there, so that the next call does not pay for them."""
 
     def close(self) -> None:  # noqa: B027 (a pool without workers has none to let go)
         """Let the workers go; tasks that have not started are dropped."""
@@ -150,6 +155,13 @@ class ProcessPool(_ConcurrentPool):
         pool: Executor = ProcessPoolExecutor(self.size, initializer=_ignore_interrupt)
         return pool
 
+    def start(self) -> None:
+        """Start every worker process; tasks that take a moment find each of them, as a quick one would not."""
+        for _ in range(_STARTING_TRIES):
+            pids = {outcome.value for outcome in self.imap(_own_pid, range(self.size))}
+            if len(pids) == self.size:
+                return
+
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
         _, digest, payload = self._payload(function)
         sent: Future[list[Outcome]] = Future()
@@ -257,6 +269,11 @@ def _portable(outcome: Outcome) -> Outcome:
     except Exception as error:  # as above
         return Outcome(outcome.index, None, TypeError(f"the result cannot be sent back from its process: {error}"))
     return outcome
+
+
+def _own_pid(_: Any) -> int:
+    time.sleep(0.02)
+    return os.getpid()
 
 
 def _ignore_interrupt() -> None:

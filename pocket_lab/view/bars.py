@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
@@ -29,7 +31,7 @@ def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
     ax.barh(place, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
     ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_locator(MultipleLocator(_binary_step(float(shown["inclusive_peak_bytes"].max()))))
     ax.legend(fontsize=8, frameon=False, loc="lower right")
     style(ax, "Most bytes alive at once" + _left_out(len(frame)))
     ax.grid(False, axis="y")
@@ -59,6 +61,11 @@ def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(5))
     style(ax, "Time per line" + _left_out(len(costly)))
     ax.grid(False, axis="y")
+
+
+def _binary_step(largest: float) -> float:
+    """The power of two that cuts the axis into three to six parts."""
+    return 2.0 ** max(0, math.ceil(math.log2(max(largest, 1.0) / 6)))
 
 
 def _height(bars: int, each: float) -> float:

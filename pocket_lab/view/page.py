@@ -12,7 +12,7 @@ _STYLE = """
 .pocket-lab th,.pocket-lab td{padding:3px 10px;border:0;white-space:nowrap;color:inherit;background:none}
 .pocket-lab th{border-bottom:1px solid rgba(128,128,128,.6);font-weight:600}
 .pocket-lab td{border-bottom:1px solid rgba(128,128,128,.18)}
-.pocket-lab .l{text-align:left}.pocket-lab .r{text-align:right}
+.pocket-lab .l{text-align:left!important}.pocket-lab .r{text-align:right!important}
 .pocket-lab table.heat td{padding:0 8px;border:0;line-height:1.5}
 .pocket-lab table.heat code{white-space:pre;background:none;color:inherit;font:12px/1.5 ui-monospace,Menlo,Consolas,monospace}
 .pocket-lab ul.caveats{margin:.4em 0;padding-left:1.2em}.pocket-lab .note{opacity:.75;margin:.4em 0}

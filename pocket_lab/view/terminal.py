@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from pocket_lab.records import Record
+from pocket_lab.view.failure import render_failure
 from pocket_lab.view.progress import ProgressState
 from pocket_lab.view.table import TextTable
 
@@ -40,12 +41,15 @@ def print_result(
     findings: Iterable[str],
     failures: Iterable[str],
     caveats: Iterable[str],
+    error: BaseException | None,
 ) -> None:
-    """A whole result: the table, then what it means, what failed, and what is in doubt."""
+    """A whole result: the table, then what it means, what failed, what is in doubt, and the first error's traceback."""
     print_table(console, table, title)
     texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {text}" for text in caveats)]
     for text in texts:
         console.print(f"\n{text}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
+    if error is not None:
+        console.print("\n" + "\n".join(render_failure(error)), soft_wrap=True, highlight=False, markup=False)
     console.print()
 
 

@@ -1,0 +1,76 @@
+"""Growth laws: named where the data tell, and only there."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.analysis.growth import CANNOT_TELL, fit_growth
+
+SIZES = [10, 30, 100, 300, 1000, 3000, 10000]
+TRUTHS = {
+    "1": lambda n: 5e-3,
+    "log n": lambda n: 1e-4 + 1e-3 * math.log(n),
+    "n": lambda n: 1e-4 + 1e-5 * n,
+    "n log n": lambda n: 1e-6 * n * math.log(n),
+    "n^2": lambda n: 1e-4 + 1e-8 * n * n,
+    "n^3": lambda n: 1e-12 * n**3,
+}
+
+
+@pytest.mark.parametrize("law", TRUTHS)
+def test_a_law_is_named_from_noisy_replicates(law: str) -> None:
+    noise = random.Random(law)
+    sizes = [size for size in SIZES for _ in range(9)]
+    growth = fit_growth(sizes, [TRUTHS[law](size) * math.exp(noise.gauss(0, 0.02)) for size in sizes])
+    assert growth.law == law
+    assert growth.probability >= 0.9
+    assert growth.interval[0] <= growth.exponent <= growth.interval[1]
+    for size in (20, 5000):
+        assert growth.predict(size) == pytest.approx(TRUTHS[law](size), rel=0.1)
+
+
+def test_a_wrong_law_is_hardly_ever_named() -> None:
+    wrong = named = 0
+    for seed in range(60):
+        law = list(TRUTHS)[seed % len(TRUTHS)]
+        noise = random.Random(seed)
+        growth = fit_growth(SIZES, [TRUTHS[law](size) * math.exp(noise.gauss(0, 0.04)) for size in SIZES])
+        named += growth.law != CANNOT_TELL
+        wrong += growth.law not in (law, CANNOT_TELL)
+    assert wrong <= 1
+    assert named >= 30
+
+
+def test_an_odd_exponent_is_a_power() -> None:
+    growth = fit_growth(SIZES, [1e-6 * size**1.5 for size in SIZES])
+    assert growth.law == "power"
+    assert growth.exponent == pytest.approx(1.5)
+    assert growth.predict(100_000) == pytest.approx(1e-6 * 100_000**1.5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [([10], "1 size"), ([10, 100, 1000], "3 sizes"), ([10, 11, 12, 13, 14, 15], "factor of 1.5")],
+)
+def test_too_little_to_tell_is_said_and_still_predicts(sizes: list[int], words: str) -> None:
+    growth = fit_growth(sizes, [1e-3 * size for size in sizes])
+    assert growth.law == CANNOT_TELL
+    assert words in growth.reason
+    if len(sizes) > 1:
+        assert growth.predict(50) == pytest.approx(0.05, rel=0.05)
+
+
+def test_failed_points_and_size_zero_are_left_out() -> None:
+    growth = fit_growth([0, *SIZES, 50_000], [1.0, *(1e-5 * size for size in SIZES), math.nan])
+    assert growth.law == "n"
+
+
+@given(st.floats(1e-9, 1e3), st.sampled_from(list(TRUTHS)))
+def test_the_law_does_not_depend_on_the_unit_of_time(factor: float, law: str) -> None:
+    values = [TRUTHS[law](size) for size in SIZES]
+    assert fit_growth(SIZES, [value * factor for value in values]).law == fit_growth(SIZES, values).law

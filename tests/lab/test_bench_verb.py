@@ -1,0 +1,207 @@
+"""bench from end to end, through a real measuring process."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import pytest
+
+import pocket_lab
+from pocket_lab import Graph, NodeError, UsageError, bench, fan_out, node
+from pocket_lab.records import Record, Sample
+
+COLUMNS = [
+    "target",
+    "size",
+    "workers",
+    "executor",
+    "drive",
+    "rounds",
+    "wall_s",
+    "wall_low_s",
+    "wall_high_s",
+    "cpu_s",
+    "cpu_low_s",
+    "cpu_high_s",
+    "p95_s",
+    "p99_s",
+    "throughput_per_s",
+    "speedup",
+    "efficiency",
+    "peak_bytes",
+    "allocated_bytes",
+    "allocations",
+    "errors",
+    "status",
+]
+
+
+@node
+def nap(value: float) -> float:
+    time.sleep(0.02)
+    return value
+
+
+naps = Graph(fan_out(nap), name="naps")
+
+
+def many(size: int) -> list[int]:
+    return list(range(size))
+
+
+def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
+    result = bench(naps, sizes="2,4", workers="1,2", executors="threads", input=many, budget=2)
+    assert list(result.frame.columns) == COLUMNS
+    assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
+    assert {"size", "workers", "executor", "drive", "round", "loops", "wall_s", "cpu_s", "items", "error"} <= set(
+        result.samples.columns
+    )
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None:
+    result = bench(naps, size=8, workers="1,2", executor=executor, input=many, budget=4)
+    one, two = result.frame.to_dict("records")
+    assert one["wall_s"] == pytest.approx(8 * 0.02, rel=0.15)
+    assert two["speedup"] == pytest.approx(2.0, rel=0.15)
+    assert two["efficiency"] == pytest.approx(1.0, rel=0.15)
+    assert one["cpu_s"] < 0.3 * one["wall_s"]
+    assert one["throughput_per_s"] == pytest.approx(1 / one["wall_s"])
+    assert result.advice is not None
+    assert result.advice.workers == 2
+    assert "waits" in result.advice.reason
+
+
+def test_map_runs_each_item_and_counts_items_a_second() -> None:
+    result = bench(nap, size=8, workers="1,4", drive="map", budget=3)
+    one, four = result.frame.to_dict("records")
+    assert one["throughput_per_s"] == pytest.approx(50, rel=0.15)
+    assert four["speedup"] == pytest.approx(4.0, rel=0.2)
+
+
+def test_growth_is_named_from_six_sizes() -> None:
+    result = bench(lambda size: time.sleep(size / 1e5), sizes="2^6..2^12", budget=6)
+    assert result.growth is not None
+    assert result.growth.law == "n"
+    assert any("grows like n " in text for text in result.findings)
+
+
+def test_an_error_is_a_row_with_its_own_traceback_and_the_others_go_on() -> None:
+    @node
+    def picky(value: int) -> float:
+        return 1 / (value - 2)
+
+    result = bench(picky, sizes=[1, 2, 3], budget=1)
+    assert list(result.frame["status"] == "failed") == [False, True, False]
+    assert list(result.frame["errors"]) == [0, 1, 0]
+    assert math.isnan(result.frame["wall_s"][1])
+    assert isinstance(result.error, NodeError)
+    assert isinstance(result.error.__cause__, ZeroDivisionError)
+    assert (result.error.node, result.error.phase) == ("picky", "exec")
+    assert result.failures == [
+        'size 2, serial x 1: NodeError: node "picky" failed in exec: ZeroDivisionError: division by zero'
+    ]
+    assert "Failed" in result.to_html()
+
+
+def test_a_result_shows_itself_as_text_and_html_and_draws_on_given_axes() -> None:
+    result = bench(lambda: sum(range(100)), budget=0.5, name="sum <of> 100")
+    bundle = result._repr_mimebundle_()
+    assert "sum <of> 100" in bundle["text/plain"]
+    assert "sum &lt;of&gt; 100" in bundle["text/html"]
+    assert "<svg" in bundle["text/html"]
+    figure = matplotlib.figure.Figure()
+    ax = figure.add_subplot()
+    assert result.plot(ax=ax) is figure
+    assert ax.lines
+    assert isinstance(result.plot(), matplotlib.figure.Figure)
+
+
+def test_a_report_is_one_file_that_needs_no_network(tmp_path: Path) -> None:
+    path = bench(lambda: None, budget=0.3).save_html(tmp_path / "report.html")
+    text = path.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert "src=" not in text.replace("data:", "")
+    assert 'href="http' not in text
+
+
+def test_the_watcher_sees_every_record_as_it_is_made() -> None:
+    seen: list[Record] = []
+    result = bench(lambda: time.sleep(0.01), budget=0.5, watch=seen.append)
+    assert sum(isinstance(record, Sample) for record in seen) == len(result.samples) > 5
+
+
+def test_what_the_target_prints_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    def target() -> None:
+        print("hello from the target")
+        print("and its errors", file=sys.stderr)
+        time.sleep(0.1)
+
+    bench(target, budget=0.3)
+    out, err = capfd.readouterr()
+    assert "hello from the target" in out
+    assert "and its errors" in err
+
+
+def test_a_flood_of_prints_is_cut_with_a_caveat(capfd: pytest.CaptureFixture[str]) -> None:
+    result = bench(lambda: print("x" * 1000), budget=0.3)
+    assert len(capfd.readouterr().out) == 10_000
+    assert any("characters were left out" in caveat for caveat in result.caveats)
+
+
+def test_the_last_result_is_kept() -> None:
+    result = bench(lambda: None, budget=0.2)
+    assert pocket_lab.last() is result
+
+
+def test_interrupted_it_keeps_what_was_measured_and_raises_again() -> None:
+    script = """
+import json, time, sys, pocket_lab
+def watch(record):
+    if type(record).__name__ == "Sample" and record.round == 3:
+        print("ready", flush=True)
+try:
+    pocket_lab.bench(lambda size: time.sleep(0.05 * size), sizes=[1, 2], budget=60, watch=watch, precision=1e-9)
+except KeyboardInterrupt:
+    frame = pocket_lab.last().frame
+    print(json.dumps([list(frame["status"]), [int(n) for n in frame["rounds"]]]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert out.readline() == "ready\n"
+        start = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        status, rounds = json.loads(next(line for line in out if line.startswith("[")))
+    assert process.wait(5) == 0
+    assert time.monotonic() - start < 3
+    assert status == ["cancelled", "cancelled"]
+    assert min(rounds) >= 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"sizes": -1}, "sizes: -1"), ({"executors": "gpu"}, "gpu"), ({"input": 5, "sizes": 3}, "input is a int")],
+)
+def test_bad_options_start_nothing(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        bench(naps, **options)
+
+
+def test_a_module_that_fails_to_import_in_the_child_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fragile.py").write_text("def f(n): return n\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import fragile  # type: ignore[import-not-found]
+
+    (tmp_path / "fragile.py").write_text("raise OSError('the data disk is gone')\n")
+    with pytest.raises(OSError, match="the data disk is gone"):
+        bench(fragile.f, size=1, budget=0.5)

@@ -1,0 +1,158 @@
+"""memory and lines on built truths, through a real measuring process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import matplotlib.figure
+import pytest
+
+from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, last, lines, memory, node
+
+MIB = 2**20
+
+
+@node
+def hold(size: int) -> bytes:
+    large = bytearray(50 * MIB)
+    small = large[: 10 * MIB]
+    del large
+    return bytes(small)
+
+
+@node
+def burst(kept: bytes) -> bytes:
+    extra = bytearray(120 * MIB)
+    return kept[: len(extra) // len(extra)]
+
+
+def of_node(frame: Any, name: str) -> dict[str, Any]:
+    (row,) = frame[frame["node"] == name].to_dict("records")
+    return dict(row)
+
+
+def test_a_node_shows_its_own_peak_though_another_holds_the_peak_of_the_process() -> None:
+    result = memory(Graph(hold >> burst), size=1)
+    held, burst_ = of_node(result.frame, "hold"), of_node(result.frame, "burst")
+    assert held["peak_bytes"] == pytest.approx(60 * MIB, rel=0.02)
+    assert burst_["peak_bytes"] == pytest.approx(120 * MIB, rel=0.02)
+    assert burst_["peak_share"] > 0.9
+    assert held["allocated_bytes"] == pytest.approx(70 * MIB, rel=0.02)
+    assert held["leaked_bytes"] < MIB
+    columns = "node peak_bytes inclusive_peak_bytes peak_share allocations allocated_bytes temporary leaked_bytes"
+    assert list(result.frame.columns) == columns.split()
+
+
+def test_memory_under_a_nested_call_belongs_to_the_innermost_node_and_inclusively_to_the_outer() -> None:
+    @node
+    def outer(size: int) -> int:
+        return len(hold(size))
+
+    result = memory(Graph(outer >> hold.with_(name="other")), size=1)
+    outer_ = of_node(result.frame, "outer")
+    assert outer_["peak_bytes"] < MIB
+    assert outer_["inclusive_peak_bytes"] == pytest.approx(60 * MIB, rel=0.02)
+
+
+def test_concurrent_calls_of_one_node_add_up() -> None:
+    meet = "meet"
+
+    def together(item: int) -> int:
+        block = bytearray(20 * MIB)
+        barrier = vars(threading).setdefault(meet, threading.Barrier(2))
+        barrier.wait(20)
+        return len(block)
+
+    graph = Graph(fan_out(Node("together", exec=together)))
+    result = memory(graph, size=2, input=lambda size: list(range(size)), workers=2, executor="threads")
+    assert of_node(result.frame, "together")["peak_bytes"] == pytest.approx(40 * MIB, rel=0.02)
+
+
+def test_what_stays_alive_after_the_run_is_left_behind() -> None:
+    kept: list[bytearray] = []
+
+    def leak(size: int) -> None:
+        kept.append(bytearray(5 * MIB))
+
+    result = memory(leak, size=1)
+    assert of_node(result.frame, "leak")["leaked_bytes"] == pytest.approx(5 * MIB, rel=0.02)
+    assert any("arena" in caveat for caveat in result.caveats)
+
+
+def test_python_allocators_sees_small_objects_too() -> None:
+    def small(size: int) -> list[object]:
+        return [object() for _ in range(size)]
+
+    plain = of_node(memory(small, size=50_000).frame, "small")
+    every = memory(small, size=50_000, python_allocators=True)
+    assert of_node(every.frame, "small")["allocations"] >= 50_000 > plain["allocations"]
+    assert not any("arena" in caveat for caveat in every.caveats)
+
+
+def test_line_hits_are_exact_and_the_dear_line_is_named() -> None:
+    @node
+    def looping(size: int) -> int:
+        total = 0
+        for _ in range(size):
+            total += sum(range(2000))
+        if size < 0:
+            total = -1
+        return total
+
+    result = lines(Graph(looping), size=100)
+    hits = {row["source"].strip(): row["hits"] for row in result.frame.to_dict("records")}
+    assert hits["total = 0"] == 1
+    assert hits["for _ in range(size):"] == 101
+    assert hits["total += sum(range(2000))"] == 100
+    assert hits["total = -1"] == 0
+    assert result.frame["share"].sum() == pytest.approx(1.0)
+    dearest = result.frame.loc[result.frame["time_s"].idxmax()]
+    assert dearest["source"].strip() == "total += sum(range(2000))"
+    assert set(result.frame.columns) == {"node", "file", "line", "hits", "time_s", "share", "source"}
+
+
+def test_every_phase_and_nested_node_is_profiled() -> None:
+    def prepare(store: Any, value: int) -> list[int]:
+        return [value] * 3
+
+    @node
+    def step(value: int) -> int:
+        return value + 1
+
+    graph = Graph(Node("start", prep=prepare) >> fan_out(step))
+    hits = lines(graph, size=1).frame.set_index(["node", "source"])["hits"]
+    assert hits["start"].max() == 1
+    assert hits["step"].max() == 3
+
+
+@pytest.mark.parametrize("verb", [memory, lines])
+def test_the_targets_own_error_is_raised(verb: Any) -> None:
+    @node
+    def boom(size: int) -> float:
+        return 1 / size
+
+    with pytest.raises(NodeError, match="boom") as raised:
+        verb(boom, size=0)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+
+
+def test_what_cannot_be_profiled_is_refused_in_one_sentence() -> None:
+    with pytest.raises(UsageError, match="measuring process only"):
+        memory(hold, size=1, executor="processes")
+    with pytest.raises(UsageError, match="one run"):
+        memory(hold, size="1,2")
+    with pytest.raises(UsageError, match="no Python function"):
+        lines(len, size=None, input="text")
+
+
+@pytest.mark.parametrize("verb", [memory, lines])
+def test_a_profile_has_text_html_and_a_plot_and_is_kept(verb: Any) -> None:
+    result = verb(hold, size=1)
+    bundle = result._repr_mimebundle_()
+    assert "hold" in bundle["text/plain"]
+    assert "<table" in bundle["text/html"]
+    assert isinstance(result.plot(), matplotlib.figure.Figure)
+    figure = matplotlib.figure.Figure()
+    assert result.plot(ax=figure.add_subplot()) is figure
+    assert last() is result

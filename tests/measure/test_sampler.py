@@ -1,0 +1,146 @@
+"""The sampler: interleaved rounds, closed points, kept budgets, errors as rows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node, node
+from pocket_lab.graph.spread import fan_out
+from pocket_lab.graph.store import Store
+from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.sampler import sample
+from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.records import Closed, Environment, Failure, Record, Sample
+
+
+def job_of(target: Any, given: Any = Input.ABSENT, **options: Any) -> Job:
+    return plan_job(target, given, parse_sweep(**{"budget": 1.0, **options}))
+
+
+def of_kind(records: list[Record], kind: type[Any]) -> list[Any]:
+    return [record for record in records if isinstance(record, kind)]
+
+
+def test_each_round_visits_every_open_point_once() -> None:
+    records = list(sample(job_of(lambda size: time.sleep(0.001 * size), sizes="1,2,3", precision=1e-9, budget=0.5)))
+    samples = of_kind(records, Sample)
+    rounds = {number: [s.point.size for s in samples if s.round == number] for number in {s.round for s in samples}}
+    full = [sizes for sizes in rounds.values() if len(sizes) == 3]
+    assert len(full) >= 5
+    assert all(sorted(sizes) == [1, 2, 3] for sizes in full)
+    assert len({tuple(sizes) for sizes in full}) > 1, "the order of a round is drawn anew"
+    assert len(of_kind(records, Environment)) == 1
+
+
+def test_a_point_closes_when_it_is_precise_and_the_others_go_on() -> None:
+    def target(size: int) -> None:
+        time.sleep(0.002 if size == 1 else next(longer_and_longer))
+
+    longer_and_longer = (0.03 + 0.004 * call for call in range(1000))
+    records = list(sample(job_of(target, sizes="1,2", precision="10%", budget=2.0)))
+    status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
+    assert status == {1: "done", 2: "budget"}
+    samples = of_kind(records, Sample)
+    assert sum(s.point.size == 1 for s in samples) >= 10
+    assert sum(s.point.size == 2 for s in samples) > sum(s.point.size == 1 for s in samples)
+
+
+def test_the_budget_holds_to_within_a_batch() -> None:
+    start = time.monotonic()
+    records = list(sample(job_of(lambda size: time.sleep(0.05), sizes="1..8", budget=0.6, precision=1e-9)))
+    assert time.monotonic() - start < 0.6 + 0.4
+    assert {closed.status for closed in of_kind(records, Closed)} == {"budget"}
+    assert len(of_kind(records, Closed)) == 8
+
+
+def test_a_run_longer_than_its_share_of_the_budget_counts_once_and_is_not_repeated_in_vain() -> None:
+    records = list(sample(job_of(lambda size: time.sleep(0.3), sizes="1,2", budget=0.5)))
+    assert [s.round for s in of_kind(records, Sample)] == [0, 0]
+
+
+def test_an_exception_fails_its_point_with_a_row_and_the_others_go_on() -> None:
+    records = list(sample(job_of(lambda size: 1 / (size - 2), sizes="1,2,3", budget=0.3)))
+    status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
+    assert status[2] == "failed"
+    assert "failed" not in (status[1], status[3])
+    (row,) = [s for s in of_kind(records, Sample) if s.error]
+    assert (row.point.size, row.error) == (2, "ZeroDivisionError: division by zero")
+    (failure,) = of_kind(records, Failure)
+    assert failure.point.size == 2
+
+
+def test_an_input_that_fails_fails_its_point() -> None:
+    def make(size: int) -> int:
+        raise LookupError("no data")
+
+    records = list(sample(job_of(lambda value: value, make, sizes=5)))
+    assert [s.error for s in of_kind(records, Sample)] == ["LookupError: no data"]
+
+
+def test_inputs_are_built_once_a_point_and_outside_the_clock() -> None:
+    built = []
+
+    def make(size: int) -> int:
+        built.append(size)
+        time.sleep(0.1)
+        return size
+
+    records = list(sample(job_of(lambda value: value, make, sizes="1,2", budget=0.6)))
+    assert sorted(built) == [1, 2]
+    assert all(s.wall_s / s.loops < 0.01 for s in of_kind(records, Sample))
+
+
+def test_every_run_of_a_graph_gets_a_fresh_store() -> None:
+    seen = []
+
+    def post(store: Store, value: int, prepared: int, result: int) -> tuple[int, str]:
+        seen.append(store.get("runs", 0))
+        store.set("runs", store.get("runs", 0) + 1)
+        return result, "default"
+
+    graph = Graph(Node("count", exec=lambda value: value, post=post), store=Store({"kept": 1}))
+    list(sample(job_of(graph, sizes=1, budget=0.2)))
+    assert len(seen) > 10
+    assert set(seen) == {0}
+    assert graph.store.items() == [("kept", 1)], "the graph's own store is not touched"
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_cpu_time_counts_the_workers_too(executor: str) -> None:
+    @node
+    def burn(value: int) -> int:
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            value += 1
+        return value
+
+    job = job_of(Graph(fan_out(burn)), lambda size: list(range(size)), sizes=4, workers=1, executors=executor, budget=1.5)
+    timed = [s.cpu_s / s.loops for s in of_kind(list(sample(job)), Sample)]
+    assert sorted(timed)[len(timed) // 2] == pytest.approx(0.08, rel=0.25)
+
+
+def test_map_counts_items_and_run_counts_runs() -> None:
+    mapped = of_kind(list(sample(job_of(lambda item: item, sizes=7, drive="map", executors="serial", budget=0.2))), Sample)
+    assert all(s.items == 7 * s.loops for s in mapped)
+    runs = of_kind(list(sample(job_of(lambda item: item, sizes=7, budget=0.2))), Sample)
+    assert all(s.items == s.loops for s in runs)
+
+
+def test_a_short_function_is_timed_without_the_loop_around_it() -> None:
+    records = list(sample(job_of(lambda: None, budget=0.5)))
+    per_run = sorted(s.wall_s / s.loops for s in of_kind(records, Sample))
+    assert 0 <= per_run[len(per_run) // 2] < 200e-9
+    assert of_kind(records, Sample)[0].loops > 1000
+
+
+def test_samples_of_an_earlier_measurement_count_and_rounds_go_on() -> None:
+    job = job_of(lambda size: time.sleep(0.001), sizes=1, precision=1e-9, budget=0.2)
+    earlier = tuple(of_kind(list(sample(job)), Sample))
+    resumed = Job(job.target, job.input, job.points, parse_sweep(sizes=1, budget=5, precision="99%"), (), earlier)
+    again = of_kind(list(sample(resumed)), Sample)
+    assert len(again) <= 5, "the earlier samples made it precise enough"
+    assert again[0].round == max(s.round for s in earlier) + 1

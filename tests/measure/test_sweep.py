@@ -1,0 +1,53 @@
+"""Options of a verb: parsed once, refused in one clear sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pocket_lab.errors import UsageError
+from pocket_lab.measure.sweep import Sweep, parse_sweep
+
+
+def test_nothing_asked_is_one_point_for_thirty_seconds() -> None:
+    assert parse_sweep() == Sweep((None,), (1,), None, "run", 0.02, 30.0, "process")
+
+
+def test_texts_become_base_units() -> None:
+    sweep = parse_sweep(sizes="10,1k", workers="1..3", executors="threads, processes", precision="5%", budget="2m")
+    assert sweep.sizes == (10, 1000)
+    assert sweep.workers == (1, 2, 3)
+    assert sweep.executors == ("threads", "processes")
+    assert sweep.precision == pytest.approx(0.05)
+    assert sweep.budget_s == 120.0
+
+
+def test_singular_and_plural_mean_the_same() -> None:
+    assert parse_sweep(size=10, executor="serial") == parse_sweep(sizes=[10], executors=["serial"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sizes": "10,x"}, "sizes"),
+        ({"sizes": -1}, "sizes: -1"),
+        ({"sizes": "-1"}, "sizes: -1"),
+        ({"sizes": []}, "sizes"),
+        ({"sizes": [1.5]}, "sizes"),
+        ({"size": 1, "sizes": 2}, "sizes="),
+        ({"workers": 0}, "workers: 0"),
+        ({"executors": "thread"}, "executors: 'thread'"),
+        ({"drive": "walk"}, "drive: 'walk'"),
+        ({"precision": "200%"}, "precision"),
+        ({"precision": "often"}, "'often'"),
+        ({"budget": "soon"}, "'soon'"),
+        ({"budget": 0}, "budget"),
+        ({"isolation": "none"}, "isolation: 'none'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_sweep(**options)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,56 @@
+"""Every record survives the pipe."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.measure.wire import decode, encode
+from pocket_lab.records import (
+    Caveat,
+    Closed,
+    Environment,
+    Failure,
+    Heartbeat,
+    LineCost,
+    NodeMemory,
+    Output,
+    Planned,
+    Point,
+    Record,
+    Sample,
+    Started,
+)
+
+texts = st.text()
+numbers = st.floats(allow_nan=False)
+counts = st.integers(0, 2**60)
+points = st.builds(Point, texts, st.none() | counts, counts, texts, texts, st.none() | numbers)
+links = st.tuples(texts, texts, st.lists(st.tuples(texts, counts, texts)).map(tuple))
+records = st.one_of(
+    st.builds(Planned, st.lists(points).map(tuple), numbers),
+    st.builds(Sample, points, counts, counts, numbers, numbers, counts, st.none() | texts),
+    st.builds(Closed, points, st.sampled_from(["done", "budget", "cancelled", "failed"])),
+    st.builds(Caveat, texts, texts, st.none() | points),
+    st.builds(Environment, texts, texts, texts, counts, numbers, st.dictionaries(texts, texts)),
+    st.builds(Heartbeat, numbers),
+    st.builds(Started, points),
+    st.builds(Output, texts, texts),
+    st.builds(Failure, st.none() | points, st.lists(links, min_size=1).map(tuple)),
+    st.builds(LineCost, points, texts, texts, counts, counts, numbers),
+    st.builds(NodeMemory, points, texts, counts, counts, counts, counts, counts, counts, counts),
+)
+
+
+@given(records)
+def test_a_record_is_one_line_and_comes_back_equal(record: Record) -> None:
+    line = encode(record)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode(line) == record
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(KeyError):
+        decode(b'["Nonsense", {}]')

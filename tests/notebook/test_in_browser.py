@@ -1,0 +1,128 @@
+"""The notebooks as a new user meets them: JupyterLab in a browser, no network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser import CHROMIUM_FLAGS, LabPage, find_chromium, jupyterlab
+from playwright.sync_api import Browser, expect, sync_playwright
+
+NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
+SHOTS = os.environ.get("POCKET_LAB_SHOTS")
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    root = tmp_path_factory.mktemp("lab")
+    with jupyterlab(root, tmp_path_factory.mktemp("home")) as address:
+        yield root, address
+
+
+@pytest.fixture
+def open_notebook(chromium: Browser, lab: tuple[Path, str]) -> Iterator[Callable[[str], LabPage]]:
+    _, address = lab
+    context = chromium.new_context(viewport={"width": 1280, "height": 1600})
+    opened: list[LabPage] = []
+
+    def opener(name: str) -> LabPage:
+        page = LabPage(context, address)
+        opened.append(page)
+        page.open(name)
+        return page
+
+    yield opener
+    for page in opened:
+        page.close()
+    context.close()
+
+
+def write(lab: tuple[Path, str], name: str, *cells: str) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab[0] / name)
+
+
+@pytest.mark.timeout(400)
+def test_the_quickstart_runs_from_top_to_bottom_and_every_result_is_seen(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
+) -> None:
+    shutil.copy(NOTEBOOKS / "01_quickstart.ipynb", lab[0])
+    notebook = open_notebook("01_quickstart.ipynb")
+    notebook.start_all()
+    bar = notebook.page.locator(".jp-OutputArea .widget-hprogress, .jp-OutputArea .progress").first
+    expect(bar).to_be_visible(timeout=60_000)
+    expect(notebook.page.locator(".jp-OutputArea .widget-html").first).to_contain_text(re.compile(r"\d+/12 points"))
+    notebook.wait_for_end(300)
+    assert notebook.errors() == []
+    results = notebook.page.locator(".jp-OutputArea .pocket-lab")
+    expect(results).to_have_count(6)
+    expect(bar).to_have_count(0)
+    for index in range(5):
+        picture = results.nth(index).locator("svg")
+        assert picture.bounding_box()["width"] > 300  # type: ignore[index]
+    expect(results.nth(5).locator("table.heat").first).to_be_visible()
+    expect(notebook.page.locator(".jp-OutputArea img")).to_have_count(1)
+    assert notebook.outside == []
+    if SHOTS:
+        shoot(notebook, Path(SHOTS))
+
+
+def test_the_stop_button_keeps_what_was_measured(open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]) -> None:
+    write(
+        lab,
+        "stop.ipynb",
+        "%load_ext pocket_lab\nimport time\nsleepy = lambda size: time.sleep(0.05 * size)",
+        "%pocket_bench sleepy --sizes 1,2 --budget 100s --precision 0.0001%",
+        "print('went on')",
+    )
+    notebook = open_notebook("stop.ipynb")
+    notebook.start_all()
+    expect(notebook.page.locator(".jp-OutputArea .widget-html").first).to_contain_text("±", timeout=60_000)
+    notebook.page.locator("[data-command='notebook:interrupt-kernel'], [data-command='runmenu:interrupt']").first.click()
+    expect(notebook.page.locator(".jp-OutputArea .pocket-lab")).to_contain_text("cancelled", timeout=5_000)
+    notebook.wait_for_end(10)
+    assert [error.split(":")[0] for error in notebook.errors()] == ["KeyboardInterrupt"]
+    assert not any("went on" in str(output.get("text")) for output in notebook.outputs())
+
+
+def test_results_read_on_a_dark_page(open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]) -> None:
+    write(lab, "dark.ipynb", "%load_ext pocket_lab", "%pocket_bench lambda:sum(range(100)) --budget 0.5s")
+    notebook = open_notebook("dark.ipynb")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    expect(notebook.page.locator("body[data-jp-theme-light='false']")).to_have_count(1)
+    notebook.start_all()
+    notebook.wait_for_end(60)
+    text = notebook.page.locator(".pocket-lab svg text").first
+    colour = text.evaluate("element => getComputedStyle(element).fill")
+    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+    assert min(red, green, blue) > 150, f"{colour} is too dark to read"
+    if SHOTS:
+        notebook.page.screenshot(path=Path(SHOTS) / "dark.png")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+
+
+def shoot(notebook: LabPage, folder: Path) -> None:
+    """Pictures of every result, for a person to look at."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results = notebook.page.locator(".jp-OutputArea .pocket-lab")
+    for index in range(results.count()):
+        results.nth(index).screenshot(path=folder / f"result-{index}.png")

@@ -1,0 +1,213 @@
+"""The magics in a real kernel: what a user sees, once, and what fails, in one line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SETUP = """
+%load_ext pocket_lab
+import time, pocket_lab
+from pocket_lab import Graph, fan_out, node
+
+@node
+def split(n):
+    return list(range(n))
+
+@node
+def work(item):
+    return sum(range(1000 + item))
+
+graph = Graph(split >> fan_out(work), name="numbers")
+
+def make_input(size):
+    return size
+
+def bad_input(size):
+    raise LookupError("no data today")
+
+@node
+def boom(n):
+    below = n - 10
+    return 1 / below
+
+docs = 25
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cells(notebook: Any) -> None:
+    (notebook.folder / "beside.py").write_text("def triple(n):\n    return 3 * n\n")
+    assert notebook.run(SETUP).error is None
+
+
+def test_assigned_a_bench_is_shown_once_and_is_a_result(notebook: Any) -> None:
+    cell = notebook.run(
+        "r = %pocket_bench graph --sizes 10,100 --workers 1,2 --executors threads,processes --input make_input --budget 4s"
+    )
+    assert cell.error is None
+    (bundle,) = cell.shown
+    assert "Bench of graph" in bundle["text/plain"]
+    assert "<svg" in bundle["text/html"]
+    assert notebook.run("print(len(r.frame), sorted(set(r.frame.executor)))").text.strip() == "8 ['processes', 'threads']"
+    (figure,) = notebook.run("r.plot()").shown
+    assert figure["image/png"]
+
+
+def test_not_assigned_it_is_shown_once_too_and_is_the_last_result(notebook: Any) -> None:
+    cell = notebook.run("%pocket_bench graph --input docs --budget 1s")
+    assert len(cell.shown) == 1
+    assert notebook.run("print(_ is pocket_lab.last(), len(_.frame))").text.strip() == "True 1"
+
+
+def test_a_result_is_shown_again_by_its_name_in_a_later_cell(notebook: Any) -> None:
+    notebook.run("again = %pocket_bench boom --sizes 1 --budget 0.3s")
+    assert len(notebook.run("again").shown) == 1
+    assert len(notebook.run("again\nagain").shown) == 1
+
+
+def test_progress_is_a_live_bar_that_ends_as_one_line(notebook: Any) -> None:
+    cell = notebook.run("%pocket_bench graph --sizes 10 --budget 1s")
+    first = cell.outputs[0]
+    assert first.output_type == "display_data"
+    assert first.data["text/plain"].startswith("1 point, ")
+    assert "application/vnd.jupyter.widget-view+json" not in first.data
+
+
+def test_a_cell_body_is_measured_with_n_and_workers(notebook: Any) -> None:
+    cell = notebook.run(
+        "%%pocket_bench --sizes 10,1000 --workers 1,2 --budget 2s\n"
+        'text = """a\n  b"""\nsorted(range(n))\nassert text == "a\\n  b"'
+    )
+    assert cell.error is None
+    assert len(cell.shown) == 1
+    assert "Bench of cell" in cell.text
+    frame = notebook.run("f = _.frame; print(list(f['size']), list(f.workers), f.status.unique())").text
+    assert "[10, 10, 1000, 1000] [1, 2, 1, 2]" in frame
+    assert "failed" not in frame
+
+
+def test_memory_and_lines_have_frames_and_one_picture_each(notebook: Any) -> None:
+    cell = notebook.run("m = %pocket_memory graph --size 1000")
+    assert "<svg" in cell.shown[0]["text/html"]
+    assert len(cell.shown) == 1
+    assert "peak_bytes" in notebook.run("m.frame").text
+    cell = notebook.run("l = %pocket_lines graph --size 1000")
+    assert 'class="heat"' in cell.shown[0]["text/html"]
+    assert "return sum(range(1000 + item))" in cell.text
+    hits = notebook.run("print(l.frame[l.frame.source.str.contains('sum')].hits.item())").text
+    assert hits.strip() == "1000"
+
+
+def test_lines_of_a_cell_that_was_run_again_show_the_new_source(notebook: Any) -> None:
+    notebook.run("old = %pocket_lines boom --size 3")
+    notebook.run("@node\ndef boom(n):\n    return 'the new source'\n")
+    assert "the new source" in notebook.run("%pocket_lines boom --size 3").text
+    assert "below = n - 10" in notebook.run("print(old)").text
+    notebook.run(SETUP.replace("%load_ext pocket_lab\n", ""))
+
+
+def test_a_target_that_imports_a_module_of_the_notebooks_folder_works(notebook: Any) -> None:
+    cell = notebook.run("import beside\n%pocket_bench beside.triple --sizes 1 --budget 0.3s\nprint('went on')")
+    assert cell.error is None
+    assert "went on" in cell.text
+
+
+def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: Any) -> None:
+    notebook.run(
+        "from dataclasses import dataclass\n@dataclass\nclass Box:\n    value: int\n"
+        "factor = 3\n@node\ndef box(item): return Box(item * factor)\n"
+        "@node\ndef unbox(boxes): return sum(b.value for b in boxes)\n"
+        "boxes = Graph(split >> fan_out(box) >> unbox)"
+    )
+    assert notebook.run("print(boxes.map([4, 5], workers=2, executor='processes'))").text.strip() == "[18, 30]"
+    assert notebook.run("%pocket_bench boxes --size 10 --executors processes --workers 2 --budget 1s").error is None
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%pocket_bench grahp --sizes 10", "no variable is named 'grahp' in this notebook; did you mean graph?"),
+        ("%pocket_bench graph --input mak_input --sizes 1", "did you mean make_input?"),
+        ("%pocket_bench", "give the graph, node or function to measure"),
+        ("%pocket_bench graph --sizes 10,x", "sizes: 'x' is not a count"),
+        ("%pocket_bench graph --sizes -1", "sizes: -1 is too small"),
+        ("%pocket_bench graph --sizes", "expected one argument"),
+        ("%pocket_bench graph --bogus 3", "unrecognized arguments: --bogus 3"),
+        ("%pocket_bench graph --executors gpu", "'gpu' is not known; choose from serial, threads, processes"),
+        ("%pocket_bench docs", "25 cannot be measured"),
+        ("%pocket_memory graph --size 1 --executor processes", "memory sees the measuring process only"),
+        ("%%pocket_bench graph\npass", "measures its cell"),
+        ("%%pocket_bench\nfor", "not valid Python"),
+        ("%%pocket_bench\n# nothing", "no body"),
+        ("lock = __import__('threading').Lock()\n%pocket_bench lambda:lock.locked()", 'variable "lock" cannot be sent'),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_and_the_cell_fails(notebook: Any, line: str, words: str) -> None:
+    cell = notebook.run(line)
+    assert cell.error is not None
+    assert cell.error.ename == "UsageError"
+    assert words in cell.error.evalue
+    assert len(cell.error.traceback) == 1
+    assert not cell.shown
+
+
+def test_an_exception_in_a_node_keeps_its_own_traceback_after_the_result_is_shown(notebook: Any) -> None:
+    cell = notebook.run("%pocket_bench boom --sizes 5,10 --budget 0.5s\nprint('not reached')")
+    assert len(cell.shown) == 1
+    assert "failed" in cell.text
+    assert "not reached" not in cell.text
+    assert cell.error.ename == "NodeError"
+    text = "\n".join(cell.error.traceback)
+    assert "return 1 / below" in text
+    assert "ZeroDivisionError: division by zero" in text
+    assert "pocket_lab" not in text
+    assert "site-packages" not in text
+
+
+@pytest.mark.parametrize("isolation", ["process", "kernel"])
+def test_an_input_that_fails_shows_the_users_own_error(notebook: Any, isolation: str) -> None:
+    cell = notebook.run(f"%pocket_bench graph --sizes 10 --input bad_input --isolation {isolation}")
+    assert (cell.error.ename, cell.error.evalue) == ("LookupError", "no data today")
+    text = "\n".join(cell.error.traceback)
+    assert 'raise LookupError("no data today")' in text
+    assert "run_line_magic" not in text
+
+
+def test_a_profile_of_a_target_that_fails_shows_the_users_own_error(notebook: Any) -> None:
+    for magic in ("pocket_lines", "pocket_memory"):
+        cell = notebook.run(f"%{magic} boom --size 10")
+        assert cell.error.ename == "NodeError"
+        assert "return 1 / below" in "\n".join(cell.error.traceback)
+        assert not cell.shown
+
+
+def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any) -> None:
+    notebook.run("sleepy = lambda size: time.sleep(0.05 * size)")
+    stop = threading.Timer(4.0, notebook.interrupt)
+    stop.start()
+    start = time.monotonic()
+    cell = notebook.run("%pocket_bench sleepy --sizes 1,2 --budget 60s --precision 0.0001%")
+    stop.join()
+    assert time.monotonic() - start < 8
+    assert cell.error.ename == "KeyboardInterrupt"
+    (bundle,) = cell.shown
+    assert "cancelled" in bundle["text/plain"]
+    assert notebook.run("print(list(pocket_lab.last().frame.status))").text.strip() == "['cancelled', 'cancelled']"
+    assert notebook.run("1 + 1").error is None
+
+
+def test_nothing_is_written_into_the_notebooks_folder(notebook: Any) -> None:
+    assert {path.name for path in Path(notebook.folder).iterdir()} <= {"beside.py", "__pycache__"}
+
+
+def test_unloaded_the_magics_are_gone_and_results_still_show(notebook: Any) -> None:
+    notebook.run("%unload_ext pocket_lab")
+    assert "not found" in notebook.run("%pocket_bench graph").text
+    assert "Bench of" in notebook.run("pocket_lab.bench(lambda: None, budget=0.2)").shown[0]["text/plain"]
+    notebook.run("%reload_ext pocket_lab")
+    assert len(notebook.run("%pocket_bench graph --input docs --budget 0.5s").shown) == 1

@@ -1,0 +1,32 @@
+"""Every notebook of the repository runs in a real kernel, and shows what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_a_notebook_runs_and_its_frames_are_right(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert all(not cell.get("outputs") for cell in notebook.cells), "notebooks are kept without outputs"
+    checks = """
+assert set(zip(r.frame["size"], r.frame["workers"], r.frame["executor"])) == {
+    (size, workers, executor) for size in (10, 100, 1000) for workers in (1, 2) for executor in ("threads", "processes")
+}
+one = r.frame[(r.frame.workers == 1) & (r.frame.executor == "threads")].set_index("size").wall_s
+assert one[10] < one[100] < one[1000]
+assert growth.growth.law in ("n", "n log n", "power", "cannot tell") and 0.8 < growth.growth.exponent < 1.2
+assert {"read", "words", "count", "rank"} <= set(m.frame.node) and m.frame.peak_bytes.max() > 2**20
+hits = p.frame[p.frame.source.str.contains("re.findall")].hits.item()
+assert hits == 1000, hits
+"""
+    if path.name == "01_quickstart.ipynb":
+        notebook.cells.append(nbformat.v4.new_code_cell(checks))
+    NotebookClient(notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert list(tmp_path.iterdir()) == [], "a notebook writes nothing beside itself"

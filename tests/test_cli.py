@@ -1,0 +1,103 @@
+"""The command line, as a function of arguments and a console, and as the installed command."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import pocket_lab
+from pocket_lab.cli import main
+
+
+def call(*arguments: str) -> tuple[int, str]:
+    out = io.StringIO()
+    code = main(arguments, Console(file=out, width=100))
+    return code, out.getvalue()
+
+
+def test_version() -> None:
+    assert call("version") == (0, f"{pocket_lab.__version__}\n")
+
+
+def test_bench_prints_a_table_its_meaning_and_writes_a_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    code, out = call(
+        *("bench", "pocket_lab.demo:graph", "--sizes", "4,8", "--workers", "1,2", "--executors", "threads"),
+        *("--budget", "2s", "--html", str(report)),
+    )
+    assert code == 0
+    lines = out.splitlines()
+    assert "4 points" in out
+    assert sum("threads" in line and "x" in line for line in lines) >= 4
+    assert "Growth: cannot tell (2 sizes" in out
+    assert "Advice:" in out
+    assert f"Report: {report}" in out
+    assert "<svg" in report.read_text()
+
+
+def test_a_target_of_the_working_folder_with_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mywork.py").write_text("def double(x): return x * 2\nmake = 'ab'.__mul__\nclass deep:\n    value = 'abc'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert call("bench", "mywork:double", "--input", "mywork:deep.value", "--budget", "0.3s")[0] == 0
+    assert call("bench", "mywork:double", "--input", "mywork:make", "--sizes", "3", "--budget", "0.3s")[0] == 0
+
+
+def test_a_target_that_fails_is_exit_code_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing.py").write_text("def f(x): return 1 / x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    code, out = call("bench", "failing:f", "--sizes", "0,1", "--budget", "0.3s")
+    assert code == 1
+    assert "Failed: size 0, serial x 1: ZeroDivisionError: division by zero" in out
+    assert "Traceback" in out
+    assert "failing.py" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pocket_lab.demo"], "not of the form module:name"),
+        (["no_such_module:graph"], "no module named 'no_such_module'"),
+        (["pocket_lab.demo:grap"], "has no 'grap'"),
+        (["pocket_lab.demo:graph", "--sizes", "ten"], "'ten' is not a count"),
+        (["pocket_lab.demo:graph", "--sizes", "-5"], "sizes: -5"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_and_exit_code_two(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("bench", *arguments)[0] == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_interrupted_the_installed_command_prints_what_it_has(tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("pocket-lab")),
+        "bench",
+        "pocket_lab.demo:graph",
+        "--sizes",
+        "4",
+        "--budget",
+        "60s",
+    ]
+    process = subprocess.Popen(
+        [*command, "--precision", "0.001%"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "cancelled" in out
+    assert "interrupted" in err
+    assert "Traceback" not in out + err

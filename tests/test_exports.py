@@ -1,0 +1,90 @@
+"""The public names, exactly; and an import that loads nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pocket_lab
+
+HEAVY = [
+    "pandas",
+    "matplotlib",
+    "IPython",
+    "ipywidgets",
+    "memray",
+    "line_profiler",
+    "scipy",
+    "numpy",
+    "loky",
+    "rich",
+    "cloudpickle",
+]
+NAMES = [
+    "Bench",
+    "Cancelled",
+    "Context",
+    "DeadlineExceeded",
+    "Graph",
+    "GraphError",
+    "LineProfile",
+    "MemoryProfile",
+    "MissingExtra",
+    "Node",
+    "NodeError",
+    "PocketLabError",
+    "ProcessDied",
+    "Retry",
+    "Route",
+    "Store",
+    "UsageError",
+    "bench",
+    "fan_out",
+    "last",
+    "lines",
+    "load_ipython_extension",
+    "memory",
+    "node",
+    "unload_ipython_extension",
+]
+
+
+def test_the_public_names_are_these_and_each_is_there() -> None:
+    assert pocket_lab.__all__ == NAMES
+    for name in NAMES:
+        assert getattr(pocket_lab, name) is not None
+        assert name in dir(pocket_lab)
+
+
+def test_a_star_import_brings_the_names_and_no_room_is_named_like_one() -> None:
+    code = (
+        "from pocket_lab import *; import pocket_lab, sys; print(sorted(n for n in pocket_lab.__all__ if n not in globals()))"
+    )
+    assert run(code) == "[]"
+    rooms = {name.split(".")[1] for name in sys.modules if name.startswith("pocket_lab.")}
+    assert not rooms & set(NAMES)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="pocket_lab"):
+        pocket_lab.nonsense  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import pocket_lab, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run(code) == "[]"
+
+
+def test_building_and_running_a_graph_loads_nothing_heavy_either() -> None:
+    code = (
+        "from pocket_lab import Graph, fan_out, node; import sys\n"
+        "assert Graph(fan_out(node(abs))).run([-1, 2]) == [1, 2]\n"
+        f"print([name for name in {HEAVY[:-1]!r} if name in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,72 @@
+"""The house itself: floors, module sizes, version, licence, and the folder that Binder reads."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pocket_lab
+
+ROOT = Path(__file__).parent.parent
+TOP_LEVEL = {"pyproject.toml", "pocket_lab", "notebooks", "tests", "binder", "README.md", "LICENSE", "CHANGELOG.md"}
+
+
+def tool(name: str) -> str:
+    """A command of this interpreter's environment, or skip."""
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def test_imports_go_down_the_floors() -> None:
+    done = subprocess.run([tool("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_module_is_longer_than_four_hundred_lines() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in ROOT.glob("pocket_lab/**/*.py")}
+    assert max(lengths.values()) <= 400, {name: length for name, length in lengths.items() if length > 400}
+
+
+def test_the_top_level_is_what_was_agreed() -> None:
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        pytest.skip("not a git checkout")
+    tops = {line.split("/")[0] for line in listing.stdout.splitlines()}
+    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_the_version_has_one_place() -> None:
+    assert importlib.metadata.version("pocket-lab") == pocket_lab.__version__
+    assert f"## {pocket_lab.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_types_are_shipped() -> None:
+    assert (Path(pocket_lab.__file__).parent / "py.typed").exists()
+
+
+def test_repo2docker_builds_the_binder_folder_with_the_right_python_and_this_package() -> None:
+    command = [tool("jupyter-repo2docker"), "--no-build", "--debug", str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    wanted = (ROOT / "binder/runtime.txt").read_text().strip().removeprefix("python-")
+    assert f"py-3d{wanted.replace('.', '-2e')}" in text.replace("-2e3-2e", "-2e") or f"py-{wanted}" in text.replace(
+        "-2e", "."
+    ).replace("-2d", "-")
+    assert 'pip install --no-cache-dir -r "binder/requirements.txt"' in text
+    assert (ROOT / "binder/requirements.txt").read_text().strip() == ".[all]"
+
+
+def test_the_binder_badge_of_the_readme_opens_a_notebook_that_exists() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (path,) = {part.split(")")[0].replace("%2F", "/") for part in readme.split("labpath=")[1:]}
+    assert (ROOT / path).exists()
+    assert "https://mybinder.org/v2/gh/" in readme
