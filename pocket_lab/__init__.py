@@ -23,10 +23,10 @@ if TYPE_CHECKING:
         ProcessDied,
         UsageError,
     )
+    from pocket_lab.graph.combinators import fan_out
     from pocket_lab.graph.context import Context
     from pocket_lab.graph.graph import Graph
     from pocket_lab.graph.node import Node, Retry, Route, node
-    from pocket_lab.graph.spread import fan_out
     from pocket_lab.graph.store import Store
     from pocket_lab.lab.bench import Bench, bench
     from pocket_lab.lab.last import last
@@ -47,10 +47,10 @@ _HOME = {
         "ProcessDied",
         "UsageError",
     ),
+    "graph.combinators": ("fan_out",),
     "graph.context": ("Context",),
     "graph.graph": ("Graph",),
     "graph.node": ("Node", "Retry", "Route", "node"),
-    "graph.spread": ("fan_out",),
     "graph.store": ("Store",),
     "lab.bench": ("Bench", "bench"),
     "lab.last": ("last",),

@@ -15,9 +15,9 @@ import sysconfig
 import tokenize as tokenizer
 from collections import Counter
 
+from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import node
-from pocket_lab.graph.spread import fan_out
 
 SIZES = (4, 8, 16, 32, 64, 128)
 WORKERS = (1, 2)

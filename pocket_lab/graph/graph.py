@@ -8,15 +8,16 @@ from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError
 from pocket_lab.graph.context import INLINE, Context
-from pocket_lab.graph.node import DEFAULT, Node
-from pocket_lab.graph.path import Edge, Path, as_path
+from pocket_lab.graph.nested import GraphNode
+from pocket_lab.graph.node import Node
+from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.spread import Spread
 from pocket_lab.graph.store import Store
 from pocket_lab.run.pool import Pool, open_pool
 
 
-class Graph:
+class Graph(Linkable):
     """An immutable graph of nodes; it starts at the first node of its first path.
 
     Args:
@@ -43,10 +44,10 @@ class Graph:
         if max_steps is not None and max_steps < 1:
             raise GraphError(f"max_steps={max_steps}: a run takes at least one step")
         merged = [as_path(path, "a graph is made of nodes and paths, not of") for path in paths]
-        self.first = merged[0].first
         self.edges = tuple(dict.fromkeys(edge for path in merged for edge in path.edges))
         self.nodes = _named(merged)
-        self.routes = _routes(self.edges)
+        self.first = self.nodes[merged[0].first.name]
+        self.routes = _routes(self.edges, self.nodes)
         self.store = Store() if store is None else store
         ends = dict.fromkeys((self.first.name, merged[0].last.name))
         self.name = name or "_to_".join(ends)
@@ -57,12 +58,12 @@ class Graph:
     @cached_property
     def plan(self) -> Plan:
         """The compiled graph."""
-        return Plan(self.first, self.routes, strict=self.strict, max_steps=self.max_steps)
+        return Plan(self.first, self.routes, self.strict, self.max_steps)
 
     @cached_property
     def spread(self) -> Spread:
         """The graph over many items."""
-        return Spread(self)
+        return Spread(self.plan)
 
     def run(self, value: Any = None, *, store: Store | None = None, context: Context | None = None) -> Any:
         """Send one input through the graph and return the output of the last node.
@@ -100,7 +101,7 @@ class Graph:
         """A new graph with another node in the place of the named one, on a fresh store."""
         if name not in self.nodes:
             raise GraphError(f'the graph has no node "{name}" to replace; it has {", ".join(self.nodes)}')
-        swap = {self.nodes[name]: node}
+        swap: dict[Linkable, Linkable] = {self.nodes[name]: node}
         edges = [Edge(swap.get(e.source, e.source), e.action, swap.get(e.target, e.target)) for e in self.edges]
         first = swap.get(self.first, self.first)
         return Graph(
@@ -114,17 +115,12 @@ class Graph:
 
     def as_node(self, name: str | None = None) -> Node:
         """This graph as one node of another; it runs on a fresh store of its own and leaves by "default"."""
-        from pocket_lab.graph.nested import GraphNode
-
-        return GraphNode(name or self.name, body=self)
+        return GraphNode(name or self.name, nodes=tuple(self.nodes.values()), plan=self.plan, store=self.store)
 
     def walk(self) -> Iterator[Node]:
         """Every node, those inside combinators and inner graphs too, outer ones first."""
         for node in self.nodes.values():
             yield from _walk(node)
-
-    def __rshift__(self, other: Any) -> Any:
-        return Path.of(self.as_node()) >> other
 
     def __repr__(self) -> str:
         routes = ", ".join(
@@ -162,16 +158,18 @@ def _named(paths: list[Path]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     for path in paths:
         for node in (path.first, *(end for edge in path.edges for end in (edge.source, edge.target))):
+            if not isinstance(node, Node):
+                raise GraphError(f"a graph is made of nodes and paths, not of {node!r}")
             if nodes.setdefault(node.name, node) is not node:
                 raise GraphError(f'two different nodes are named "{node.name}"; give one of them another name')
     return nodes
 
 
-def _routes(edges: tuple[Edge, ...]) -> dict[str, dict[str, Node]]:
+def _routes(edges: tuple[Edge, ...], nodes: dict[str, Node]) -> dict[str, dict[str, Node]]:
     routes: dict[str, dict[str, Node]] = {}
     for edge in edges:
         targets = routes.setdefault(edge.source.name, {})
-        if targets.setdefault(edge.action, edge.target) is not edge.target:
+        if targets.setdefault(edge.action, nodes[edge.target.name]) is not edge.target:
             both = f'"{targets[edge.action].name}" and "{edge.target.name}"'
             raise GraphError(f'node "{edge.source.name}" routes "{edge.action}" to both {both}')
     return routes

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
 from pocket_lab.errors import GraphError
+from pocket_lab.graph.path import Linkable
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
     from pocket_lab.graph.context import Context
-    from pocket_lab.graph.path import Exit
     from pocket_lab.graph.store import Store
 
 Function = Callable[..., Any]
 Step = Callable[[Any, "Store", "Context"], tuple[Any, str]]
-DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Node:
+class Node(Linkable):
     """One named step; calling it calls its exec function.
 
     prep(store, input) gives the argument of exec, with a read-only store (default: the input). exec(prepared) has no
@@ -83,6 +82,10 @@ class Node:
         named = [("prep", self.prep), ("exec", self.exec), ("fallback", self.fallback), ("post", self.post)]
         return [(phase, function) for phase, function in named if function is not None]
 
+    def as_node(self) -> Node:
+        """The node itself."""
+        return self
+
     def inner(self) -> tuple[Node, ...]:
         """The nodes that run inside this one (none, but for combinators)."""
         return ()
@@ -105,16 +108,6 @@ class Node:
         if self.exec is None:
             raise GraphError(f'node "{self.name}" has no exec function to call')
         return self.exec(*args, **kwargs)
-
-    def __rshift__(self, other: Any) -> Any:
-        from pocket_lab.graph.path import Path
-
-        return Path.of(self) >> other
-
-    def __sub__(self, action: str) -> Exit:
-        from pocket_lab.graph.path import Path
-
-        return Path.of(self) - action
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 from pocket_lab.errors import GraphError
-from pocket_lab.graph.node import DEFAULT, Node
+
+DEFAULT = "default"
+
+
+class Linkable:
+    """What can stand in a path: a node, or a graph, which stands there as a node."""
+
+    __slots__ = ()
+
+    name: str
+
+    @abstractmethod
+    def as_node(self) -> Linkable:
+        """The node that stands in the path."""
+
+    def __rshift__(self, other: Any) -> Any:
+        return Path.of(self.as_node()) >> other
+
+    def __sub__(self, action: str) -> Exit:
+        return Path.of(self.as_node()) - action
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A route from one node to another, taken on an action."""
 
-    source: Node
+    source: Linkable
     action: str
-    target: Node
+    target: Linkable
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """An immutable chain of routes; `>>` goes on from its last node."""
 
-    first: Node
-    last: Node
+    first: Linkable
+    last: Linkable
     edges: tuple[Edge, ...] = ()
 
     @classmethod
-    def of(cls, node: Node) -> Path:
+    def of(cls, node: Linkable) -> Path:
         """The path that is one node."""
         return cls(node, node)
 
@@ -61,9 +81,7 @@ def as_path(thing: Any, role: str) -> Path:
     """A node, graph or path as a path; anything else is a GraphError that begins with the role."""
     if isinstance(thing, Path):
         return thing
-    if isinstance(thing, Node):
-        return Path.of(thing)
-    if hasattr(thing, "as_node"):
+    if isinstance(thing, Linkable):
         return Path.of(thing.as_node())
     if isinstance(thing, Exit):
         raise GraphError(f'node "{thing.path.last.name}": the action "{thing.action}" leads nowhere, add >> and a node')

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, GraphError, NodeError, ProcessDied
 from pocket_lab.graph.context import Context
-from pocket_lab.graph.node import DEFAULT, Node, Route, Step
+from pocket_lab.graph.node import Node, Route, Step
+from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.store import ReadOnlyStore, Store
 
 STOPS = (Cancelled, DeadlineExceeded)
@@ -35,9 +36,10 @@ class Block:
 
 
 class Plan:
-    """The compiled form of a graph: `run` is its only verb."""
+    """The compiled form of a graph: `run` is its only verb. It is pickled as its source, and compiled anew."""
 
-    def __init__(self, first: Node, routes: Routes, *, strict: bool, max_steps: int | None) -> None:
+    def __init__(self, first: Node, routes: Routes, strict: bool = False, max_steps: int | None = None) -> None:
+        self._source = (first, routes, strict, max_steps)
         self._strict = strict
         self._max_steps = max_steps
         self._first = _compile(first, routes)
@@ -72,6 +74,9 @@ class Plan:
                 self._unrouted(block.names[position], action, routes)
             block = following
         return value
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[Any, ...]]:
+        return Plan, self._source
 
     def _unrouted(self, name: str, action: str, routes: Mapping[str, Block]) -> None:
         if action == DEFAULT and not self._strict:

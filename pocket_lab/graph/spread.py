@@ -1,60 +1,60 @@
-"""One graph over many items: each on its own scope of the store, on the workers of the run, with the same effect on all."""
+"""One plan over many items: each on its own scope of the store, on the workers of the run, with the same effect on all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pocket_lab.errors import NodeError
 from pocket_lab.graph.context import Context
-from pocket_lab.graph.node import Node, Step
+from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.store import JournalStore, Store, apply_delta
 from pocket_lab.run.outcome import Outcome
-
-if TYPE_CHECKING:
-    from pocket_lab.graph.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
 class _Here:
     """Runs an item in this process, on its scope itself."""
 
-    body: Graph
+    plan: Plan
     store: Store
     context: Context
 
     def __call__(self, task: tuple[int, Any]) -> Any:
         index, value = task
         self.context.check()
-        return self.body.plan.run(value, self.store.scope(f"item-{index}"), self.context)
+        return self.plan.run(value, self.store.scope(f"item-{index}"), self.context)
 
 
 @dataclass(frozen=True, slots=True)
 class _There:
     """Runs an item in a worker process, on a copy of its scope, and answers with the writes to it."""
 
-    body: Graph
+    plan: Plan
 
     def __call__(self, task: tuple[Any, dict[str, Any], float | None]) -> tuple[Any, dict[str, Any]]:
         value, contents, deadline_s = task
         store = JournalStore(contents)
-        return self.body.plan.run(value, store, Context(deadline_s=deadline_s)), store.delta
+        return self.plan.run(value, store, Context(deadline_s=deadline_s)), store.delta
 
 
 class Spread:
-    """Runs a graph on items; kept with the graph, so that a worker process receives the graph once."""
+    """Runs a plan on items; kept with its graph, so that a worker process receives the plan once."""
 
-    def __init__(self, body: Graph) -> None:
-        self._body = body
-        self._there = _There(body)
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._there = _There(plan)
+
+    def __reduce__(self) -> tuple[type[Spread], tuple[Plan]]:
+        return Spread, (self._plan,)
 
     def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
         """Outcomes in the order of the items; an error is the NodeError of its item."""
         context.check()
         pool = context.pool
         if pool.name in ("serial", "threads"):
-            here = _Here(self._body, store, context.inline())
+            here = _Here(self._plan, store, context.inline())
             arrived = pool.imap(here, _Enumerated(items), context.workers)
         else:
             arrived = self._from_afar(items, store, context)
@@ -96,46 +96,3 @@ def _of_item(outcome: Outcome) -> BaseException | None:
     named = NodeError(error.node, error.phase, outcome.index, error.reason)
     named.__cause__ = error.__cause__
     return named
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FanOut(Node):
-    """A node that runs its body over every item of its input and returns the list of results in order."""
-
-    body: Graph | None = None
-
-    def inner(self) -> tuple[Node, ...]:
-        """The nodes of the body."""
-        assert self.body is not None
-        return tuple(self.body.nodes.values())
-
-    @property
-    def spreads(self) -> bool:
-        """A fan-out gives its items to the workers of the run."""
-        return True
-
-    def step(self) -> Step:
-        """The body over every item, on the workers of the run; the first error of an item ends it."""
-        assert self.body is not None
-        body = self.body
-
-        def step(value: Any, store: Store, context: Context) -> tuple[Any, str]:
-            results = []
-            for outcome in body.spread.outcomes(value, store, context):
-                if outcome.error is not None:
-                    raise outcome.error
-                results.append(outcome.value)
-            return results, "default"
-
-        return step
-
-
-def fan_out(body: Node | Graph, *, name: str | None = None) -> Node:
-    """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order.
-
-    It works on the workers of the outermost run; inside another fan-out it runs in place.
-    """
-    from pocket_lab.graph.graph import Graph
-
-    graph = body if isinstance(body, Graph) else Graph(body)
-    return FanOut(name or graph.name, body=graph)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import UsageError
+from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import node
-from pocket_lab.graph.spread import fan_out
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
 

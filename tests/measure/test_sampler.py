@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
-from pocket_lab.graph.spread import fan_out
 from pocket_lab.graph.store import Store
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sampler import sample

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
-from pocket_lab.graph.spread import fan_out
 from pocket_lab.profile.code import NodeFinder, node_codes
 
 
