@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from fractions import Fraction
+from operator import index
+from typing import Any
 
 from pocket_lab.errors import UsageError
 
@@ -19,6 +22,8 @@ _COUNT_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>-?\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
 _QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s]*)")
 _MOST_COUNTS = 1024
+_TOO_LARGE = 2**63
+_MOST_DIGITS = 20
 
 
 def parse_duration(value: float | str) -> float:
@@ -39,7 +44,7 @@ def parse_fraction(value: float | str) -> float:
 def _parse_quantity(value: float | str, units: dict[str, float] | dict[str, int], bare: str, what: str, like: str) -> float:
     number = None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
+        number = float(value) if abs(value) < 1e300 else math.inf
     elif isinstance(value, str) and (match := _QUANTITY.fullmatch(value.strip())):
         unit = match["unit"] or bare
         if unit in units:
@@ -59,19 +64,29 @@ def parse_counts(value: int | str | Iterable[int], what: str, smallest: int = 0)
     if isinstance(value, str):
         counts = [count for part in value.split(",") for count in _parse_range(part.strip(), what)]
     else:
-        counts = [value] if isinstance(value, int) else list(value)
+        counts = _listed(value)
     for count in counts:
         if isinstance(count, bool) or not hasattr(count, "__index__"):
             raise UsageError(f"{what}: {count!r} is not a whole number")
         if count < smallest:
             raise UsageError(f"{what}: {count} is too small, the smallest that makes sense is {smallest}")
+        if count >= _TOO_LARGE:
+            raise UsageError(f"{what}: a count is below 2^63")
     if not counts:
         raise UsageError(f"{what}: the list is empty; write for example 10,100,1k")
     return tuple(dict.fromkeys(count.__index__() for count in counts))
 
 
+def _listed(value: Any) -> list[Any]:
+    """One number, of NumPy's kinds too, or the elements of anything that has some."""
+    try:
+        return [value if isinstance(value, bool) else index(value)]
+    except TypeError:
+        return list(value) if isinstance(value, Iterable) else [value]
+
+
 def _parse_range(part: str, what: str) -> list[int]:
-    first, dots, last = part.partition("..")
+    first, dots, last = (text.strip() for text in part.partition(".."))
     low = _parse_count(first, what)
     if not dots:
         return [low]
@@ -83,7 +98,7 @@ def _parse_range(part: str, what: str) -> list[int]:
         if base < 2 or int(last.split("^")[0]) != base:
             raise UsageError(f"{what}: both ends of {part} must be powers of one base of at least 2")
         return _geometric(low, high, base)
-    if (first + last)[-1] in "kMG" or first[-1] in "kMG":
+    if first[-1] in "kMG" or last[-1] in "kMG":
         return _geometric(max(low, 1), high, 10)
     if high - low >= _MOST_COUNTS:
         raise UsageError(f"{what}: {part} is {high - low + 1} values; write a range of powers such as 2^4..2^12 or 1k..1M")
@@ -99,19 +114,20 @@ def _geometric(low: int, high: int, base: int) -> list[int]:
 
 
 def _parse_count(text: str, what: str) -> int:
-    text = text.strip()
     match = _COUNT.fullmatch(text)
     if match is None:
         raise UsageError(f"{what}: {text!r} is not a count; write for example 10,100,1k or 2^4..2^12")
     if match["base"]:
-        if int(match["power"]) > 60:
-            raise UsageError(f"{what}: {text} is too large")
+        if len(match["base"]) > _MOST_DIGITS or len(match["power"]) > 2:
+            raise UsageError(f"{what}: a count is below 2^63")
         power: int = int(match["base"]) ** int(match["power"])
         return power
-    count = float(match["number"]) * _COUNT_SUFFIX[match["suffix"]]
-    if count != int(count):
+    if len(match["number"]) > _MOST_DIGITS:
+        raise UsageError(f"{what}: a count is below 2^63")
+    count = Fraction(match["number"]) * _COUNT_SUFFIX[match["suffix"]]
+    if count.denominator != 1:
         raise UsageError(f"{what}: {text!r} is not a whole number")
-    return int(count)
+    return count.numerator
 
 
 def format_duration(seconds: float) -> str:
@@ -174,4 +190,4 @@ def _digits(number: float) -> str:
         return f"{number:.1f}"
     if size >= 0.9995 or size == 0:
         return f"{number:.2f}"
-    return f"{number:.3g}"
+    return f"{number:.{2 - math.floor(math.log10(size))}f}".rstrip("0")

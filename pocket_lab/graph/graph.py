@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import cached_property
 from typing import Any, Literal
 
@@ -93,15 +94,21 @@ class Graph(Linkable):
             raise UsageError(f'on_error={on_error!r}: choose "raise" or "collect"')
         given = self.store if store is None else store
         if context is not None:
-            return list(_results(self.spread.outcomes(items, given, context), on_error))
+            return self._map(items, given, context, on_error)
         with _pool_for(workers, executor) as pool:
-            return list(_results(self.spread.outcomes(items, given, Context(pool, workers)), on_error))
+            return self._map(items, given, Context(pool, workers), on_error)
 
-    def replace(self, name: str, node: Node) -> Graph:
+    def _map(self, items: Iterable[Any], store: Store, context: Context, on_error: str) -> list[Any]:
+        with closing(self.spread.outcomes(items, store, context)) as outcomes:
+            return list(_results(outcomes, on_error))
+
+    def replace(self, name: str, node: Node | Graph) -> Graph:
         """A new graph with another node in the place of the named one, on a fresh store."""
         if name not in self.nodes:
             raise GraphError(f'the graph has no node "{name}" to replace; it has {", ".join(self.nodes)}')
-        swap: dict[Linkable, Linkable] = {self.nodes[name]: node}
+        if not isinstance(node, Linkable):
+            raise GraphError(f'node "{name}" cannot be replaced by {node!r}, which is no node')
+        swap: dict[Linkable, Linkable] = {self.nodes[name]: node.as_node()}
         edges = [Edge(swap.get(e.source, e.source), e.action, swap.get(e.target, e.target)) for e in self.edges]
         first = swap.get(self.first, self.first)
         return Graph(

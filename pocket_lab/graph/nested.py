@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +61,11 @@ class FanOut(Node):
 
         def step(value: Any, store: Store, context: Context) -> tuple[Any, str]:
             results = []
-            for outcome in self.spread.outcomes(value, store, context):
-                if outcome.error is not None:
-                    raise outcome.error
-                results.append(outcome.value)
+            with closing(self.spread.outcomes(value, store, context)) as outcomes:
+                for outcome in outcomes:
+                    if outcome.error is not None:
+                        raise outcome.error
+                    results.append(outcome.value)
             return results, DEFAULT
 
         return step

@@ -44,8 +44,12 @@ class Retry:
 
     def waits_s(self) -> list[float]:
         """The seconds to wait before each further attempt."""
-        delay_s, most_s = parse_duration(self.delay), parse_duration(self.max_delay)
-        return [min(delay_s * self.backoff**attempt, most_s) for attempt in range(self.retries)]
+        wait_s, most_s = parse_duration(self.delay), parse_duration(self.max_delay)
+        waits_s = []
+        for _ in range(self.retries):
+            waits_s.append(min(wait_s, most_s))
+            wait_s = min(wait_s * self.backoff, most_s)
+        return waits_s
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

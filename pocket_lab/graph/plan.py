@@ -20,7 +20,12 @@ from pocket_lab.graph.node import Node, Route, Step
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.store import ReadOnlyStore, Store
 
-STOPS = (Cancelled, DeadlineExceeded)
+
+class _TooManySteps(GraphError):
+    """The bound on the steps of a run, which is no failure of a node."""
+
+
+STOPS = (Cancelled, DeadlineExceeded, _TooManySteps)
 Routes = Mapping[str, Mapping[str, Node]]
 _NOTHING: Mapping[str, Node] = {}
 
@@ -49,12 +54,8 @@ class Plan:
         block: Block | None = self._first
         steps_left = self._max_steps
         while block is not None:
-            if steps_left is not None:
-                steps_left -= len(block.names)
-                if steps_left < 0:
-                    raise GraphError(
-                        f'more than max_steps={self._max_steps} steps, at node "{block.names[0]}": a loop without an end?'
-                    )
+            if steps_left is not None and steps_left < len(block.names):
+                block = self._cut(block, steps_left)
             if block.step is not None:
                 if context is None:
                     context = Context()
@@ -68,18 +69,30 @@ class Plan:
                 position = 0
             else:
                 value, action, position = _run_calls(block, value, context)
-            routes = block.routes[position]
-            following = routes.get(action)
-            if following is None and routes:
-                self._unrouted(block.names[position], action, routes)
+            if steps_left is not None:
+                steps_left -= position + 1
+            following = block.routes[position].get(action)
+            if following is None:
+                self._unrouted(block.names[position], action)
             block = following
         return value
 
     def __reduce__(self) -> tuple[type[Plan], tuple[Any, ...]]:
         return Plan, self._source
 
-    def _unrouted(self, name: str, action: str, routes: Mapping[str, Block]) -> None:
-        if action == DEFAULT and not self._strict:
+    def _cut(self, block: Block, steps: int) -> Block:
+        """The block with an error in the place of the node that would be one too many."""
+
+        def refuse(*_: Any) -> NoReturn:
+            name = block.names[steps]
+            raise _TooManySteps(f'more than max_steps={self._max_steps} steps, at node "{name}": a loop without an end?')
+
+        step = None if block.step is None else refuse
+        return Block(block.names, (*block.calls[:steps], refuse), step, block.routes)
+
+    def _unrouted(self, name: str, action: str) -> None:
+        routes = self._source[1].get(name, _NOTHING)
+        if not routes or (action == DEFAULT and not self._strict):
             return
         known = ", ".join(f'"{other}"' for other in routes)
         message = f'node "{name}" took the action "{action}", which has no route (it has {known}): the run ends here'

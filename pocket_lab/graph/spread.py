@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
 from pocket_lab.errors import NodeError
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.plan import Plan
-from pocket_lab.graph.store import JournalStore, Store, apply_delta
-from pocket_lab.run.outcome import Outcome
+from pocket_lab.graph.store import Delta, JournalStore, Store, apply_delta
+from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.run.pool import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,17 @@ class _Here:
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """Runs an item in a worker process, on a copy of its scope, and answers with the writes to it."""
+    """Runs an item in a worker process, on a copy of its scope, and answers with the writes to it, also where it fails."""
 
     plan: Plan
 
-    def __call__(self, task: tuple[Any, dict[str, Any], float | None]) -> tuple[Any, dict[str, Any]]:
+    def __call__(self, task: tuple[Any, dict[str, Any], float | None]) -> tuple[Any, tuple[Link, ...] | None, dict[str, Delta]]:
         value, contents, deadline_s = task
         store = JournalStore(contents)
-        return self.plan.run(value, store, Context(deadline_s=deadline_s)), store.delta
+        try:
+            return self.plan.run(value, store, Context(deadline_s=deadline_s)), None, store.delta
+        except Exception as error:
+            return None, pack_error(error), store.delta
 
 
 class Spread:
@@ -44,12 +48,12 @@ class Spread:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._there = _There(plan)
+        self._there = Payload(_There(plan))
 
     def __reduce__(self) -> tuple[type[Spread], tuple[Plan]]:
         return Spread, (self._plan,)
 
-    def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
+    def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
         """Outcomes in the order of the items; an error is the NodeError of its item."""
         context.check()
         pool = context.pool
@@ -70,9 +74,9 @@ class Spread:
         ]
         for outcome in context.pool.imap(self._there, tasks, context.workers):
             if outcome.error is None:
-                value, delta = outcome.value
+                value, error, delta = outcome.value
                 apply_delta(store.scope(f"item-{outcome.index}"), delta)
-                outcome = Outcome(outcome.index, value)
+                outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
             yield outcome
 
 

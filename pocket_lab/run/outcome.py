@@ -14,6 +14,7 @@ import cloudpickle
 FrameTuple = tuple[str, int, str]
 Link = tuple[str, str, tuple[FrameTuple, ...]]
 
+_REMOTE_FRAMES = "_pocket_lab_frames"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _EXAMPLE = str(_PACKAGE / "demo.py")
 _MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py")
@@ -40,9 +41,11 @@ class RemoteTraceback(Exception):
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and the causes it was raised from, outermost first."""
+    """The error and the causes it was raised from, outermost first, each once."""
     link: BaseException | None = error
-    while link is not None and not isinstance(link, RemoteTraceback):
+    seen: set[int] = set()
+    while link is not None and not isinstance(link, RemoteTraceback) and id(link) not in seen:
+        seen.add(id(link))
         yield link
         link = link.__cause__
 
@@ -57,8 +60,8 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
 
     Frames of this package and of the pools are left out, and so is what stands above them: whoever called a verb.
     """
-    if isinstance(error.__cause__, RemoteTraceback):
-        return error.__cause__.frames
+    if (remote := getattr(error, _REMOTE_FRAMES, None)) is not None:
+        return tuple(remote)
     frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
     start = next((index for index, frame in enumerate(frames) if _is_machinery(frame[0])), 0)
     return tuple(frame for frame in frames[start:] if not _is_machinery(frame[0]))
@@ -90,7 +93,9 @@ def unpack_error(packed: Iterable[Link]) -> BaseException:
                 raise TypeError(text)
         except Exception:  # as above: foreign reduce methods raise what they like
             error = RuntimeError(text)
-        error.__cause__ = cause or RemoteTraceback(tuple((file, line, function) for file, line, function in frames))
+        remote = tuple((file, line, function) for file, line, function in frames)
+        setattr(error, _REMOTE_FRAMES, remote)
+        error.__cause__ = cause or RemoteTraceback(remote)
         cause = error
     assert cause is not None, "an error has at least itself in its chain"
     return cause

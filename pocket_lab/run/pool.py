@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cached_property
 from itertools import islice
 from queue import SimpleQueue
 from types import TracebackType
@@ -17,9 +19,10 @@ from typing import Any, Self
 import cloudpickle
 
 from pocket_lab.errors import ProcessDied, UsageError
-from pocket_lab.run.outcome import Outcome, pack_error, unpack_error
+from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
 
 Call = Callable[[Any], Any]
+Answer = tuple[int, bytes, tuple[Link, ...] | None]
 
 _CHUNKS_A_WORKER = 4
 _CHUNKS_AHEAD = 16
@@ -80,12 +83,17 @@ class _ConcurrentPool(Pool):
     @abstractmethod
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]: ...
 
+    def _in_flight(self, workers: int | None) -> int:
+        if workers is not None and workers < 1:
+            raise UsageError(f"{self.name}: {workers} workers do no work, use at least 1")
+        return min(workers or self.size, self.size)
+
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """As `Pool.imap`; leaving it early drops what has not started and waits for what has."""
         if self._executor is None:
             self._executor = self._open()
         executor = self._executor
-        most = min(workers or self.size, self.size)
+        most = self._in_flight(workers)
         chunks = _chunks(items, most)
         arrived: SimpleQueue[tuple[int, Future[list[Outcome]]]] = SimpleQueue()
         in_flight: dict[int, Future[list[Outcome]]] = {}
@@ -145,10 +153,6 @@ class ProcessPool(_ConcurrentPool):
 
     name = "processes"
 
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self._payloads: dict[int, tuple[Call, str, bytes]] = {}
-
     def _open(self) -> Executor:
         from loky import ProcessPoolExecutor
 
@@ -162,8 +166,12 @@ class ProcessPool(_ConcurrentPool):
             if len(pids) == self.size:
                 return
 
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
-        _, digest, payload = self._payload(function)
+    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+        """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
+        return super().imap(function if isinstance(function, Payload) else Payload(function), items, workers)
+
+    def _submit(self, executor: Executor, payload: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
+        assert isinstance(payload, Payload)
         sent: Future[list[Outcome]] = Future()
         sent.set_running_or_notify_cancel()
 
@@ -173,36 +181,29 @@ class ProcessPool(_ConcurrentPool):
                 sent.set_exception(error)
             elif answer.result() is None:  # this worker has not seen the function yet
                 try:
-                    executor.submit(_run_payload, digest, payload, start, packed).add_done_callback(receive)
-                except RuntimeError as closed:  # the pool was closed meanwhile
+                    executor.submit(_run_payload, payload.digest, payload.pickled, start, packed).add_done_callback(receive)
+                except RuntimeError as closed:  # the pool was closed or broke meanwhile
                     sent.set_exception(closed)
             else:
                 sent.set_result(answer.result())
 
         packed = cloudpickle.dumps(chunk)
-        executor.submit(_run_payload, digest, None, start, packed).add_done_callback(receive)
+        try:
+            executor.submit(_run_payload, payload.digest, None, start, packed).add_done_callback(receive)
+        except RuntimeError as broken:  # a worker died between two calls
+            sent.set_exception(broken)
         return sent
-
-    def _payload(self, function: Call) -> tuple[Call, str, bytes]:
-        known = self._payloads.get(id(function))
-        if known is None:
-            payload = cloudpickle.dumps(function)
-            known = self._payloads[id(function)] = (function, hashlib.blake2b(payload).hexdigest(), payload)
-        return known
 
     def _outcomes(self, done: Future[Any]) -> list[Outcome]:
         from loky.process_executor import BrokenProcessPool
 
         try:
-            packed, cpu_s = done.result()
+            answers, cpu_s = done.result()
         except BrokenProcessPool as broken:
             self.close()
             raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
         self.cpu_s += cpu_s
-        return [
-            Outcome(index, None, unpack_error(error)) if error else Outcome(index, value)
-            for index, value, error in cloudpickle.loads(packed)
-        ]
+        return [_rebuild(*answer) for answer in answers]
 
     def _interrupt(self) -> None:
         self.close()
@@ -212,6 +213,28 @@ class ProcessPool(_ConcurrentPool):
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+
+
+class Payload:
+    """A function pickled once, for a pool that is to call it again and again; a plain function is pickled at each call."""
+
+    def __init__(self, function: Call) -> None:
+        self._function = function
+
+    @cached_property
+    def pickled(self) -> bytes:
+        """The function for another process."""
+        pickled: bytes = cloudpickle.dumps(self._function)
+        return pickled
+
+    @cached_property
+    def digest(self) -> str:
+        """What the workers know the function by."""
+        return hashlib.blake2b(self.pickled, digest_size=16).hexdigest()
+
+    def __call__(self, item: Any) -> Any:
+        """The function itself, for pools of this process."""
+        return self._function(item)
 
 
 _KINDS: dict[str, type[ThreadPool] | type[ProcessPool]] = {"threads": ThreadPool, "processes": ProcessPool}
@@ -242,33 +265,46 @@ _seen: dict[str, Call] = {}
 _cpu_told = 0.0
 
 
-def _run_payload(digest: str, payload: bytes | None, start: int, packed: bytes) -> tuple[bytes, float] | None:
-    """In a worker process: the outcomes of a chunk, pickled, and the CPU seconds used since the last answer."""
+def _run_payload(digest: str, pickled: bytes | None, start: int, packed: bytes) -> tuple[list[Answer], float] | None:
+    """In a worker process: an answer for each item, and the CPU seconds since the last call; None asks for the function."""
     global _cpu_told
     if digest not in _seen:
-        if payload is None:
+        if pickled is None:
             return None
-        _seen[digest] = cloudpickle.loads(payload)
+        _seen[digest] = cloudpickle.loads(pickled)
     outcomes = _run_chunk(_seen[digest], start, cloudpickle.loads(packed))
-    try:
-        answer = _dump(outcomes)
-    except Exception:  # one of the values cannot be pickled, and any class may fail in its own way: find out which
-        answer = _dump([_portable(outcome) for outcome in outcomes])
+    answers = [_answer(outcome) for outcome in outcomes]
     told, _cpu_told = _cpu_told, time.process_time()
-    return answer, _cpu_told - told
+    return answers, _cpu_told - told
 
 
-def _dump(outcomes: list[Outcome]) -> bytes:
-    packed: bytes = cloudpickle.dumps([(o.index, o.value, pack_error(o.error) if o.error else None) for o in outcomes])
-    return packed
+def _answer(outcome: Outcome) -> Answer:
+    """Values are pickled one by one, so that one that cannot be is the error of its own item."""
+    if outcome.error is None:
+        try:
+            return outcome.index, _pickle(outcome.value), None
+        except Exception as error:  # any class may fail to pickle in its own way
+            unsent = TypeError(f"the result cannot be sent back from its process: {error}")
+            return outcome.index, b"", pack_error(unsent)
+    return outcome.index, b"", pack_error(outcome.error)
 
 
-def _portable(outcome: Outcome) -> Outcome:
+def _pickle(value: Any) -> bytes:
+    """Pickled by the fast standard way, or by cloudpickle what that cannot do."""
     try:
-        _dump([outcome])
-    except Exception as error:  # as above
-        return Outcome(outcome.index, None, TypeError(f"the result cannot be sent back from its process: {error}"))
-    return outcome
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except Exception:  # as above
+        pickled: bytes = cloudpickle.dumps(value)
+        return pickled
+
+
+def _rebuild(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcome:
+    if error is not None:
+        return Outcome(index, None, unpack_error(error))
+    try:
+        return Outcome(index, pickle.loads(value))
+    except Exception as failure:  # as above
+        return Outcome(index, None, failure)
 
 
 def _own_pid(_: Any) -> int:

@@ -1,0 +1,171 @@
+"""Graphs: what the constructor refuses, that graphs share nodes and nothing else, and graphs as nodes."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from pocket_lab.errors import GraphError, NodeError, UsageError
+from pocket_lab.graph.combinators import fan_out
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node, Route, node
+from pocket_lab.graph.store import Store
+
+
+def plus(name: str, number: int) -> Node:
+    return Node(name, exec=lambda value: value + number)
+
+
+A, B, C = plus("a", 1), plus("b", 10), plus("c", 100)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ([A >> plus("a", 2)], 'two different nodes are named "a"; give one of them another name'),
+        ([A >> B, A >> C], 'node "a" routes "default" to both "b" and "c"'),
+        ([A - "x" >> B, B >> A, A - "x" >> C], 'node "a" routes "x" to both "b" and "c"'),
+        ([A >> B, C], 'node "c" cannot be reached from the first node "a"'),
+        ([A, B >> C], 'node "b" cannot be reached from the first node "a"'),
+        ([A >> B - "x"], 'node "b": the action "x" leads nowhere'),
+        ([A, 3], "a graph is made of nodes and paths, not of 3, which is no node"),
+        ([abs], "not of <built-in function abs>, which is no node, decorate the function with @node"),
+        ([], "a graph needs at least one node"),
+    ],
+)
+def test_a_graph_that_cannot_be_is_refused_with_the_names_of_its_nodes(paths: list[Any], message: str) -> None:
+    with pytest.raises(GraphError) as caught:
+        Graph(*paths)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("max_steps", [0, -1])
+def test_a_bound_of_less_than_one_step_is_refused(max_steps: int) -> None:
+    with pytest.raises(GraphError, match=f"max_steps={max_steps}: a run takes at least one step"):
+        Graph(A, max_steps=max_steps)
+
+
+def test_paths_are_merged_and_the_first_node_of_the_first_path_starts() -> None:
+    graph = Graph(A >> B, B >> C, A >> B, A - "skip" >> C)
+    assert list(graph.nodes) == ["a", "b", "c"]
+    assert len(graph.edges) == 3
+    assert graph.run(0) == 111
+    assert repr(graph) == 'Graph(a >> b, b >> c, a - "skip" >> c)'
+
+
+def test_the_name_is_that_of_the_ends_or_the_given_one() -> None:
+    assert [Graph(A).name, Graph(A >> B >> C).name, Graph(A >> B, name="mine").name] == ["a", "a_to_c", "mine"]
+
+
+def test_graphs_that_share_nodes_do_not_touch_each_other() -> None:
+    def count(store: Store, value: int, prepared: int, result: int) -> tuple[int, str]:
+        store.set("runs", store.get("runs", 0) + 1)
+        return result, "default"
+
+    start = A.with_(name="start", post=count)
+    chain, direct, alone = Graph(start >> B >> C), Graph(start >> C, C - "back" >> start), Graph(start)
+    assert [graph.run(0) for graph in (chain, direct, alone, chain)] == [111, 101, 1, 111]
+    assert [graph.store.get("runs") for graph in (chain, direct, alone)] == [2, 1, 1]
+    assert [repr(graph) for graph in (chain, alone)] == ["Graph(start >> b, b >> c)", "Graph(start)"]
+
+
+def test_a_run_works_on_the_store_it_is_given_and_else_on_the_graphs() -> None:
+    keep = Node("keep", post=lambda store, value, prepared, result: (store.set("last", value), "default"))
+    graph, other = Graph(keep), Store()
+    graph.run(1)
+    graph.run(2, store=other)
+    assert (graph.store.get("last"), other.get("last")) == (1, 2)
+
+
+def test_replace_gives_a_new_graph_on_a_fresh_store_and_leaves_the_old_one() -> None:
+    old = Graph(A >> B >> C, B - "x" >> A, store=Store({"seed": 1}, max_entries=5), name="g", max_steps=7, strict=True)
+    old.store.set("seed", 2)
+    new = old.replace("b", plus("b2", 20))
+    assert (old.run(0), new.run(0)) == (111, 121)
+    assert (list(old.nodes), list(new.nodes)) == (["a", "b", "c"], ["a", "b2", "c"])
+    assert repr(new) == 'Graph(a >> b2, b2 >> c, b2 - "x" >> a)'
+    assert (new.name, new.max_steps, new.strict) == ("g", 7, True)
+    assert (old.store.get("seed"), new.store.get("seed")) == (2, 1)
+
+
+def test_replace_takes_the_first_node_and_a_loop_along() -> None:
+    loop = Graph(A - "again" >> A, max_steps=9)
+    replaced = loop.replace("a", Node("n", exec=lambda value: Route(value + 1, "again" if value < 5 else "default")))
+    assert replaced.run(0) == 6
+    assert Graph(A).replace("a", B).run(0) == 10
+
+
+def test_replace_refuses_a_name_the_graph_does_not_have_or_has_already() -> None:
+    with pytest.raises(GraphError, match='the graph has no node "z" to replace; it has a, b'):
+        Graph(A >> B).replace("z", C)
+    with pytest.raises(GraphError, match='two different nodes are named "b"'):
+        Graph(A >> B).replace("a", plus("b", 1))
+
+
+def test_replace_refuses_what_is_no_node() -> None:
+    with pytest.raises(GraphError, match="<built-in function abs>"):
+        Graph(A >> B).replace("a", abs)  # type: ignore[arg-type]
+
+
+def test_a_graph_as_a_node_runs_on_a_fresh_store_and_leaves_by_default() -> None:
+    def note(store: Store, value: int, prepared: int, result: int) -> Route:
+        store.set("notes", store.get("notes", 0) + 1)
+        return Route(store.get("notes"), "elsewhere")
+
+    inner = Graph(Node("note", post=note), name="inner")
+    outer = Graph(A >> inner >> B)
+    assert [outer.run(0), outer.run(0)] == [11, 11]
+    assert len(inner.store) == len(outer.store) == 0
+    assert inner.as_node("other").name == "other"
+
+
+def test_an_error_in_an_inner_graph_names_the_inner_node() -> None:
+    bad = Node("bad", exec=lambda value: 1 // 0)
+    with pytest.raises(NodeError, match=r'^node "bad" failed in exec: ZeroDivisionError: ') as caught:
+        Graph(A >> Graph(B >> bad, name="inner")).run(0)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_walk_gives_the_nodes_inside_after_the_one_around_them() -> None:
+    graph = Graph(A >> Graph(B >> fan_out(C, name="each"), name="inner"))
+    assert [inside.name for inside in graph.walk()] == ["a", "inner", "b", "each", "c"]
+    assert [node.spreads for node in graph.nodes.values()] == [False, True]
+
+
+@pytest.mark.parametrize("wrap", [lambda n: n, lambda n: n.with_(prep=lambda store, value: value)], ids=["plain", "full"])
+def test_an_action_without_a_route_ends_the_run_with_a_warning_and_in_a_strict_graph_with_an_error(wrap: Any) -> None:
+    lost = wrap(node(lambda value: Route(value + 1, "lost")).with_(name="start"))
+    message = 'node "start" took the action "lost", which has no route'
+    with pytest.warns(UserWarning, match=message) as told:
+        assert Graph(lost >> B).run(0) == 1
+    assert told[0].filename == __file__
+    with pytest.raises(GraphError, match=message):
+        Graph(lost >> B, strict=True).run(0)
+
+
+def test_the_default_without_a_route_ends_the_run_and_is_an_error_only_in_a_strict_graph() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Graph(A - "x" >> B).run(0) == 1
+        assert Graph(A >> B, strict=True).run(0) == 11
+    with pytest.raises(GraphError, match='node "a" took the action "default", which has no route \\(it has "x"\\)'):
+        Graph(A - "x" >> B, strict=True).run(0)
+
+
+def test_a_graph_crosses_with_its_routes_its_store_and_without_what_was_compiled() -> None:
+    graph = Graph(A >> B, store=Store({"k": 1}), name="g", max_steps=5)
+    assert graph.run(0) == 11
+    arrived = pickle.loads(cloudpickle.dumps(graph))
+    assert "plan" not in vars(arrived)
+    assert (arrived.run(0), arrived.name, arrived.max_steps, arrived.store.get("k")) == (11, "g", 5, 1)
+    arrived.store.set("k", 2)
+    assert graph.store.get("k") == 1
+
+
+def test_an_unknown_way_to_treat_errors_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match='on_error=\'skip\': choose "raise" or "collect"'):
+        Graph(A).map([1], on_error="skip")  # type: ignore[arg-type]
