@@ -42,11 +42,11 @@ def _threads() -> set[str]:
 
 def _children() -> set[str]:
     """Child processes, but for the resource trackers that loky and multiprocessing keep for the life of a process."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
     children = set()
     for line in listing.stdout.splitlines():
         pid, parent, state, command = line.split(None, 3)
-        if int(parent) == os.getpid() and "resource_track" not in command and not command.startswith("ps -A"):
+        if int(parent) == os.getpid() and "resource_track" not in command and not command.startswith("ps -A -ww"):
             children.add(f"process {pid} {state} {command}")
     return children
 

@@ -122,7 +122,12 @@ class Graph(Linkable):
 
     def as_node(self, name: str | None = None) -> Node:
         """This graph as one node of another; it runs on a fresh store of its own and leaves by "default"."""
-        return GraphNode(name or self.name, nodes=tuple(self.nodes.values()), plan=self.plan, store=self.store)
+        return self._node if name is None else self._node.with_(name=name)
+
+    @cached_property
+    def _node(self) -> Node:
+        """The same node wherever this graph stands in a path, so that two paths can share it."""
+        return GraphNode(self.name, nodes=tuple(self.nodes.values()), plan=self.plan, store=self.store)
 
     def walk(self) -> Iterator[Node]:
         """Every node, those inside combinators and inner graphs too, outer ones first."""
@@ -139,7 +144,7 @@ class Graph(Linkable):
         return f"Graph({routes or self.first.name})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("plan", "spread")}
+        return {key: value for key, value in self.__dict__.items() if key not in ("plan", "spread", "_node")}
 
 
 def _walk(node: Node) -> Iterator[Node]:

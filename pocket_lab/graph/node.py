@@ -41,6 +41,8 @@ class Retry:
     def __post_init__(self) -> None:
         if self.retries < 0 or self.backoff < 1:
             raise GraphError(f"{self}: retries start at 0 and the back-off factor at 1")
+        parse_duration(self.delay)
+        parse_duration(self.max_delay)
 
     def waits_s(self) -> list[float]:
         """The seconds to wait before each further attempt."""

@@ -19,6 +19,7 @@ from pocket_lab.graph.context import Context
 from pocket_lab.graph.node import Node, Route, Step
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.store import ReadOnlyStore, Store
+from pocket_lab.run.outcome import text_of
 
 
 class _TooManySteps(GraphError):
@@ -137,7 +138,7 @@ def _position(block: Block, calls: Any) -> int:
 def _fail(name: str, phase: str, error: Exception) -> NoReturn:
     if isinstance(error, NodeError):  # from inside this node, or already named
         raise error
-    raise NodeError(name, phase, None, f"{type(error).__name__}: {error}") from error
+    raise NodeError(name, phase, None, text_of(error)) from error
 
 
 def _compile(first: Node, routes: Routes) -> Block:

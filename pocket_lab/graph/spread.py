@@ -11,7 +11,6 @@ from pocket_lab.graph.context import Context
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.store import Delta, JournalStore, Store, apply_delta
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
-from pocket_lab.run.pool import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,10 @@ class _There:
 
 
 class Spread:
-    """Runs a plan on items; kept with its graph, so that a worker process receives the plan once."""
+    """Runs a plan on items."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._there = Payload(_There(plan))
 
     def __reduce__(self) -> tuple[type[Spread], tuple[Plan]]:
         return Spread, (self._plan,)
@@ -72,7 +70,7 @@ class Spread:
             (item, dict(store.scope(f"item-{index}").items()) if occupied else {}, context.deadline_s)
             for index, item in enumerate(items)
         ]
-        for outcome in context.pool.imap(self._there, tasks, context.workers):
+        for outcome in context.pool.imap(_There(self._plan), tasks, context.workers):
             if outcome.error is None:
                 value, error, delta = outcome.value
                 apply_delta(store.scope(f"item-{outcome.index}"), delta)
@@ -94,9 +92,10 @@ class _Enumerated:
 
 
 def _of_item(outcome: Outcome) -> BaseException | None:
+    """The NodeError under the index of this item; where it has one from a fan-out inside, that one is its cause."""
     error = outcome.error
-    if not isinstance(error, NodeError) or error.item is not None:
+    if not isinstance(error, NodeError):
         return error
     named = NodeError(error.node, error.phase, outcome.index, error.reason)
-    named.__cause__ = error.__cause__
+    named.__cause__ = error.__cause__ if error.item is None else error
     return named

@@ -48,7 +48,6 @@ def sample(job: Job) -> Iterator[Record]:
     Garbage collection stays on, as where the target will be used, but what exists before the first run is frozen out of
     it, and each round starts collected. An exception of the target closes its point; the others go on.
     """
-    deadline = perf_counter() + job.sweep.budget_s
     yield read_environment()
     yield from job.caveats
     with ExitStack() as stack:
@@ -56,9 +55,9 @@ def sample(job: Job) -> Iterator[Record]:
         lanes = [_Lane(point, pools.of(point)) for point in job.points]
         for lane in lanes:
             lane.runs_s += [s.wall_s / s.loops for s in job.earlier if s.point == lane.point and s.loops and s.round]
-        gc.collect()
         gc.freeze()
         stack.callback(gc.unfreeze)
+        deadline = perf_counter() + job.sweep.budget_s
         batch_s = min(LONGEST_BATCH_S, max(SHORTEST_BATCH_S, job.sweep.budget_s / len(lanes) / _BATCHES_A_POINT))
         open_lanes: list[_Lane] = []
         for lane in sorted(lanes, key=lambda lane: lane.point.size or 0):

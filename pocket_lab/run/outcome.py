@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def _is_machinery(file: str) -> bool:
     return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 
+def text_of(error: BaseException) -> str:
+    """The type and the message of an error, also of one whose own text fails."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a foreign __str__ raises what it likes
+        return f"{type(error).__name__}: (an error without a printable text)"
+
+
 def pack_error(error: BaseException) -> tuple[Link, ...]:
     """The chain of an error as (base64 pickle, text, frames), innermost last; what cannot be pickled keeps its text."""
     packed = []
@@ -79,7 +88,7 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
             pickled = base64.b64encode(cloudpickle.dumps(link)).decode("ascii")
         except Exception:  # any class may fail to pickle in its own way
             pickled = ""
-        packed.append((pickled, f"{type(link).__name__}: {link}", user_frames(link)))
+        packed.append((pickled, text_of(link), user_frames(link)))
     return tuple(packed)
 
 
@@ -94,7 +103,8 @@ def unpack_error(packed: Iterable[Link]) -> BaseException:
         except Exception:  # as above: foreign reduce methods raise what they like
             error = RuntimeError(text)
         remote = tuple((file, line, function) for file, line, function in frames)
-        setattr(error, _REMOTE_FRAMES, remote)
+        with suppress(Exception):  # a class may forbid it
+            setattr(error, _REMOTE_FRAMES, remote)
         error.__cause__ = cause or RemoteTraceback(remote)
         cause = error
     assert cause is not None, "an error has at least itself in its chain"

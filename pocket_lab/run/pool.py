@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import cached_property
 from itertools import islice
 from queue import SimpleQueue
 from types import TracebackType
@@ -27,6 +26,7 @@ Answer = tuple[int, bytes, tuple[Link, ...] | None]
 _CHUNKS_A_WORKER = 4
 _CHUNKS_AHEAD = 16
 _STARTING_TRIES = 20
+_MOST_SEEN = 16
 
 
 class Pool(ABC):
@@ -168,10 +168,10 @@ class ProcessPool(_ConcurrentPool):
 
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
-        return super().imap(function if isinstance(function, Payload) else Payload(function), items, workers)
+        return super().imap(_Payload(function), items, workers)
 
     def _submit(self, executor: Executor, payload: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
-        assert isinstance(payload, Payload)
+        assert isinstance(payload, _Payload)
         sent: Future[list[Outcome]] = Future()
         sent.set_running_or_notify_cancel()
 
@@ -187,7 +187,7 @@ class ProcessPool(_ConcurrentPool):
             else:
                 sent.set_result(answer.result())
 
-        packed = cloudpickle.dumps(chunk)
+        packed = _send(f"an item from number {start} on", chunk)
         try:
             executor.submit(_run_payload, payload.digest, None, start, packed).add_done_callback(receive)
         except RuntimeError as broken:  # a worker died between two calls
@@ -215,26 +215,24 @@ class ProcessPool(_ConcurrentPool):
             executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
 
 
-class Payload:
-    """A function pickled once, for a pool that is to call it again and again; a plain function is pickled at each call."""
+class _Payload:
+    """A function as it is now, pickled once for all the chunks of a call; the workers know it by its digest."""
 
     def __init__(self, function: Call) -> None:
-        self._function = function
-
-    @cached_property
-    def pickled(self) -> bytes:
-        """The function for another process."""
-        pickled: bytes = cloudpickle.dumps(self._function)
-        return pickled
-
-    @cached_property
-    def digest(self) -> str:
-        """What the workers know the function by."""
-        return hashlib.blake2b(self.pickled, digest_size=16).hexdigest()
+        self.function = function
+        self.pickled = _send("the function", function)
+        self.digest = hashlib.blake2b(self.pickled, digest_size=16).hexdigest()
 
     def __call__(self, item: Any) -> Any:
-        """The function itself, for pools of this process."""
-        return self._function(item)
+        return self.function(item)
+
+
+def _send(what: str, thing: Any) -> bytes:
+    try:
+        pickled: bytes = cloudpickle.dumps(thing)
+    except Exception as error:  # any class may fail to pickle in its own way
+        raise UsageError(f"{what} cannot be sent to another process: {error}") from error
+    return pickled
 
 
 _KINDS: dict[str, type[ThreadPool] | type[ProcessPool]] = {"threads": ThreadPool, "processes": ProcessPool}
@@ -271,6 +269,8 @@ def _run_payload(digest: str, pickled: bytes | None, start: int, packed: bytes) 
     if digest not in _seen:
         if pickled is None:
             return None
+        while len(_seen) >= _MOST_SEEN:
+            del _seen[next(iter(_seen))]
         _seen[digest] = cloudpickle.loads(pickled)
     outcomes = _run_chunk(_seen[digest], start, cloudpickle.loads(packed))
     answers = [_answer(outcome) for outcome in outcomes]

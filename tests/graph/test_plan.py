@@ -233,6 +233,20 @@ def test_a_post_that_returns_no_output_and_action_is_an_error_of_its_node(answer
         Graph(Node("n", post=lambda *_: answer)).run(1)
 
 
+@pytest.mark.parametrize("fields", [{}, {"prep": lambda store, value: value}], ids=["plain", "full"])
+def test_an_error_that_cannot_be_printed_still_names_its_node(fields: dict[str, Any]) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            return self.args[0]
+
+    def fails(value: int) -> int:
+        raise Mute(value)
+
+    with pytest.raises(NodeError, match=r'^node "n" failed in exec: Mute') as caught:
+        Graph(Node("n", exec=fails, **fields)).run(1)
+    assert isinstance(caught.value.__cause__, Mute)
+
+
 def test_prep_cannot_write_to_the_store() -> None:
     with pytest.raises(NodeError, match=r'node "n" failed in prep: AttributeError: .* has no attribute .set.'):
         Graph(Node("n", prep=lambda store, value: store.set("k", 1))).run(1)

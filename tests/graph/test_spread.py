@@ -80,6 +80,15 @@ def test_what_an_item_wrote_before_it_failed_is_the_same_on_every_kind_of_worker
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
+def test_a_graph_is_taken_as_it_is_at_each_map(kind: str) -> None:
+    box = [1]
+    graph = Graph(Node("plus", exec=lambda value: value + box[0]))
+    assert graph.map([0, 10], executor=kind, workers=2) == [1, 11]
+    box[0] = 5
+    assert graph.map([0, 10], executor=kind, workers=2) == [5, 15]
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
 def test_the_first_error_in_the_order_of_the_items_is_raised_with_its_index(kind: str) -> None:
     def check(value: int) -> int:
         if value == 2:

@@ -138,7 +138,7 @@ def test_a_short_function_is_timed_without_the_loop_around_it() -> None:
 
 
 def test_samples_of_an_earlier_measurement_count_and_rounds_go_on() -> None:
-    job = job_of(lambda size: time.sleep(0.001), sizes=1, precision=1e-9, budget=0.2)
+    job = job_of(lambda size: time.sleep(0.001), sizes=1, precision=1e-9, budget=1.0)
     earlier = tuple(of_kind(list(sample(job)), Sample))
     resumed = Job(job.target, job.input, job.points, parse_sweep(sizes=1, budget=5, precision="99%"), (), earlier)
     again = of_kind(list(sample(resumed)), Sample)

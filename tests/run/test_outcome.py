@@ -39,6 +39,13 @@ class Liar(Exception):
         return int, (3,)
 
 
+class Mute(Exception):
+    """Cannot be printed: what it says is no text."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
 def fail(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
         if cause is None:
@@ -143,6 +150,11 @@ def test_an_error_that_cannot_cross_becomes_a_runtime_error_with_its_text_and_fr
 
 def test_an_error_that_is_rebuilt_as_no_exception_becomes_a_runtime_error() -> None:
     assert repr(across(Liar("three"))) == "RuntimeError('Liar: three')"
+
+
+def test_an_error_that_cannot_be_printed_crosses_all_the_same() -> None:
+    arrived = across(fail(Mute(3)))
+    assert (type(arrived), arrived.args, names(arrived)) == (Mute, (3,), ["fail"])
 
 
 def test_a_link_that_cannot_cross_keeps_its_place_in_the_chain() -> None:

@@ -129,6 +129,19 @@ def test_an_error_with_a_cause_carries_the_frames_of_both(pool: Pool) -> None:
     assert [[function for _, _, function in user_frames(link)] for link in links] == [["outer"], ["outer", "inner"]]
 
 
+def test_an_error_that_cannot_be_printed_is_an_outcome_like_any_other(pool: Pool) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            return self.args[0]
+
+    def work(item: int) -> int:
+        if item == 1:
+            raise Mute(item)
+        return item
+
+    assert values(pool, work, range(3)) == [0, "Mute", 2]
+
+
 def test_a_task_that_leaves_python_leaves_the_call_and_not_the_pool(pool: Pool) -> None:
     with pytest.raises(SystemExit, match="3"):
         list(pool.imap(lambda item: exit(3), [1]))
