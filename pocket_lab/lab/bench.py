@@ -60,7 +60,7 @@ class Bench(Result):
         if rows["size"].nunique() < 2:
             return None
         first = rows.sort_values("workers", kind="stable").iloc[0]
-        samples = self.samples[self.samples["error"].isna()]
+        samples = self.samples[self.samples["error"].isna() & (self.samples["round"] > 0)]
         samples = samples[(samples["workers"] == first["workers"]) & (samples["executor"] == first["executor"])]
         return fit_growth(samples["size"].to_numpy(float), (samples["wall_s"] / samples["loops"]).to_numpy(float))
 

@@ -10,6 +10,7 @@ from IPython.core.error import UsageError as IPythonUsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display, publish_display_data
+from rich.console import Console
 
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.bench import Bench, bench
@@ -20,6 +21,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.notebook.names import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.failure import is_from_target, render_failure
+from pocket_lab.view.terminal import TerminalProgress
 
 _INPUT = argument("--input", "-i", help="a function of the size, or the input itself: an expression of this notebook")
 _DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default) or "map" (a list, each item a run)')
@@ -103,7 +105,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
         if "input" in options:
             options["input"] = evaluate(options["input"], names)
         try:
-            with ProgressWidget() as watch:
+            with self._progress() as watch:
                 result = verb(target, watch=watch, **options)
         except KeyboardInterrupt:
             if (partial := last()) is not None:
@@ -117,6 +119,10 @@ class PocketMagics(Magics):  # type: ignore[misc]
             _show_user_traceback(result.error)
             raise result.error
         return result
+
+    def _progress(self) -> ProgressWidget | TerminalProgress:
+        """A widget where there is a kernel to carry it, the terminal's bar in IPython at a terminal."""
+        return ProgressWidget() if hasattr(self.shell, "kernel") else TerminalProgress(Console())
 
     def _target(self, expression: str | None, cell: str | None, names: dict[str, Any]) -> Any:
         if cell is None:
