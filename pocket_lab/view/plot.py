@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.figure import PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.table import shorten
 
 _MOST_SERIES = 8
+_MOST_SIZE_TICKS = 8
+_FEW_DECADES = 300
 _MARKS = "os^DvPX*"
 
 
@@ -45,8 +47,7 @@ def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot(size, rows["wall_s"], marker=_MARKS[index % len(_MARKS)], markersize=4, linewidth=1.4, color=color, label=label)
         ax.fill_between(size, rows["wall_low_s"], rows["wall_high_s"], color=color, alpha=0.18, linewidth=0)
     if (usable["size"] > 0).all():
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+        _logarithmic(ax, usable)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     _time_axis(ax)
@@ -113,6 +114,18 @@ def _title(frame: pd.DataFrame) -> str:
 def _time_axis(ax: Axes) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
     ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _logarithmic(ax: Axes, usable: pd.DataFrame) -> None:
+    """Log axes with a tick at each size, if they are few, and enough ticks of time even within one decade."""
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    sizes = np.sort(usable["size"].unique().astype(float))
+    if len(sizes) <= _MOST_SIZE_TICKS:
+        ax.xaxis.set_major_locator(FixedLocator(list(sizes)))
+        ax.xaxis.set_minor_locator(NullLocator())
+    if usable["wall_s"].max() < _FEW_DECADES * usable["wall_s"].min():
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def _legend(ax: Axes, groups: int) -> None:
