@@ -87,6 +87,8 @@ def _run(console: Console, target: Any, html: Path | None, options: dict[str, An
     from pocket_lab.lab.bench import bench
     from pocket_lab.view.terminal import TerminalProgress
 
+    if html is not None and not html.parent.is_dir():
+        raise UsageError(f"--html: there is no folder {html.parent}")
     try:
         with TerminalProgress(console) as watch:
             result = bench(target, watch=watch, **options)

@@ -2,8 +2,8 @@
 
     list_files >> index (a fan-out over files: read >> tokenize >> count) >> rank
 
-The size is the number of files. `read` waits for the disk, `tokenize` keeps a core busy, and a file that does not decode
-or tokenize is counted, not fatal.
+The size is the number of files. `read` is bound by I/O (briefly: the files soon stand in the system's cache), `tokenize` by
+the processor, and a file that does not decode or tokenize is counted, not fatal.
 """
 
 from __future__ import annotations

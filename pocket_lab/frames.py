@@ -67,13 +67,20 @@ def _point_row(point: Point, samples: Sequence[Sample], status: str) -> dict[str
 
 
 def samples_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per Sample, in the order in which they were made."""
+    """One row per Sample, in the order in which they were made; round 0 is the warm-up."""
     rows = [
         {**_point_columns(record.point), **{name: getattr(record, name) for name in _SAMPLE_COLUMNS}}
         for record in records
         if isinstance(record, Sample)
     ]
     return _with_sizes(pd.DataFrame(rows, columns=[*POINT_COLUMNS, *_SAMPLE_COLUMNS]))
+
+
+def without_warm_up(samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a samples frame that were timed, without the warm-up (round 0) of the points that have later rounds."""
+    timed = samples[samples["error"].isna()]
+    latest = timed.groupby(POINT_COLUMNS, dropna=False)["round"].transform("max")
+    return timed[(timed["round"] > 0) | (latest == 0)]
 
 
 def caveats_frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded
-from pocket_lab.run.pool import Pool, SerialPool
+from pocket_lab.run.pool import Call, Pool, SerialPool
 
 INLINE = SerialPool()
 
@@ -16,13 +17,20 @@ class Context:
     `deadline_s` is a time of `time.monotonic()`, which the processes of one machine share.
     """
 
-    __slots__ = ("_cancelled", "deadline_s", "pool", "workers")
+    __slots__ = ("_cancelled", "_prepared", "deadline_s", "pool", "workers")
 
     def __init__(self, pool: Pool = INLINE, workers: int | None = None, deadline_s: float | None = None) -> None:
         self.pool = pool
         self.workers = workers
         self.deadline_s = deadline_s
         self._cancelled = False
+        self._prepared: dict[int, tuple[object, Call]] = {}
+
+    def prepare(self, owner: object, make: Callable[[], Call]) -> Call:
+        """The function that `make` makes, prepared for the pool once in the life of this context for each owner."""
+        if id(owner) not in self._prepared:
+            self._prepared[id(owner)] = (owner, self.pool.prepare(make()))
+        return self._prepared[id(owner)][1]
 
     def cancel(self) -> None:
         """Ask the run to stop: between its steps, and wherever a node calls `check`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError
@@ -32,6 +33,14 @@ class Graph(Linkable):
     anything that is no node.
     """
 
+    first: Node
+    edges: tuple[Edge, ...]
+    nodes: Mapping[str, Node]
+    routes: Mapping[str, Mapping[str, Node]]
+    store: Store
+    max_steps: int | None
+    strict: bool
+
     def __init__(
         self,
         *paths: Node | Path | Graph,
@@ -45,21 +54,26 @@ class Graph(Linkable):
         if max_steps is not None and max_steps < 1:
             raise GraphError(f"max_steps={max_steps}: a run takes at least one step")
         merged = [as_path(path, "a graph is made of nodes and paths, not of") for path in paths]
-        self.edges = tuple(dict.fromkeys(edge for path in merged for edge in path.edges))
-        self.nodes = _named(merged)
-        self.first = self.nodes[merged[0].first.name]
-        self.routes = _routes(self.edges, self.nodes)
-        self.store = Store() if store is None else store
-        ends = dict.fromkeys((self.first.name, merged[0].last.name))
-        self.name = name or "_to_".join(ends)
-        self.max_steps = max_steps
-        self.strict = strict
+        edges = tuple(dict.fromkeys(edge for path in merged for edge in path.edges))
+        nodes = _named(merged)
+        first = nodes[merged[0].first.name]
+        ends = dict.fromkeys((first.name, merged[0].last.name))
+        self._set(
+            first=first,
+            edges=edges,
+            nodes=nodes,
+            routes=_routes(edges, nodes),
+            store=Store() if store is None else store,
+            name=name or "_to_".join(ends),
+            max_steps=max_steps,
+            strict=strict,
+        )
         _refuse_unreachable(self)
 
     @cached_property
     def plan(self) -> Plan:
         """The compiled graph."""
-        return Plan(self.first, self.routes, self.strict, self.max_steps)
+        return Plan(self.first, dict(self.routes), self.strict, self.max_steps)
 
     @cached_property
     def spread(self) -> Spread:
@@ -143,8 +157,21 @@ class Graph(Linkable):
         )
         return f"Graph({routes or self.first.name})"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise GraphError(f"a graph does not change: build a new one, or use replace (setting {name!r})")
+
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("plan", "spread", "_node")}
+        derived = ("plan", "spread", "_node")
+        state = {key: value for key, value in self.__dict__.items() if key not in derived}
+        return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set(**state)
+
+    def _set(self, **state: Any) -> None:
+        """The only way in: mappings become read-only views."""
+        views = {key: MappingProxyType(value) if isinstance(value, dict) else value for key, value in state.items()}
+        self.__dict__.update(views)
 
 
 def _walk(node: Node) -> Iterator[Node]:

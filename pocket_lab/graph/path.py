@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +17,9 @@ class Linkable:
 
     name: str
 
-    @abstractmethod
     def as_node(self) -> Linkable:
-        """The node that stands in the path."""
+        """What stands in the path: the thing itself, if it is a node."""
+        return self
 
     def __rshift__(self, other: Any) -> Any:
         return Path.of(self.as_node()) >> other

@@ -70,7 +70,8 @@ class Spread:
             (item, dict(store.scope(f"item-{index}").items()) if occupied else {}, context.deadline_s)
             for index, item in enumerate(items)
         ]
-        for outcome in context.pool.imap(_There(self._plan), tasks, context.workers):
+        there = context.prepare(self, lambda: _There(self._plan))
+        for outcome in context.pool.imap(there, tasks, context.workers):
             if outcome.error is None:
                 value, error, delta = outcome.value
                 apply_delta(store.scope(f"item-{outcome.index}"), delta)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, Generic, Literal, TypeVar
 
 from pocket_lab.errors import UsageError
@@ -37,7 +38,7 @@ class Store:
     ) -> None:
         if max_entries is not None and max_entries < 1:
             raise UsageError(f"max_entries={max_entries}: a store holds at least one entry")
-        self._initial = dict(initial or {})
+        self._initial = _copies(initial or {})
         self._max_entries = max_entries
         self._ttl = _FOREVER if ttl is None else parse_duration(ttl)
         self._on_evict = on_evict
@@ -45,7 +46,7 @@ class Store:
         self._lock = threading.RLock()
         self._entries: OrderedDict[str, tuple[Any, float]] = OrderedDict()
         self._prefix = ""
-        for key, value in self._initial.items():
+        for key, value in (initial or {}).items():
             self.set(key, value)
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -98,9 +99,9 @@ class Store:
         return TypedStore(self, kind)
 
     def fresh(self) -> Store:
-        """A new store with the options and initial contents of this one."""
+        """A new store with the options of this one and copies of its initial contents, as they were in the beginning."""
         ttl = None if self._ttl == _FOREVER else self._ttl
-        new = Store(self._initial, max_entries=self._max_entries, ttl=ttl, on_evict=self._on_evict, clock=self._clock)
+        new = Store(_copies(self._initial), max_entries=self._max_entries, ttl=ttl, on_evict=self._on_evict, clock=self._clock)
         return new.scope(self._prefix[:-1]) if self._prefix else new
 
     def clear(self) -> None:
@@ -202,6 +203,17 @@ class JournalStore(Store):
         before = [k for k in self if k == key or (key.endswith("*") and k.startswith(key[:-1]))]
         self.delta.update({self._prefix + k: (False, None, None) for k in before})
         return super().delete(key)
+
+
+def _copies(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep copies of values; what cannot be copied, a lock for example, is shared."""
+    copies = {}
+    for key, value in contents.items():
+        try:
+            copies[key] = deepcopy(value)
+        except Exception:  # any class may fail to copy in its own way
+            copies[key] = value
+    return copies
 
 
 def apply_delta(store: Store, delta: Mapping[str, Delta]) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from pocket_lab.analysis.advice import Advice, advise_workers
 from pocket_lab.analysis.growth import CANNOT_TELL, Growth, fit_growth
 from pocket_lab.analysis.scaling import add_speedup
-from pocket_lab.frames import bench_frame, samples_frame
+from pocket_lab.frames import bench_frame, samples_frame, without_warm_up
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
 from pocket_lab.lab.result import Result
@@ -20,7 +20,7 @@ from pocket_lab.measure.interval import FEWEST
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.measure import measure
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Environment, Record
+from pocket_lab.records import Environment, Record, Sample
 from pocket_lab.units import format_percent
 from pocket_lab.view.plot import bench_figure, plot_bench
 from pocket_lab.view.table import TextTable, bench_table
@@ -60,7 +60,7 @@ class Bench(Result):
         if rows["size"].nunique() < 2:
             return None
         first = rows.sort_values("workers", kind="stable").iloc[0]
-        samples = self.samples[self.samples["error"].isna() & (self.samples["round"] > 0)]
+        samples = without_warm_up(self.samples)
         samples = samples[(samples["workers"] == first["workers"]) & (samples["executor"] == first["executor"])]
         return fit_growth(samples["size"].to_numpy(float), (samples["wall_s"] / samples["loops"]).to_numpy(float))
 
@@ -89,13 +89,12 @@ class Bench(Result):
         """Where it was measured."""
         return next((record for record in self.records if isinstance(record, Environment)), None)
 
-    def plot(self, ax: Axes | None = None) -> Figure:
-        """Time against size, and speed-up against workers; on given axes the first of them that has data."""
-        if ax is None:
-            return bench_figure(self.frame, self.samples)
+    def _figure(self) -> Figure:
+        """Time against size, and speed-up against workers."""
+        return bench_figure(self.frame, self.samples)
+
+    def _draw(self, ax: Axes) -> None:
         plot_bench(ax, self.frame, self.samples)
-        figure: Figure = ax.figure  # type: ignore[assignment]
-        return figure
 
     def _parts(self) -> list[str]:
         from pocket_lab.view.page import note
@@ -155,17 +154,18 @@ def bench(
             collect(stream, records, watch)
     finally:
         result = Bench(job.points[0].target, records)
-        keep(result)
+        if any(isinstance(record, Sample) for record in records):
+            keep(result)
     return result
 
 
 def _growth_sentence(growth: Growth) -> str:
     low, high = growth.interval
-    slope = f"log-log slope {growth.exponent:.2f} [{low:.2f}, {high:.2f}]"
+    slope = f"; log-log slope {growth.exponent:.2f} [{low:.2f}, {high:.2f}]" if growth.exponent == growth.exponent else ""
     if growth.law == CANNOT_TELL:
-        return f"Growth: cannot tell ({growth.reason}); {slope}."
+        return f"Growth: cannot tell ({growth.reason}){slope}."
     name = f"n^{growth.exponent:.2f}" if growth.law == "power" else growth.law
-    return f"Growth: time grows like {name} ({format_percent(growth.probability)} of bootstrap replicates); {slope}."
+    return f"Growth: time grows like {name} ({format_percent(growth.probability)} of bootstrap replicates){slope}."
 
 
 def _advice_sentence(advice: Advice) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pocket_lab.errors import UsageError
 from pocket_lab.frames import lines_frame
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import plan_one_point, profile, read_sources
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input
+from pocket_lab.measure.job import OWN, Input
+from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.code import node_codes
 from pocket_lab.profile.lines import profile_lines
 from pocket_lab.records import Record
@@ -48,13 +50,11 @@ class LineProfile(Result):
         """The lines that were hit, dearest first."""
         return lines_table(self.frame)
 
-    def plot(self, ax: Axes | None = None) -> Figure:
-        """The dearest lines as bars."""
-        if ax is None:
-            return lines_figure(self.frame)
+    def _figure(self) -> Figure:
+        return lines_figure(self.frame)
+
+    def _draw(self, ax: Axes) -> None:
         plot_lines(ax, self.frame)
-        figure: Figure = ax.figure  # type: ignore[assignment]
-        return figure
 
     def _parts(self) -> list[str]:
         return [heat_html(self.frame), page.caveats(self.caveats)]
@@ -64,17 +64,28 @@ def lines(
     target: Any,
     *,
     size: int | str | None = None,
+    sizes: Counts | None = None,
+    workers: Counts | None = None,
+    executor: str | None = None,
+    executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    budget: float | str | None = None,
     name: str | None = None,
     watch: Watcher | None = None,
 ) -> LineProfile:
     """Time every source line of every node in one run with line_profiler, in a process of its own.
 
-    The run has one worker, since line times of concurrent threads include their waits for the interpreter lock. The
-    options mean what they mean in `bench`. Raises the target's own error.
+    The run has one worker, since line times of concurrent threads include their waits for the interpreter lock: other
+    worker counts and executors are refused. The other options mean what they mean in `bench`, for one point; a run that is
+    longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    job = plan_one_point(target, input, name, size=size, executor="serial", drive=drive)
+    if executor is None and executors is None:
+        executor = "serial"
+    options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
+    job = plan_one_point(target, input, name, **options)
+    if job.points[0].workers > 1 or job.points[0].executor not in ("serial", OWN) or workers not in (None, 1, "1"):
+        raise UsageError("line times of concurrent workers include their waits for each other: profile lines with one worker")
     codes, _ = node_codes(job.target, job.points[0].target)
     sources = read_sources([code.file for code in codes])
-    return profile(profile_lines, job, lambda name, records: LineProfile(name, records, sources), watch)
+    return profile(profile_lines, job, lambda name, records: LineProfile(name, records, sources), budget, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import plan_one_point, profile
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
+from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.memory import profile_every_object, profile_memory
 from pocket_lab.view.bars import memory_figure, plot_memory
 from pocket_lab.view.table import TextTable, memory_table
@@ -40,23 +42,24 @@ class MemoryProfile(Result):
         """The frame as text."""
         return memory_table(self.frame)
 
-    def plot(self, ax: Axes | None = None) -> Figure:
-        """Peaks per node as bars."""
-        if ax is None:
-            return memory_figure(self.frame)
+    def _figure(self) -> Figure:
+        return memory_figure(self.frame)
+
+    def _draw(self, ax: Axes) -> None:
         plot_memory(ax, self.frame)
-        figure: Figure = ax.figure  # type: ignore[assignment]
-        return figure
 
 
 def memory(
     target: Any,
     *,
     size: int | str | None = None,
-    workers: int | str | None = None,
+    sizes: Counts | None = None,
+    workers: Counts | None = None,
     executor: str | None = None,
+    executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    budget: float | str | None = None,
     python_allocators: bool = False,
     name: str | None = None,
     watch: Watcher | None = None,
@@ -65,12 +68,15 @@ def memory(
 
     A node's own peak is the most bytes alive at once that were allocated with it as the innermost node, whichever node
     holds the peak of the whole process. `python_allocators=True` follows every Python object, more slowly. The other
-    options mean what they mean in `bench`; without a worker count the run has one worker. Raises the target's own error,
-    or UsageError for the executor "processes", which memray in the measuring process does not see into.
+    options mean what they mean in `bench`, for one point; without a worker count the run has one worker, and a run that is
+    longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError for the executor
+    "processes", which memray in the measuring process does not see into.
     """
-    if executor == "processes":
+    if executor is None and executors is None:
+        executor = "serial" if workers in (None, 1, "1") else "threads"
+    options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
+    job = plan_one_point(target, input, name, **options)
+    if "processes" in (job.sweep.executors or ()):
         raise UsageError('memory sees the measuring process only: choose the executor "serial" or "threads"')
-    chosen = executor or ("serial" if workers in (None, 1, "1") else "threads")
-    job = plan_one_point(target, input, name, size=size, workers=workers, executor=chosen, drive=drive)
     task = profile_every_object if python_allocators else profile_memory
-    return profile(task, job, MemoryProfile, watch)
+    return profile(task, job, MemoryProfile, budget, watch)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pocket_lab.errors import UsageError
 from pocket_lab.frames import caveats_frame
 from pocket_lab.records import Failure, Record
 from pocket_lab.run.outcome import unpack_error
@@ -45,9 +46,19 @@ class Result(ABC):
     def table(self) -> TextTable:
         """The frame as text."""
 
-    @abstractmethod
     def plot(self, ax: Axes | None = None) -> Figure:
         """The picture as a new figure, or its first panel on the given axes."""
+        if ax is None:
+            return self._figure()
+        self._draw(ax)
+        figure: Figure = ax.figure  # type: ignore[assignment]
+        return figure
+
+    @abstractmethod
+    def _figure(self) -> Figure: ...
+
+    @abstractmethod
+    def _draw(self, ax: Axes) -> None: ...
 
     @property
     def findings(self) -> list[str]:
@@ -83,9 +94,12 @@ class Result(ABC):
         return page.fragment(self.title, self._parts())
 
     def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page and return its path."""
+        """Write a self-contained page and return its path; raises UsageError where it cannot be written."""
         target = Path(path)
-        target.write_text(page.page(self.title, self.to_html()), encoding="utf-8")
+        try:
+            target.write_text(page.page(self.title, self.to_html()), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the report cannot be written to {target}: {error.strerror}") from error
         return target.resolve()
 
     def _parts(self) -> list[str]:

@@ -26,8 +26,11 @@ def main(records: int) -> None:
         except Exception as error:  # the user's modules are imported here, and may raise anything
             _send(out, Failure(None, pack_error(error)))
             return
-        for record in task(job):
-            _send(out, record)
+        try:
+            for record in task(job):
+                _send(out, record)
+        except BaseException as error:  # whatever ends a task is told to the parent, also a KeyboardInterrupt of the target
+            _send(out, Failure(None, pack_error(error)))
 
 
 def _load(source: BinaryIO) -> tuple[Any, Any]:

@@ -44,7 +44,8 @@ def build_work(job: Job, point: Point, value: Any, pool: Pool) -> Work:
     options = {"workers": point.workers, "executor": point.executor}
     given = {name: option for name, option in options.items() if takes(function, name)}
     bound = partial(function, **given) if given else function
-    return Work(bound, (value,) if takes_argument(function) else ())
+    nothing = job.input is Input.ABSENT and point.size is None
+    return Work(bound, () if nothing or not takes_argument(function) else (value,))
 
 
 def _map_work(target: Any, point: Point, value: Any, pool: Pool) -> Work:

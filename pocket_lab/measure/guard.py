@@ -6,14 +6,18 @@ It is a process, not a thread, because a thread cannot run while the target hold
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
 GRACE_S = 0.5
 
 
-def fork_guard(lifeline: int) -> None:
-    """Fork the guard; it waits for the end of file on `lifeline`, whose other end only the parent holds."""
+def fork_guard(lifeline: int, scratch: str) -> None:
+    """Fork the guard; it waits for the end of file on `lifeline`, whose other end only the parent holds.
+
+    Then it ends the group and removes the folder `scratch`, since the parent no longer can.
+    """
     if os.fork():
         os.close(lifeline)
         return
@@ -29,6 +33,7 @@ def fork_guard(lifeline: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
         time.sleep(GRACE_S)
+        shutil.rmtree(scratch, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
     finally:
         os._exit(0)

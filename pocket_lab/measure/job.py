@@ -15,6 +15,7 @@ from pocket_lab.measure.sweep import Sweep
 from pocket_lab.records import Caveat, Point, Sample
 
 OWN = "own"
+_UNTOLD = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)
 
 
 class Input(Enum):
@@ -25,7 +26,11 @@ class Input(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to measure; `earlier` are samples that an interrupted measurement of the same points left."""
+    """What to measure.
+
+    `earlier` are samples that an interrupted measurement of the same points left; `scratch` is a folder of the parent's
+    for files that must not outlive the measuring process.
+    """
 
     target: Graph | Callable[..., Any]
     input: Any
@@ -33,6 +38,7 @@ class Job:
     sweep: Sweep
     caveats: tuple[Caveat, ...] = ()
     earlier: tuple[Sample, ...] = ()
+    scratch: str = ""
 
 
 def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> Job:
@@ -66,16 +72,26 @@ def takes(function: Any, parameter: str) -> bool:
 
 def takes_argument(function: Any) -> bool:
     """Whether a callable can be given one positional argument."""
+    return bool(_positional(function))
+
+
+def needs_argument(function: Any) -> bool:
+    """Whether a callable cannot be called without a positional argument; one that does not tell is tried without."""
+    told = [parameter for parameter in _positional(function) if parameter is not _UNTOLD]
+    return any(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in told)
+
+
+def _positional(function: Any) -> list[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    named = [p for name, p in _parameters(function).items() if name not in ("workers", "executor")]
-    return any(parameter.kind in kinds for parameter in named)
+    parameters = _parameters(function).items()
+    return [p for name, p in parameters if name not in ("workers", "executor") and p.kind in kinds]
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:
     try:
         return dict(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # builtins without a signature: assume one argument
-        return {"input": inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)}
+    except (TypeError, ValueError):  # builtins without a signature
+        return {"input": _UNTOLD}
 
 
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
@@ -86,6 +102,8 @@ def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
         )
     if not sized and callable(input) and takes_argument(input):
         raise UsageError(f"the input function {target_name(input)} wants a size: add sizes, for example 10,100,1000")
+    if not isinstance(target, Graph) and needs_argument(target) and not sized and input is Input.ABSENT:
+        raise UsageError(f"{label} wants an argument: give sizes, or an input")
     if not isinstance(target, Graph) and not takes_argument(target):
         if sized or input is not Input.ABSENT:
             raise UsageError(f"{label} takes no argument, so it can have neither sizes nor an input")
@@ -99,6 +117,9 @@ def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> lis
     """(executor, workers) pairs."""
     if not isinstance(target, Graph) and sweep.drive == "run":
         if takes(target, "workers"):
+            if not takes(target, "executor") and sweep.executors is not None:
+                message = f"{label} has no parameter `executor`, so it runs its workers in its own way; executors was left out"
+                caveats.append(Caveat("own-executor", message))
             executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)
             return [(executor, count) for executor in executors for count in sweep.workers]
         return _single(sweep, label, "is a callable without a parameter `workers`", caveats)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.sampler import sample
-from pocket_lab.records import Caveat, Closed, Failure, Planned, Point, Record, Sample, Started
-from pocket_lab.run.outcome import pack_error
+from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Sample, Started
 
 _IN_PLACE = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
@@ -47,9 +47,12 @@ def measure(job: Job) -> Generator[Record]:
                     yield record
             return
         except ProcessDied as died:
+            if not open_points:
+                yield Caveat("died-at-end", f"all was measured, and then {died}")
+                return
             if at is None:
                 raise
-            yield from _died(at, died)
+            yield from failed_point(at, 0, died)
             open_points.pop(at, None)
         left_s = end - monotonic()
         if left_s <= 0:
@@ -57,10 +60,3 @@ def measure(job: Job) -> Generator[Record]:
             return
         sweep = replace(job.sweep, budget_s=left_s)
         job = replace(job, points=tuple(open_points), sweep=sweep, caveats=(), earlier=tuple(samples))
-
-
-def _died(point: Point, died: ProcessDied) -> Iterator[Record]:
-    nan = float("nan")
-    yield Failure(point, pack_error(died))
-    yield Sample(point, 0, 0, nan, nan, 0, error=f"{type(died).__name__}: {died}")
-    yield Closed(point, "failed")

@@ -8,9 +8,11 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.guard import GRACE_S
@@ -23,11 +25,12 @@ from pocket_lab.run.outcome import unpack_error
 Task = Callable[[Job], Iterator[Record]]
 
 TICK_S = 0.1
+_AFTERMATH_S = 0.1
 _BOOT = """
 import sys
 sys.path[:] = {path!r}
 from pocket_lab.measure.guard import fork_guard
-fork_guard({lifeline})
+fork_guard({lifeline}, {scratch!r})
 from pocket_lab.measure.child import main
 main({records})
 """
@@ -40,25 +43,28 @@ def stream(task: Task, job: Job) -> Generator[Record]:
     an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
     user's own error for one that cannot be loaded there, ProcessDied where the process ended before its work.
     """
-    payload = dump(task, job)
     started = time.monotonic()
-    child = _Child(payload)
-    try:
-        for record in child.records():
-            if isinstance(record, Failure) and record.point is None:  # the job could not even be loaded
-                raise unpack_error(record.chain)
-            yield Heartbeat(time.monotonic() - started) if record is None else record
-    finally:
-        child.stop()
+    with tempfile.TemporaryDirectory(prefix="pocket-lab-", ignore_cleanup_errors=True) as scratch:
+        payload = dump(task, replace(job, scratch=scratch))
+        with closing(_Child(payload, scratch)) as child:
+            yield from _told(child, started)
     if child.exit_code:
         raise ProcessDied(f"the measuring process {_describe(child.exit_code)}")
 
 
+def _told(child: _Child, started: float) -> Iterator[Record]:
+    for record in child.records():
+        if isinstance(record, Failure) and record.point is None:  # the job could not even be loaded
+            raise unpack_error(record.chain)
+        yield Heartbeat(time.monotonic() - started) if record is None else record
+
+
 class _Child:
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, scratch: str) -> None:
         records, write_records = os.pipe()
         lifeline, self._lifeline = os.pipe()
-        boot = _BOOT.format(path=[os.path.abspath(part) for part in sys.path], lifeline=lifeline, records=write_records)
+        path = [os.path.abspath(part) for part in sys.path]
+        boot = _BOOT.format(path=path, lifeline=lifeline, scratch=scratch, records=write_records)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", boot],
@@ -116,29 +122,35 @@ class _Child:
             if text := texts[name].decode(_read_rest(pipe.fileno())):
                 yield Output(name, text)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the process and all that it started, politely first; close every descriptor."""
-        os.close(self._lifeline)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._group_is_gone(number):
-                break
-        self._process.wait()
-        os.close(self._records)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        try:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+                self._wait_for_group()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        finally:
+            os.close(self._lifeline)
+            os.close(self._records)
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
 
-    def _group_is_gone(self, number: signal.Signals) -> bool:
+    def _wait_for_group(self) -> None:
+        """Until the process has ended, and then a moment for what it started: loky's tracker removes semaphores.
+
+        A dead process that nobody has reaped yet keeps its group alive, so the second wait is short.
+        """
         end = time.monotonic() + GRACE_S
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
-            while time.monotonic() < end:
-                self._process.poll()
-                os.killpg(self._process.pid, 0)
-                time.sleep(0.002)
-            return False
-        return True
+        while self._process.poll() is None and time.monotonic() < end:
+            os.killpg(self._process.pid, 0)
+            time.sleep(0.002)
+        end = time.monotonic() + _AFTERMATH_S
+        while time.monotonic() < end:
+            os.killpg(self._process.pid, 0)
+            time.sleep(0.002)
 
 
 def _read_rest(descriptor: int) -> bytes:

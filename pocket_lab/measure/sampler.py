@@ -13,10 +13,10 @@ from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.batch import calibrate, time_batch
 from pocket_lab.measure.drive import Work, build_input, build_work
 from pocket_lab.measure.environment import read_environment
+from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.interval import BLOCKS, estimate_median
 from pocket_lab.measure.job import OWN, Job
-from pocket_lab.records import Closed, Failure, Point, Record, Sample, Started
-from pocket_lab.run.outcome import pack_error
+from pocket_lab.records import Closed, Point, Record, Sample, Started
 from pocket_lab.run.pool import Pool, open_pool
 
 LONGEST_BATCH_S = 0.05
@@ -45,8 +45,8 @@ class _Lane:
 def sample(job: Job) -> Iterator[Record]:
     """Measure every point of the job; yields Environment, Caveats, then Samples as they are made and a Closed for each point.
 
-    Garbage collection stays on, as where the target will be used, but what exists before the first run is frozen out of
-    it, and each round starts collected. An exception of the target closes its point; the others go on.
+    Garbage collection stays on, as where the target will be used, but what exists before the first round, inputs included,
+    is frozen out of it, and each round starts collected. An exception of the target closes its point; the others go on.
     """
     yield read_environment()
     yield from job.caveats
@@ -68,7 +68,7 @@ def sample(job: Job) -> Iterator[Record]:
 
 
 def _prepare(job: Job, lane: _Lane, batch_s: float, deadline: float) -> Iterator[Record]:
-    """Build the input, warm up, calibrate; a long warm-up is kept as round 0, in case it stays alone."""
+    """Build the input, warm up, calibrate; the warm-up is kept as round 0, in case it stays alone."""
     if perf_counter() > deadline:
         yield Closed(lane.point, "budget")
         return
@@ -77,14 +77,15 @@ def _prepare(job: Job, lane: _Lane, batch_s: float, deadline: float) -> Iterator
         work = build_work(job, lane.point, build_input(job, lane.point), lane.pool)
         loops, timing = calibrate(work, lane.pool, batch_s)
     except (Exception, SystemExit) as error:
-        yield from _failed(lane.point, 0, error)
+        yield from failed_point(lane.point, 0, error)
         return
     lane.work, lane.loops = work, loops
-    if timing.wall_s > job.sweep.budget_s / len(job.points) / 2:
-        yield Sample(lane.point, 0, loops, timing.wall_s, timing.cpu_s, work.items * loops)
+    yield Sample(lane.point, 0, loops, timing.wall_s, timing.cpu_s, work.items * loops)
 
 
 def _rounds(job: Job, lanes: list[_Lane], deadline: float) -> Iterator[Record]:
+    gc.collect()
+    gc.freeze()
     order = random.Random()
     first = max((earlier.round for earlier in job.earlier), default=0) + 1
     for round_number in range(first, first + _MOST_ROUNDS):
@@ -114,17 +115,10 @@ def _visit(lane: _Lane, round_number: int) -> Iterator[Record]:
         timing = time_batch(lane.work, lane.loops, lane.pool)
     except (Exception, SystemExit) as error:
         lane.failed = True
-        yield from _failed(lane.point, round_number, error)
+        yield from failed_point(lane.point, round_number, error)
         return
     lane.runs_s.append(timing.wall_s / lane.loops)
     yield Sample(lane.point, round_number, lane.loops, timing.wall_s, timing.cpu_s, lane.work.items * lane.loops)
-
-
-def _failed(point: Point, round_number: int, error: BaseException) -> Iterator[Record]:
-    nan = float("nan")
-    yield Failure(point, pack_error(error))
-    yield Sample(point, round_number, 0, nan, nan, 0, error=f"{type(error).__name__}: {error}")
-    yield Closed(point, "failed")
 
 
 class _Pools:

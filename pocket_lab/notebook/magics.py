@@ -18,6 +18,7 @@ from pocket_lab.lab.last import last
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
 from pocket_lab.lab.result import Result
+from pocket_lab.measure.job import target_name
 from pocket_lab.notebook.names import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.failure import is_from_target, render_failure
@@ -26,6 +27,7 @@ from pocket_lab.view.terminal import TerminalProgress
 _INPUT = argument("--input", "-i", help="a function of the size, or the input itself: an expression of this notebook")
 _DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default) or "map" (a list, each item a run)')
 _NAME = argument("--name", help="how results call the target")
+_BUDGET = argument("--budget", "-b", help="the longest time for the run: 30s")
 _SIZE = argument("--size", "-s", help="the number handed to the input function")
 
 
@@ -65,6 +67,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     @argument("--executor", "-e", help="serial or threads")
     @_INPUT
     @_DRIVE
+    @_BUDGET
     @argument("--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly")
     @_NAME
     @no_var_expand
@@ -80,6 +83,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     @_SIZE
     @_INPUT
     @_DRIVE
+    @_BUDGET
     @_NAME
     @no_var_expand
     @needs_local_scope
@@ -101,14 +105,16 @@ class PocketMagics(Magics):  # type: ignore[misc]
         options = _parse(getattr(self, f"pocket_{verb.__name__}"), line)
         expression = options.pop("target")
         target = self._target(expression, cell, names)
-        options.setdefault("name", expression or "cell")
+        if target_name(target) in ("<lambda>", type(target).__name__):
+            options.setdefault("name", expression)
         if "input" in options:
             options["input"] = evaluate(options["input"], names)
+        before = last()
         try:
             with self._progress() as watch:
                 result = verb(target, watch=watch, **options)
         except KeyboardInterrupt:
-            if (partial := last()) is not None:
+            if (partial := last()) is not before:
                 display(partial)
             raise
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
@@ -32,7 +32,8 @@ def node_codes(target: Any, label: str) -> tuple[list[NodeCode], list[Caveat]]:
         if isinstance(target, Graph)
         else [(label, target)]
     )
-    codes, caveats = [], []
+    codes: list[NodeCode] = []
+    caveats = []
     for node, phase in phases:
         function = _python_function(phase)
         if function is None:
@@ -40,7 +41,18 @@ def node_codes(target: Any, label: str) -> tuple[list[NodeCode], list[Caveat]]:
         else:
             code = function.__code__
             codes.append(NodeCode(node, function, code.co_filename, code.co_firstlineno, _last_line(code)))
-    return codes, caveats
+    return _label_shared(codes, caveats), caveats
+
+
+def _label_shared(codes: list[NodeCode], caveats: list[Caveat]) -> list[NodeCode]:
+    """Nodes that share their source lines cannot be told apart on a stack: they go under one label, with a Caveat."""
+    sharing: dict[tuple[str, int, int], dict[str, None]] = {}
+    for code in codes:
+        sharing.setdefault((code.file, code.first, code.last), {})[code.node] = None
+    for names in sharing.values():
+        if len(names) > 1:
+            caveats.append(Caveat("shared-source", f"{', '.join(names)} share their source lines and are shown as one"))
+    return [replace(code, node=", ".join(sharing[code.file, code.first, code.last])) for code in codes]
 
 
 def _python_function(phase: Any) -> Any:

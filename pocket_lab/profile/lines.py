@@ -29,10 +29,8 @@ def profile_lines(job: Job) -> Iterator[Record]:
     codes, caveats = node_codes(job.target, point.target)
     yield from caveats
     profiler = LineProfiler()
-    keys: dict[tuple[str, int], str] = {}
     for code in codes:
         profiler.add_callable(code.function)
-        keys[_key(code)] = code.node if _key(code) not in keys else f"{keys[_key(code)]}, {code.node}"
     try:
         if not codes:
             raise UsageError(f"{point.target} has no Python function whose lines could be timed")
@@ -47,18 +45,18 @@ def profile_lines(job: Job) -> Iterator[Record]:
         yield Failure(point, pack_error(error))
         return
     yield _SLOWED
-    yield from _costs(point, profiler.get_stats(), codes, keys)
+    yield from _costs(point, profiler.get_stats(), codes)
 
 
 def _key(code: NodeCode) -> tuple[str, int]:
     return code.file, code.first
 
 
-def _costs(point: Point, stats: Any, codes: list[NodeCode], keys: dict[tuple[str, int], str]) -> Iterator[LineCost]:
+def _costs(point: Point, stats: Any, codes: list[NodeCode]) -> Iterator[LineCost]:
     """Every line of every function once, in the order of the source; lines that never ran have no hits."""
     timings = {(file, first): lines for (file, first, _), lines in stats.timings.items()}
     for code in sorted({_key(code): code for code in codes}.values(), key=_key):
         costs = {line: (hits, time * stats.unit) for line, hits, time in timings.get(_key(code), [])}
         for line in range(code.first, max([code.last, *costs]) + 1):
             hits, time_s = costs.get(line, (0, 0.0))
-            yield LineCost(point, keys[_key(code)], code.file, line, hits, time_s)
+            yield LineCost(point, code.node, code.file, line, hits, time_s)

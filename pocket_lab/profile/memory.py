@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,8 +40,8 @@ def _profile(job: Job, every_object: bool) -> Iterator[Record]:
     yield from caveats
     if not every_object:
         yield _PYMALLOC
-    with tempfile.TemporaryDirectory(prefix="pocket-lab-") as folder, open_pool(point.executor, point.workers) as pool:
-        file = Path(folder) / "run.bin"
+    file = Path(job.scratch) / "run.bin"
+    with open_pool(point.executor, point.workers) as pool:
         try:
             work = build_work(job, point, build_input(job, point), pool)
             arguments = (work.fresh(),) if work.fresh else work.arguments

@@ -8,9 +8,8 @@ import pickle
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from itertools import islice
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -18,12 +17,12 @@ from typing import Any, Self
 import cloudpickle
 
 from pocket_lab.errors import ProcessDied, UsageError
+from pocket_lab.run.chunks import Chunks
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
 
 Call = Callable[[Any], Any]
 Answer = tuple[int, bytes, tuple[Link, ...] | None]
 
-_CHUNKS_A_WORKER = 4
 _CHUNKS_AHEAD = 16
 _STARTING_TRIES = 20
 _MOST_SEEN = 16
@@ -42,6 +41,10 @@ class Pool(ABC):
     @abstractmethod
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items."""
+
+    def prepare(self, function: Call) -> Call:
+        """The function as it is now, for many calls of `imap`: pools of processes pickle it here instead of at each call."""
+        return function
 
     def start(self) -> None:  # noqa: B027 (most pools have nothing to wait for)
         """Wait until the workers are there, so that the next call does not pay for them."""
@@ -81,7 +84,7 @@ class _ConcurrentPool(Pool):
     def _open(self) -> Executor: ...
 
     @abstractmethod
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]: ...
+    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]: ...
 
     def _in_flight(self, workers: int | None) -> int:
         if workers is not None and workers < 1:
@@ -94,21 +97,23 @@ class _ConcurrentPool(Pool):
             self._executor = self._open()
         executor = self._executor
         most = self._in_flight(workers)
-        chunks = _chunks(items, most)
-        arrived: SimpleQueue[tuple[int, Future[list[Outcome]]]] = SimpleQueue()
-        in_flight: dict[int, Future[list[Outcome]]] = {}
+        chunks = Chunks(items, most)
+        arrived: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        in_flight: dict[int, Future[Any]] = {}
         ready: dict[int, list[Outcome]] = {}
         oldest = 0
         try:
             while True:
-                for start, chunk in islice(chunks, max(0, min(most - len(in_flight), _CHUNKS_AHEAD * most - len(ready)))):
+                while len(in_flight) < most and len(ready) < _CHUNKS_AHEAD * most and (taken := chunks.take()):
+                    start, chunk = taken
                     future = in_flight[start] = self._submit(executor, function, start, chunk)
                     future.add_done_callback(lambda done, start=start: arrived.put((start, done)))  # type: ignore[misc]
                 if not in_flight:
                     return
                 start, done = arrived.get()
                 del in_flight[start]
-                ready[start] = self._outcomes(done)
+                ready[start], seconds = self._outcomes(done)
+                chunks.timed(len(ready[start]), seconds)
                 while oldest in ready:
                     outcomes = ready.pop(oldest)
                     oldest += len(outcomes)
@@ -119,8 +124,9 @@ class _ConcurrentPool(Pool):
         finally:
             _settle(in_flight, arrived)
 
-    def _outcomes(self, done: Future[Any]) -> list[Outcome]:
-        outcomes: list[Outcome] = done.result()
+    def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
+        """The outcomes of a chunk, and the seconds that it took."""
+        outcomes: tuple[list[Outcome], float] = done.result()
         return outcomes
 
     def _interrupt(self) -> None:
@@ -141,7 +147,7 @@ class ThreadPool(_ConcurrentPool):
     def _open(self) -> Executor:
         return ThreadPoolExecutor(self.size, thread_name_prefix="pocket-lab-worker")
 
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
+    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]:
         return executor.submit(_run_chunk, function, start, chunk)
 
 
@@ -168,11 +174,15 @@ class ProcessPool(_ConcurrentPool):
 
     def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
         """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
-        return super().imap(_Payload(function), items, workers)
+        return super().imap(self.prepare(function), items, workers)
 
-    def _submit(self, executor: Executor, payload: Call, start: int, chunk: list[Any]) -> Future[list[Outcome]]:
+    def prepare(self, function: Call) -> Call:
+        """The function pickled, once."""
+        return function if isinstance(function, _Payload) else _Payload(function)
+
+    def _submit(self, executor: Executor, payload: Call, start: int, chunk: list[Any]) -> Future[Any]:
         assert isinstance(payload, _Payload)
-        sent: Future[list[Outcome]] = Future()
+        sent: Future[Any] = Future()
         sent.set_running_or_notify_cancel()
 
         def receive(answer: Future[Any]) -> None:
@@ -194,16 +204,16 @@ class ProcessPool(_ConcurrentPool):
             sent.set_exception(broken)
         return sent
 
-    def _outcomes(self, done: Future[Any]) -> list[Outcome]:
+    def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
         from loky.process_executor import BrokenProcessPool
 
         try:
-            answers, cpu_s = done.result()
+            answers, seconds, cpu_s = done.result()
         except BrokenProcessPool as broken:
             self.close()
             raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
         self.cpu_s += cpu_s
-        return [_rebuild(*answer) for answer in answers]
+        return [_rebuild(*answer) for answer in answers], seconds
 
     def _interrupt(self) -> None:
         self.close()
@@ -255,16 +265,17 @@ def _attempt(function: Call, index: int, item: Any) -> Outcome:
         return Outcome(index, None, error)
 
 
-def _run_chunk(function: Call, start: int, chunk: list[Any]) -> list[Outcome]:
-    return [_attempt(function, index, item) for index, item in enumerate(chunk, start)]
+def _run_chunk(function: Call, start: int, chunk: list[Any]) -> tuple[list[Outcome], float]:
+    begun = time.perf_counter()
+    return [_attempt(function, index, item) for index, item in enumerate(chunk, start)], time.perf_counter() - begun
 
 
 _seen: dict[str, Call] = {}
 _cpu_told = 0.0
 
 
-def _run_payload(digest: str, pickled: bytes | None, start: int, packed: bytes) -> tuple[list[Answer], float] | None:
-    """In a worker process: an answer for each item, and the CPU seconds since the last call; None asks for the function."""
+def _run_payload(digest: str, pickled: bytes | None, start: int, packed: bytes) -> tuple[list[Answer], float, float] | None:
+    """In a worker: an answer for each item, the seconds, the CPU seconds since the last call; None asks for the function."""
     global _cpu_told
     if digest not in _seen:
         if pickled is None:
@@ -272,10 +283,10 @@ def _run_payload(digest: str, pickled: bytes | None, start: int, packed: bytes) 
         while len(_seen) >= _MOST_SEEN:
             del _seen[next(iter(_seen))]
         _seen[digest] = cloudpickle.loads(pickled)
-    outcomes = _run_chunk(_seen[digest], start, cloudpickle.loads(packed))
+    outcomes, seconds = _run_chunk(_seen[digest], start, cloudpickle.loads(packed))
     answers = [_answer(outcome) for outcome in outcomes]
     told, _cpu_told = _cpu_told, time.process_time()
-    return answers, _cpu_told - told
+    return answers, seconds, _cpu_told - told
 
 
 def _answer(outcome: Outcome) -> Answer:
@@ -317,17 +328,7 @@ def _ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _chunks(items: Iterable[Any], workers: int) -> Iterator[tuple[int, list[Any]]]:
-    """Guided self-scheduling: large chunks first, small ones at the end; single items where the length is not known."""
-    remaining = len(items) if isinstance(items, Sized) else 0
-    source, start = iter(items), 0
-    while chunk := list(islice(source, max(1, remaining // (workers * _CHUNKS_A_WORKER)))):
-        yield start, chunk
-        start += len(chunk)
-        remaining -= len(chunk)
-
-
-def _settle(in_flight: dict[int, Future[list[Outcome]]], arrived: SimpleQueue[tuple[int, Future[list[Outcome]]]]) -> None:
+def _settle(in_flight: dict[int, Future[Any]], arrived: SimpleQueue[tuple[int, Future[Any]]]) -> None:
     """Drop what has not started and wait for what has, so that nothing runs on behind the caller's back."""
     waiting = sum(not future.cancel() for future in in_flight.values())
     while waiting:

@@ -60,6 +60,7 @@ def to_svg(figure: Figure) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
     limit = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1).replace(
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1).replace(
         "<svg ", f'<svg role="img" style="max-width:{limit};width:100%;height:auto" ', 1
     )

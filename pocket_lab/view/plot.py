@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from pocket_lab.frames import without_warm_up
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.figure import PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.table import shorten
@@ -90,7 +91,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
 
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
     """Every sample against its round, with the median: what one point has to show."""
-    good = samples[samples["error"].isna()]
+    good = without_warm_up(samples)
     runs = good["wall_s"] / good["loops"]
     ax.plot(good["round"], runs, "o", markersize=4, color=PALETTE[0], alpha=0.7)
     if len(runs):

@@ -32,7 +32,9 @@ class ProgressState:
         elif isinstance(record, Sample) and record.error is None:
             self._samples += 1
             self._latest = record.point
-            self._runs_s.setdefault(record.point, []).append(record.wall_s / record.loops)
+            if record.round <= 1:  # the warm-up stands in for an estimate until there is one
+                self._runs_s[record.point] = []
+            self._runs_s[record.point].append(record.wall_s / record.loops)
 
     @property
     def elapsed_s(self) -> float:
@@ -67,6 +69,11 @@ class ProgressState:
         middle = estimate_median(runs_s)
         doubt = "" if middle.precision != middle.precision else f" ± {format_percent(middle.precision)}"
         return f"{where}: {format_duration(middle.value)}{doubt}"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has run yet; a refused question has not."""
+        return self._latest is not None
 
     @property
     def summary(self) -> str:

@@ -82,7 +82,8 @@ class TerminalProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
-        self._console.print(self._state.summary, highlight=False)
+        if self._state.has_begun:
+            self._console.print(self._state.summary, highlight=False)
 
     def _draw(self) -> None:
         state = self._state

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,10 @@ def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
 def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None:
     result = bench(naps, size=8, workers="1,2", executor=executor, input=many, budget=4)
     one, two = result.frame.to_dict("records")
-    assert one["wall_s"] == pytest.approx(8 * 0.02, rel=0.15)
-    assert two["speedup"] == pytest.approx(2.0, rel=0.15)
-    assert two["efficiency"] == pytest.approx(1.0, rel=0.15)
-    assert one["cpu_s"] < 0.3 * one["wall_s"]
+    assert 8 * 0.02 <= one["wall_s"] < 1.4 * 8 * 0.02
+    assert two["speedup"] == pytest.approx(2.0, rel=0.3)
+    assert two["efficiency"] == pytest.approx(two["speedup"] / 2)
+    assert one["cpu_s"] < 0.4 * one["wall_s"]
     assert one["throughput_per_s"] == pytest.approx(1 / one["wall_s"])
     assert result.advice is not None
     assert result.advice.workers == 2
@@ -84,12 +85,12 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
 def test_map_runs_each_item_and_counts_items_a_second() -> None:
     result = bench(nap, size=8, workers="1,4", drive="map", budget=3)
     one, four = result.frame.to_dict("records")
-    assert one["throughput_per_s"] == pytest.approx(50, rel=0.15)
-    assert four["speedup"] == pytest.approx(4.0, rel=0.2)
+    assert 35 < one["throughput_per_s"] <= 50
+    assert four["speedup"] == pytest.approx(4.0, rel=0.35)
 
 
 def test_growth_is_named_from_six_sizes() -> None:
-    result = bench(lambda size: time.sleep(size / 1e5), sizes="2^6..2^12", budget=6)
+    result = bench(lambda size: time.sleep(size / 4e4), sizes="2^6..2^12", budget=8)
     assert result.growth is not None
     assert result.growth.law == "n"
     assert any("grows like n " in text for text in result.findings)
@@ -158,9 +159,46 @@ def test_a_flood_of_prints_is_cut_with_a_caveat(capfd: pytest.CaptureFixture[str
     assert any("characters were left out" in caveat for caveat in result.caveats)
 
 
-def test_the_last_result_is_kept() -> None:
+def test_the_last_result_is_kept_and_a_refused_question_does_not_replace_it() -> None:
     result = bench(lambda: None, budget=0.2)
     assert pocket_lab.last() is result
+    lock = threading.Lock()
+    with pytest.raises(UsageError, match="lock"):
+        bench(lambda: lock.locked())
+    assert pocket_lab.last() is result
+
+
+def test_a_measurement_ends_soon_after_its_budget() -> None:
+    bench(lambda: None, budget=0.1)
+    start = time.monotonic()
+    bench(lambda: None, budget=0.1)
+    assert time.monotonic() - start < 1.5
+
+
+def test_an_error_without_a_printable_text_fails_its_point() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    def target(size: int) -> None:
+        if size == 2:
+            raise Mute
+
+    result = bench(target, sizes=[1, 2], budget=0.3)
+    assert list(result.frame["status"] == "failed") == [False, True]
+    assert result.failures == ["size 2, serial x 1: Mute: (an error without a printable text)"]
+
+
+def test_a_crash_after_the_last_point_is_a_caveat() -> None:
+    def target(size: int) -> int:
+        import atexit
+
+        atexit.register(os._exit, 3)
+        return size
+
+    result = bench(target, sizes=[1, 2], budget=0.3)
+    assert "failed" not in set(result.frame["status"])
+    assert any("exit code 3" in caveat for caveat in result.caveats)
 
 
 def test_interrupted_it_keeps_what_was_measured_and_raises_again() -> None:

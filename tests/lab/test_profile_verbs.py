@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import matplotlib.figure
 import pytest
 
-from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, last, lines, memory, node
+from pocket_lab import DeadlineExceeded, Graph, Node, NodeError, UsageError, fan_out, last, lines, memory, node
 
 MIB = 2**20
 
@@ -80,6 +81,26 @@ def test_what_stays_alive_after_the_run_is_left_behind() -> None:
     assert any("arena" in caveat for caveat in result.caveats)
 
 
+def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
+    def make(name: str, mebibytes: int) -> Node:
+        return Node(name, exec=lambda value: len(bytearray(mebibytes * MIB)))
+
+    result = memory(Graph(make("small", 1) >> make("big", 50)), size=1)
+    assert of_node(result.frame, "small, big")["peak_bytes"] == pytest.approx(50 * MIB, rel=0.02)
+    assert any("small, big share their source lines" in caveat for caveat in result.caveats)
+
+
+@pytest.mark.parametrize("verb", [memory, lines])
+def test_a_run_beyond_its_budget_is_ended(verb: Any) -> None:
+    @node
+    def endless(size: int) -> None:
+        while True:
+            time.sleep(0.01)
+
+    with pytest.raises(DeadlineExceeded, match="longer than the budget of 500 ms"):
+        verb(endless, size=1, budget="500ms")
+
+
 def test_python_allocators_sees_small_objects_too() -> None:
     def small(size: int) -> list[object]:
         return [object() for _ in range(size)]
@@ -142,6 +163,8 @@ def test_what_cannot_be_profiled_is_refused_in_one_sentence() -> None:
         memory(hold, size=1, executor="processes")
     with pytest.raises(UsageError, match="one run"):
         memory(hold, size="1,2")
+    with pytest.raises(UsageError, match="one worker"):
+        lines(hold, size=1, workers=2)
     with pytest.raises(UsageError, match="no Python function"):
         lines(len, size=None, input="text")
 

@@ -20,7 +20,7 @@ def double(value: int) -> int:
 
 
 def levels(target: Any, **options: Any) -> list[tuple[str, int]]:
-    job = plan_job(target, Input.ABSENT, parse_sweep(**options))
+    job = plan_job(target, Input.ABSENT, parse_sweep(**{"sizes": 1, **options}))
     return [(point.executor, point.workers) for point in job.points]
 
 
@@ -39,9 +39,9 @@ def test_serial_has_one_worker_and_says_so_where_more_were_asked_for() -> None:
 @pytest.mark.parametrize("target", [Graph(double), double, double.exec])
 def test_without_a_fan_out_a_run_has_one_worker_and_a_caveat(target: Any) -> None:
     assert levels(target, workers="1,2,4", executors="threads,processes") == [("serial", 1)]
-    job = plan_job(target, Input.ABSENT, parse_sweep(workers="1,2,4"))
+    job = plan_job(target, Input.ABSENT, parse_sweep(sizes=1, workers="1,2,4"))
     assert [caveat.code for caveat in job.caveats] == ["one-worker"]
-    assert not plan_job(target, Input.ABSENT, parse_sweep()).caveats
+    assert not plan_job(target, Input.ABSENT, parse_sweep(sizes=1)).caveats
 
 
 def test_map_varies_the_runs_in_flight_of_any_target() -> None:
@@ -51,7 +51,15 @@ def test_map_varies_the_runs_in_flight_of_any_target() -> None:
 
 def test_a_callable_with_a_workers_parameter_receives_the_count() -> None:
     assert levels(lambda size, workers: None, workers="1,2") == [("own", 1), ("own", 2)]
-    assert levels(lambda workers, executor: None, workers="2", executors="processes") == [("processes", 2)]
+    assert levels(lambda size, workers, executor: None, workers="2", executors="processes") == [("processes", 2)]
+    job = plan_job(lambda size, workers: None, Input.ABSENT, parse_sweep(sizes=1, executors="processes"))
+    assert [caveat.code for caveat in job.caveats] == ["own-executor"]
+
+
+def test_an_argument_with_a_default_may_be_left_out_and_one_without_may_not() -> None:
+    assert len(plan_job(lambda size=3: size, Input.ABSENT, parse_sweep()).points) == 1
+    with pytest.raises(UsageError, match="wants an argument"):
+        plan_job(lambda size: size, Input.ABSENT, parse_sweep())
 
 
 def test_points_are_sizes_times_levels_under_the_targets_name() -> None:

@@ -52,7 +52,7 @@ def test_a_point_closes_when_it_is_precise_and_the_others_go_on() -> None:
 def test_the_budget_holds_to_within_a_batch() -> None:
     start = time.monotonic()
     records = list(sample(job_of(lambda size: time.sleep(0.05), sizes="1..8", budget=0.6, precision=1e-9)))
-    assert time.monotonic() - start < 0.6 + 0.4
+    assert time.monotonic() - start < 0.6 + 1.0
     assert {closed.status for closed in of_kind(records, Closed)} == {"budget"}
     assert len(of_kind(records, Closed)) == 8
 
@@ -60,6 +60,27 @@ def test_the_budget_holds_to_within_a_batch() -> None:
 def test_a_run_longer_than_its_share_of_the_budget_counts_once_and_is_not_repeated_in_vain() -> None:
     records = list(sample(job_of(lambda size: time.sleep(0.3), sizes="1,2", budget=0.5)))
     assert [s.round for s in of_kind(records, Sample)] == [0, 0]
+
+
+def test_a_large_input_does_not_eat_the_budget() -> None:
+    def make(size: int) -> dict[int, list[int]]:
+        return {number: [number] for number in range(size)}
+
+    records = list(sample(job_of(lambda value: time.sleep(0.01), make, sizes=500_000, budget=1.5, precision=1e-9)))
+    inside = sum(s.wall_s for s in of_kind(records, Sample) if s.round)
+    assert inside > 0.4 * 1.5
+
+
+def test_a_point_that_only_warmed_up_keeps_that_time() -> None:
+    records = list(sample(job_of(lambda size: time.sleep(size / 100), sizes=[1, 2, 100], budget=0.5)))
+    samples = of_kind(records, Sample)
+    assert [(s.point.size, s.round) for s in samples] == [(1, 0), (2, 0), (100, 0)]
+    assert {closed.status for closed in of_kind(records, Closed)} == {"budget"}
+
+
+def test_a_function_with_a_default_is_called_without_an_argument() -> None:
+    records = list(sample(job_of(lambda size=7: 1 / (size - 7) if size is None else size, budget=0.1)))
+    assert not of_kind(records, Failure)
 
 
 def test_an_exception_fails_its_point_with_a_row_and_the_others_go_on() -> None:
@@ -120,7 +141,7 @@ def test_cpu_time_counts_the_workers_too(executor: str) -> None:
 
     job = job_of(Graph(fan_out(burn)), lambda size: list(range(size)), sizes=4, workers=1, executors=executor, budget=1.5)
     timed = [s.cpu_s / s.loops for s in of_kind(list(sample(job)), Sample)]
-    assert sorted(timed)[len(timed) // 2] == pytest.approx(0.08, rel=0.25)
+    assert sorted(timed)[len(timed) // 2] == pytest.approx(0.08, rel=0.4)
 
 
 def test_map_counts_items_and_run_counts_runs() -> None:
@@ -142,5 +163,6 @@ def test_samples_of_an_earlier_measurement_count_and_rounds_go_on() -> None:
     earlier = tuple(of_kind(list(sample(job)), Sample))
     resumed = Job(job.target, job.input, job.points, parse_sweep(sizes=1, budget=5, precision="99%"), (), earlier)
     again = of_kind(list(sample(resumed)), Sample)
-    assert len(again) <= 5, "the earlier samples made it precise enough"
-    assert again[0].round == max(s.round for s in earlier) + 1
+    assert again[0].round == 0
+    assert len(again[1:]) <= 5, "the earlier samples made it precise enough"
+    assert again[1].round == max(s.round for s in earlier) + 1

@@ -11,7 +11,15 @@ from pathlib import Path
 def ipython(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     """What IPython prints when the lines are typed into it."""
     return subprocess.run(
-        [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", "--HistoryManager.enabled=False"],
+        [
+            sys.executable,
+            "-m",
+            "IPython",
+            "--simple-prompt",
+            "--no-banner",
+            "--colors=NoColor",
+            "--HistoryManager.enabled=False",
+        ],
         input="\n".join([*lines, ""]),
         capture_output=True,
         text=True,

@@ -170,7 +170,22 @@ def test_as_many_tasks_are_in_flight_as_there_are_workers_and_never_more(
 
 
 @pytest.mark.parametrize("kind", CONCURRENT)
-@pytest.mark.parametrize("size", [0, -1])
+def test_an_error_that_ends_a_call_does_not_wait_for_long_chunks(kind: str) -> None:
+    def work(item: int) -> None:
+        time.sleep(0.05)
+        if item == 0:
+            raise ValueError("no")
+
+    with open_pool(kind, 2) as pool:
+        pool.start()
+        start = time.monotonic()
+        outcomes = pool.imap(work, range(400))
+        assert isinstance(next(outcomes).error, ValueError)
+        outcomes.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - start < 2.0
+
+
+@pytest.mark.parametrize(("kind", "size"), [(kind, size) for kind in CONCURRENT for size in (0, -1)])
 def test_less_than_one_worker_is_a_usage_error(kind: str, size: int) -> None:
     with pytest.raises(UsageError, match=f"{kind}: {size} workers make no pool"):
         open_pool(kind, size)

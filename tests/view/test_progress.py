@@ -52,16 +52,17 @@ def test_the_estimate_names_the_newest_point_with_its_median_so_far(clock: Clock
     state.add(Planned(POINTS, 10.0))
     state.add(Started(POINTS[0]))
     assert state.estimate == "size 10, threads x 2: warming up"
-    for number, run_s in enumerate([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]):
+    for number, run_s in enumerate([9.0, 0.9, 1.0, 1.1, 1.0, 0.95, 1.05]):
         state.add(Sample(POINTS[1], number, 2, 2 * run_s, 0.0, 2))
     assert state.estimate == "size 20, threads x 2: 1.00 s ± 10 %"
-    assert state.summary.startswith("2 points, 6 samples")
+    assert state.summary.startswith("2 points, 7 samples")
 
 
 def test_without_a_terminal_progress_is_plain_lines(clock: Clock) -> None:
     out = io.StringIO()
     with TerminalProgress(Console(file=out, width=100)) as watch:
         watch(Planned(POINTS, 10.0))
+        watch(Started(POINTS[0]))
         for _ in range(3):
             clock.now_s += terminal._LINE_EVERY_S
             watch(Heartbeat(0.0))
