@@ -16,7 +16,8 @@ from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.spread import Spread
 from pocket_lab.graph.store import Store
-from pocket_lab.run.pool import Pool, open_pool
+from pocket_lab.run.executors import open_pool
+from pocket_lab.run.pool import Pool
 
 
 class Graph(Linkable):

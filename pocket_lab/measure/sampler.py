@@ -17,7 +17,8 @@ from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.interval import BLOCKS, estimate_median
 from pocket_lab.measure.job import OWN, Job
 from pocket_lab.records import Closed, Point, Record, Sample, Started
-from pocket_lab.run.pool import Pool, open_pool
+from pocket_lab.run.executors import open_pool
+from pocket_lab.run.pool import Pool
 
 LONGEST_BATCH_S = 0.05
 SHORTEST_BATCH_S = 0.001

@@ -10,8 +10,8 @@ from pocket_lab.measure.job import Job
 from pocket_lab.profile.code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.profile.ledger import Ledger
 from pocket_lab.records import Caveat, Failure, NodeMemory, Record, Started
+from pocket_lab.run.executors import open_pool
 from pocket_lab.run.outcome import pack_error
-from pocket_lab.run.pool import open_pool
 
 _PYMALLOC = Caveat(
     "pymalloc",

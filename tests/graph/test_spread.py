@@ -15,8 +15,8 @@ from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Route
 from pocket_lab.graph.store import Store
+from pocket_lab.run.executors import EXECUTORS, open_pool
 from pocket_lab.run.outcome import root_cause, user_frames
-from pocket_lab.run.pool import EXECUTORS, open_pool
 
 CONCURRENT = ("threads", "processes")
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import ProcessDied, UsageError
+from pocket_lab.run.executors import EXECUTORS, open_pool
 from pocket_lab.run.outcome import chain, user_frames
-from pocket_lab.run.pool import EXECUTORS, Pool, open_pool
+from pocket_lab.run.pool import Pool
 
 CONCURRENT = ("threads", "processes")
 
