@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("house")
 
 _PATIENCE_S = 3.0
 

@@ -13,7 +13,7 @@ from pocket_lab.frames import lines_frame
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import plan_one_point, profile, read_sources
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import OWN, Input
+from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.code import node_codes
 from pocket_lab.profile.lines import profile_lines
@@ -80,11 +80,9 @@ def lines(
     worker counts and executors are refused. The other options mean what they mean in `bench`, for one point; a run that is
     longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    if executor is None and executors is None:
-        executor = "serial"
     options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
     job = plan_one_point(target, input, name, **options)
-    if job.points[0].workers > 1 or job.points[0].executor not in ("serial", OWN) or workers not in (None, 1, "1"):
+    if (job.sweep.workers, job.sweep.executors) != ((1,), ("serial",)):
         raise UsageError("line times of concurrent workers include their waits for each other: profile lines with one worker")
     codes, _ = node_codes(job.target, job.points[0].target)
     sources = read_sources([code.file for code in codes])

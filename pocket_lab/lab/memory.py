@@ -72,8 +72,6 @@ def memory(
     longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError for the executor
     "processes", which memray in the measuring process does not see into.
     """
-    if executor is None and executors is None:
-        executor = "serial" if workers in (None, 1, "1") else "threads"
     options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
     job = plan_one_point(target, input, name, **options)
     if "processes" in (job.sweep.executors or ()):

@@ -6,6 +6,7 @@ import linecache
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pocket_lab.errors import DeadlineExceeded, UsageError
@@ -22,8 +23,11 @@ R = TypeVar("R", bound=Result)
 
 
 def plan_one_point(target: Any, input: Any, name: str | None, **options: Any) -> Job:
-    """The job of a profile; raises UsageError where more than one point is asked for."""
-    job = plan_job(target, input, parse_sweep(**options), name)
+    """The job of a profile, in place where one worker is asked for and nothing else; raises UsageError for several points."""
+    sweep = parse_sweep(**options)
+    if sweep.executors is None:
+        sweep = replace(sweep, executors=("serial",) if sweep.workers == (1,) else ("threads",))
+    job = plan_job(target, input, sweep, name)
     if len(job.points) > 1:
         raise UsageError("a profile is made of one run: give one size, one worker count and one executor")
     return job

@@ -117,7 +117,7 @@ def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> lis
     """(executor, workers) pairs."""
     if not isinstance(target, Graph) and sweep.drive == "run":
         if takes(target, "workers"):
-            if not takes(target, "executor") and sweep.executors is not None:
+            if not takes(target, "executor") and sweep.executors not in (None, ("serial",)):
                 message = f"{label} has no parameter `executor`, so it runs its workers in its own way; executors was left out"
                 caveats.append(Caveat("own-executor", message))
             executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)

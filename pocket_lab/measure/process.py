@@ -54,7 +54,7 @@ def stream(task: Task, job: Job) -> Generator[Record]:
 
 def _told(child: _Child, started: float) -> Iterator[Record]:
     for record in child.records():
-        if isinstance(record, Failure) and record.point is None:  # the job could not even be loaded
+        if isinstance(record, Failure) and record.point is None:  # the job could not be loaded, or its task broke off
             raise unpack_error(record.chain)
         yield Heartbeat(time.monotonic() - started) if record is None else record
 
@@ -86,7 +86,7 @@ class _Child:
         self.exit_code = 0
 
     def records(self) -> Iterator[Record | None]:
-        """Records and output as they come, None for each tick without any; ends with the process."""
+        """Records and output as they come, and None for each tick of the clock; ends with the process."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -96,16 +96,17 @@ class _Child:
             process.stdin.close()
         decoder = codecs.getincrementaldecoder("utf-8")
         texts = {"stdout": decoder("replace"), "stderr": decoder("replace")}
-        rest = b""
+        rest, ticked = b"", time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._records, selectors.EVENT_READ, "records")
             selector.register(process.stdout, selectors.EVENT_READ, "stdout")
             selector.register(process.stderr, selectors.EVENT_READ, "stderr")
             while self._records in selector.get_map():
                 ready = selector.select(TICK_S)
-                if not ready:
-                    if process.poll() is not None:  # something it started still holds the pipes
-                        break
+                if not ready and process.poll() is not None:  # something it started still holds the pipes
+                    break
+                if time.monotonic() - ticked >= TICK_S:
+                    ticked = time.monotonic()
                     yield None
                 for key, _ in ready:
                     data = os.read(key.fd, 65536)

@@ -7,14 +7,15 @@ from itertools import islice
 from typing import Any
 
 LONGEST_CHUNK_S = 0.1
+SHORTEST_CHUNK_S = 0.001
 _CHUNKS_A_WORKER = 4
 
 
 class Chunks:
     """Cuts items into chunks by guided self-scheduling (Polychronopoulos and Kuck 1987): large ones first, small ones last.
 
-    A chunk is never longer than a tenth of a second by what the chunks before it took; until one has been timed, and
-    where the number of items is not known, a chunk is one item.
+    By what the chunks before it took, a chunk is at most a tenth of a second long, and at least a millisecond where each
+    worker has so much left; until one has been timed, and where the number of items is not known, it is one item.
     """
 
     def __init__(self, items: Iterable[Any], workers: int) -> None:
@@ -39,5 +40,7 @@ class Chunks:
     def _size(self) -> int:
         if self._item_s is None:
             return 1
+        item_s = max(self._item_s, 1e-9)
         guided = self._remaining // (self._workers * _CHUNKS_A_WORKER)
-        return max(1, min(guided, int(LONGEST_CHUNK_S / max(self._item_s, 1e-9))))
+        worth_sending = min(int(SHORTEST_CHUNK_S / item_s), self._remaining // self._workers)
+        return max(1, min(max(guided, worth_sending), int(LONGEST_CHUNK_S / item_s)))

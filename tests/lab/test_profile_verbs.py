@@ -91,6 +91,28 @@ def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
 
 
 @pytest.mark.parametrize("verb", [memory, lines])
+def test_one_worker_may_be_said_in_any_way(verb: Any) -> None:
+    for workers in (1, "1", [1]):
+        assert of_node(
+            verb(hold, size=1, workers=workers, executors="serial").frame.groupby("node", as_index=False).max(), "hold"
+        )
+
+
+@pytest.mark.parametrize("verb", [memory, lines])
+def test_a_talkative_run_is_ended_at_its_budget_too(verb: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    @node
+    def talk(size: int) -> None:
+        while True:
+            print("x" * 100)
+
+    start = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match=r"budget of 1\.00 s"):
+        verb(talk, size=1, budget="1s")
+    assert time.monotonic() - start < 10
+    capfd.readouterr()
+
+
+@pytest.mark.parametrize("verb", [memory, lines])
 def test_a_run_beyond_its_budget_is_ended(verb: Any) -> None:
     @node
     def endless(size: int) -> None:
