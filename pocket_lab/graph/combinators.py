@@ -1,16 +1,141 @@
-"""Functions that make nodes out of nodes."""
+"""Functions that make nodes out of nodes; what they spread works on the workers of the outermost run, nested in place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pocket_lab.errors import GraphError, UsageError
+from pocket_lab.graph.calls import is_async
+from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.nested import FanOut
-from pocket_lab.graph.node import Node
+from pocket_lab.graph.node import Function, Node
+from pocket_lab.graph.path import DEFAULT
+from pocket_lab.graph.spread import Spread
+from pocket_lab.graph.store import ReadOnlyStore, Store
+from pocket_lab.graph.workers import pool_for
+
+_CONCURRENT = "concurrent"
 
 
 def fan_out(body: Node | Graph, *, name: str | None = None) -> Node:
-    """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order.
-
-    It works on the workers of the outermost run; inside another fan-out it runs in place.
-    """
+    """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order."""
     graph = body if isinstance(body, Graph) else Graph(body)
     return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), spread=graph.spread)
+
+
+def fan_in(combine: Function, *sources: Node | Graph, name: str | None = None) -> Node:
+    """A node that gives its input to every source at once, each on its scope `concurrent-i`; combine(results) is its output."""
+    if not sources:
+        raise GraphError("fan_in needs at least one source")
+    graphs = _graphs(sources)
+    return FanOut(
+        name or _name_of(combine),
+        nodes=_nodes(graphs),
+        spread=Spread([graph.plan for graph in graphs], _CONCURRENT),
+        prep=lambda store, value: [value] * len(graphs),
+        post=_reducing(combine),
+    )
+
+
+def run_concurrent(
+    nodes: Sequence[Node | Graph],
+    inputs: Iterable[Any] | None = None,
+    *,
+    workers: int | None = None,
+    executor: str | None = None,
+    store: Store | None = None,
+    context: Context | None = None,
+) -> list[Any]:
+    """Run each node on its own input (None by default) at the same time, on its scope `concurrent-i`; results in order.
+
+    By default each has a thread of its own, or is a task of an event loop where one of them is async. The first error in
+    the order of the nodes is raised.
+    """
+    graphs = _graphs(nodes)
+    given = [None] * len(graphs) if inputs is None else list(inputs)
+    if len(given) != len(graphs):
+        raise UsageError(f"run_concurrent got {len(graphs)} nodes and {len(given)} inputs: give each node one")
+    if not graphs:
+        return []
+    spread = Spread([graph.plan for graph in graphs], _CONCURRENT)
+    kept = Store() if store is None else store
+    if context is not None:
+        return [outcome.get() for outcome in spread.collected(given, kept, context)]
+    with pool_for(workers or len(graphs), executor, spread.is_async) as pool:
+        return [outcome.get() for outcome in spread.collected(given, kept, Context(pool, workers))]
+
+
+def MapReduce(  # noqa: N802 (the name of the contract: it makes a thing, as a class does)
+    extract: Function | None, transform: Function | Node | Graph, reduce: Function, *, name: str | None = None
+) -> Node:
+    """A node of three functions: extract(store, input) makes items, transform(item) runs on each, reduce(results) ends it.
+
+    Without extract the input is the list of items. transform may be a node or a graph.
+    """
+    return _batch(transform, name, prep=extract, post=_reducing(reduce))
+
+
+def for_each(process: Function | Node | Graph, *, extract: Function | None = None, name: str | None = None) -> Node:
+    """A node that runs process(item) on each item for its effects; the number of items is its output."""
+    return _batch(process, name, prep=extract, post=_reducing(len))
+
+
+def filter(predicate: Function | Node | Graph, *, extract: Function | None = None, name: str | None = None) -> Node:
+    """A node that keeps the items for which predicate(item) is true, in their order."""
+    prep = _listing(extract)
+
+    def keep(store: Store, value: Any, items: list[Any], verdicts: list[Any]) -> tuple[list[Any], str]:
+        return [item for item, verdict in zip(items, verdicts, strict=True) if verdict], DEFAULT
+
+    return _batch(predicate, name, prep=prep, post=keep)
+
+
+def _batch(body: Function | Node | Graph, name: str | None, *, prep: Function | None, post: Function) -> Node:
+    if not isinstance(body, Node | Graph):
+        body = Node(_name_of(body), exec=body)
+    graph = body if isinstance(body, Graph) else Graph(body)
+    return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), spread=graph.spread, prep=prep, post=post)
+
+
+def _reducing(reduce: Function) -> Function:
+    """A post that makes the output of the results."""
+    if is_async(reduce):
+
+        async def areduced(store: Store, value: Any, items: Any, results: list[Any]) -> tuple[Any, str]:
+            return await reduce(results), DEFAULT
+
+        return areduced
+
+    def reduced(store: Store, value: Any, items: Any, results: list[Any]) -> tuple[Any, str]:
+        return reduce(results), DEFAULT
+
+    return reduced
+
+
+def _listing(extract: Function | None) -> Function:
+    """A prep whose items can be gone through twice."""
+    if extract is not None and is_async(extract):
+
+        async def alisted(store: ReadOnlyStore, value: Any) -> list[Any]:
+            return list(await extract(store, value))
+
+        return alisted
+
+    def listed(store: ReadOnlyStore, value: Any) -> list[Any]:
+        return list(value if extract is None else extract(store, value))
+
+    return listed
+
+
+def _graphs(things: Sequence[Node | Graph]) -> list[Graph]:
+    return [thing if isinstance(thing, Graph) else Graph(thing) for thing in things]
+
+
+def _nodes(graphs: Sequence[Graph]) -> tuple[Node, ...]:
+    return tuple(node for graph in graphs for node in graph.nodes.values())
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)

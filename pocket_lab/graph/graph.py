@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing, nullcontext
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.context import INLINE, Context
+from pocket_lab.graph.block import Source
+from pocket_lab.graph.context import Context
 from pocket_lab.graph.nested import GraphNode
 from pocket_lab.graph.node import Node
+from pocket_lab.graph.observe import Observer
 from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.plan import Plan
+from pocket_lab.graph.specialise import Chain
 from pocket_lab.graph.spread import Spread
 from pocket_lab.graph.store import Store
-from pocket_lab.run.executors import open_pool
-from pocket_lab.run.pool import Pool
+from pocket_lab.graph.workers import pool_for
+from pocket_lab.run.outcome import Outcome
+
+OnError = Literal["raise", "collect"]
 
 
 class Graph(Linkable):
@@ -29,11 +34,13 @@ class Graph(Linkable):
         name: how results call it (by default the names of the first and last node of the first path).
         max_steps: the most nodes that one run may go through (no bound by default).
         strict: an action without a route is an error instead of the end of the run.
+        observers: who is told of each visit to a node, those of inner graphs too.
 
     Raises GraphError for two nodes of one name, an action routed to two nodes, a node that cannot be reached, or
     anything that is no node.
     """
 
+    name: str
     first: Node
     edges: tuple[Edge, ...]
     nodes: Mapping[str, Node]
@@ -41,6 +48,7 @@ class Graph(Linkable):
     store: Store
     max_steps: int | None
     strict: bool
+    observers: tuple[Observer, ...]
 
     def __init__(
         self,
@@ -49,6 +57,7 @@ class Graph(Linkable):
         name: str | None = None,
         max_steps: int | None = None,
         strict: bool = False,
+        observers: Sequence[Observer] = (),
     ) -> None:
         if not paths:
             raise GraphError("a graph needs at least one node")
@@ -68,26 +77,51 @@ class Graph(Linkable):
             name=name or "_to_".join(ends),
             max_steps=max_steps,
             strict=strict,
+            observers=tuple(observers),
         )
         _refuse_unreachable(self)
+
+    @classmethod
+    def from_edges(cls, edges: Iterable[tuple[Linkable, Linkable] | tuple[Linkable, str, Linkable]], **options: Any) -> Graph:
+        """A graph made by a program: (source, target) and (source, action, target); it starts at the first source.
+
+        The options are those of Graph. Raises GraphError for anything else in the list.
+        """
+        return cls(*(_edge_path(edge) for edge in edges), **options)
 
     @cached_property
     def plan(self) -> Plan:
         """The compiled graph."""
-        return Plan(self.first, dict(self.routes), self.strict, self.max_steps)
+        return Plan(Source(self.name, self.first, dict(self.routes), self.strict, self.max_steps, self.observers))
+
+    @cached_property
+    def _bare(self) -> Chain:
+        """What runs without a context, at hand for `run`."""
+        return self.plan.bare
 
     @cached_property
     def spread(self) -> Spread:
         """The graph over many items."""
-        return Spread(self.plan)
+        return Spread([self.plan])
 
-    def run(self, value: Any = None, *, store: Store | None = None, context: Context | None = None) -> Any:
+    def run(self, value: Any = None, store: Store | None = None, context: Context | None = None) -> Any:
         """Send one input through the graph and return the output of the last node.
 
-        Fan-outs inside use the workers of the context (`Context(pool, workers)`), by default they run in place. Raises
-        NodeError from the user's exception, Cancelled, or DeadlineExceeded.
+        Fan-outs inside use the workers of the context (`Context(pool, workers)`), by default they run in place. A graph
+        with async nodes runs on an event loop of its own, in a helper thread where this thread's loop is busy (a notebook):
+        use `await graph.arun(...)` for objects that belong to the notebook's own loop. Raises NodeError from the user's
+        exception, Cancelled, or DeadlineExceeded.
         """
+        if context is None:
+            return self._bare(value, self.store if store is None else store, None)
         return self.plan.run(value, self.store if store is None else store, context)
+
+    async def arun(self, value: Any = None, store: Store | None = None, context: Context | None = None) -> Any:
+        """As `run`, on the running event loop: async nodes are awaited, plain ones run in place.
+
+        A fan-out of async nodes has `workers` items in flight, by default a hundred.
+        """
+        return await self.plan.arun(value, self.store if store is None else store, context)
 
     def map(
         self,
@@ -95,27 +129,81 @@ class Graph(Linkable):
         *,
         workers: int | None = None,
         executor: str | None = None,
-        on_error: Literal["raise", "collect"] = "raise",
+        on_error: OnError = "raise",
         store: Store | None = None,
         context: Context | None = None,
     ) -> list[Any]:
         """Run the graph on each item, and return the results in order.
 
         Each item works on its own store scope `item-i`, with the same effect on every executor ("serial", "threads",
-        "processes"; threads where only `workers` is given). The NodeError of an item carries its index; with
-        on_error="collect" it stands in the list in the place of the result.
+        "processes", and for async nodes "asyncio"). By default items run in place, in threads where `workers` are given,
+        and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item carries its index;
+        with on_error="collect" it stands in the list in the place of the result.
         """
-        if on_error not in ("raise", "collect"):
-            raise UsageError(f'on_error={on_error!r}: choose "raise" or "collect"')
-        given = self.store if store is None else store
-        if context is not None:
-            return self._map(items, given, context, on_error)
-        with _pool_for(workers, executor) as pool:
-            return self._map(items, given, Context(pool, workers), on_error)
+        return list(self.imap(items, workers=workers, executor=executor, on_error=on_error, store=store, context=context))
 
-    def _map(self, items: Iterable[Any], store: Store, context: Context, on_error: str) -> list[Any]:
-        with closing(self.spread.outcomes(items, store, context)) as outcomes:
-            return list(_results(outcomes, on_error))
+    def imap(
+        self,
+        items: Iterable[Any],
+        *,
+        workers: int | None = None,
+        executor: str | None = None,
+        on_error: OnError = "raise",
+        store: Store | None = None,
+        context: Context | None = None,
+    ) -> Generator[Any]:
+        """As `map`, one result after the other: for any number of items, only a few of which are in memory at once.
+
+        Closing it early, or leaving its loop, ends what is running.
+        """
+        _check_on_error(on_error)
+        pool = nullcontext() if context is not None else pool_for(workers, executor, self.plan.is_async)
+        return self._imap(items, pool, workers, on_error, self.store if store is None else store, context)
+
+    def _imap(
+        self, items: Iterable[Any], pool: Any, workers: int | None, on_error: str, store: Store, context: Context | None
+    ) -> Generator[Any]:
+        with pool:
+            given = Context(pool, workers) if context is None else context
+            with closing(self.spread.collected(items, store, given)) as outcomes:
+                for outcome in outcomes:
+                    yield _result(outcome, on_error)
+
+    async def amap(
+        self,
+        items: Iterable[Any],
+        *,
+        workers: int | None = None,
+        on_error: OnError = "raise",
+        store: Store | None = None,
+        context: Context | None = None,
+    ) -> list[Any]:
+        """As `map`, on the running event loop, with `workers` items in flight (by default a hundred)."""
+        _check_on_error(on_error)
+        given = Context(workers=workers) if context is None else context
+        arriving = self.spread.aoutcomes(items, self.store if store is None else store, given)
+        async with aclosing(arriving) as outcomes:
+            return [_result(outcome, on_error) async for outcome in outcomes]
+
+    def observed(self, *observers: Observer) -> Graph:
+        """The same graph, on the same store, with observers added."""
+        return Graph(
+            Path.of(self.first),
+            *(Path(edge.source, edge.target, (edge,)) for edge in self.edges),
+            store=self.store,
+            name=self.name,
+            max_steps=self.max_steps,
+            strict=self.strict,
+            observers=(*self.observers, *observers),
+        )
+
+    def validate(self) -> Graph:
+        """Compare the type hints along every route; the graph itself, or a GraphError that names each mismatch."""
+        from pocket_lab.graph.hints import mismatches
+
+        if found := mismatches(self.plan):
+            raise GraphError("; ".join(found))
+        return self
 
     def replace(self, name: str, node: Node | Graph) -> Graph:
         """A new graph with another node in the place of the named one, on a fresh store."""
@@ -133,11 +221,20 @@ class Graph(Linkable):
             name=self.name,
             max_steps=self.max_steps,
             strict=self.strict,
+            observers=self.observers,
         )
 
-    def as_node(self, name: str | None = None) -> Node:
-        """This graph as one node of another; it runs on a fresh store of its own and leaves by "default"."""
-        return self._node if name is None else self._node.with_(name=name)
+    def as_node(self, name: str | None = None, *, store: Literal["own", "parent"] = "own") -> Node:
+        """This graph as one node of another, which leaves by "default".
+
+        With store="own" each run has a fresh store of this graph's; with "parent" it works on the outer store, on the
+        scope of the node's name. In a path a graph stands with its own.
+        """
+        if store not in ("own", "parent"):
+            raise UsageError(f'store={store!r}: choose "own" or "parent"')
+        if store == "own" and name is None:
+            return self._node
+        return self._node.with_(name=name or self.name, **({"store": None} if store == "parent" else {}))
 
     @cached_property
     def _node(self) -> Node:
@@ -158,11 +255,19 @@ class Graph(Linkable):
         )
         return f"Graph({routes or self.first.name})"
 
+    def _repr_html_(self) -> str:
+        """A drawing in the colours of the page, without a network."""
+        from pocket_lab.graph.drawing import draw
+
+        return (
+            f'<div style="overflow:auto;max-height:1200px">{draw(self.name, self.first, self.nodes.values(), self.edges)}</div>'
+        )
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise GraphError(f"a graph does not change: build a new one, or use replace (setting {name!r})")
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("plan", "spread", "_node")
+        derived = ("plan", "spread", "_bare", "_node")
         state = {key: value for key, value in self.__dict__.items() if key not in derived}
         return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes)}
 
@@ -181,17 +286,20 @@ def _walk(node: Node) -> Iterator[Node]:
         yield from _walk(inner)
 
 
-def _pool_for(workers: int | None, executor: str | None) -> Pool:
-    if executor is None:
-        executor = "serial" if workers is None or workers == 1 else "threads"
-    return INLINE if executor == "serial" else open_pool(executor, workers or 1)
+def _check_on_error(on_error: str) -> None:
+    if on_error not in ("raise", "collect"):
+        raise UsageError(f'on_error={on_error!r}: choose "raise" or "collect"')
 
 
-def _results(outcomes: Iterator[Any], on_error: str) -> Iterator[Any]:
-    for outcome in outcomes:
-        if outcome.error is not None and on_error == "raise":
-            raise outcome.error
-        yield outcome.value if outcome.error is None else outcome.error
+def _result(outcome: Outcome, on_error: str) -> Any:
+    return outcome.error if outcome.error is not None and on_error == "collect" else outcome.get()
+
+
+def _edge_path(edge: Any) -> Path:
+    if not isinstance(edge, tuple) or len(edge) not in (2, 3):
+        raise GraphError(f"an edge is (source, target) or (source, action, target), got {edge!r}")
+    source = as_path(edge[0], "an edge leads from a node, not from")
+    return (source >> edge[1]) if len(edge) == 2 else (source - edge[1]) >> edge[2]  # type: ignore[no-any-return]
 
 
 def _named(paths: list[Path]) -> dict[str, Node]:

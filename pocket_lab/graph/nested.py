@@ -1,14 +1,15 @@
-"""Nodes that contain other nodes: a graph as one node of another, and a graph over every item of its input."""
+"""Nodes that contain other nodes: a graph as one node of another, and graphs over items on the workers of a run."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
 
 from pocket_lab.graph.context import Context
-from pocket_lab.graph.node import Node, Step
-from pocket_lab.graph.path import DEFAULT
+from pocket_lab.graph.node import Function, Node
+from pocket_lab.graph.observe import Observer
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.spread import Spread
 from pocket_lab.graph.store import Store
@@ -16,11 +17,11 @@ from pocket_lab.graph.store import Store
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class GraphNode(Node):
-    """Runs a graph on a fresh store of that graph and leaves by "default"."""
+    """Runs a graph: on a fresh store of that graph, or (where it has none) on the scope of its name in the outer one."""
 
     nodes: tuple[Node, ...]
     plan: Plan
-    store: Store
+    store: Store | None
 
     def inner(self) -> tuple[Node, ...]:
         """The nodes of the graph."""
@@ -31,24 +32,28 @@ class GraphNode(Node):
         """Whether any node of the graph gives work to the workers of the run."""
         return any(node.spreads for node in self.nodes)
 
-    def step(self) -> Step:
+    def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
         """One run of the graph."""
+        plan, name, own = self.plan.observed(observers), self.name, self.store
 
-        def step(value: Any, store: Store, context: Context) -> tuple[Any, str]:
-            return self.plan.run(value, self.store.fresh(), context), DEFAULT
+        def run(value: Any, *, store: Store, ctx: Context) -> Any:
+            return plan.run(value, store.scope(name) if own is None else own.fresh(), ctx)
 
-        return step
+        async def arun(value: Any, *, store: Store, ctx: Context) -> Any:
+            return await plan.arun(value, store.scope(name) if own is None else own.fresh(), ctx)
+
+        return arun if plan.is_async else run
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class FanOut(Node):
-    """Runs a graph over every item of its input and returns the list of results in order."""
+    """Runs graphs on the items of its input (or what prep makes of it), and returns the list of results in their order."""
 
     nodes: tuple[Node, ...]
     spread: Spread
 
     def inner(self) -> tuple[Node, ...]:
-        """The nodes that run on each item."""
+        """The nodes that run on the items."""
         return self.nodes
 
     @property
@@ -56,16 +61,18 @@ class FanOut(Node):
         """A fan-out gives its items to the workers of the run."""
         return True
 
-    def step(self) -> Step:
-        """The graph over every item, on the workers of the run; the first error of an item ends it."""
+    def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
+        """Every item, on the workers of the run; the first error of an item ends it."""
+        spread = self.spread.observed(observers)
 
-        def step(value: Any, store: Store, context: Context) -> tuple[Any, str]:
-            results = []
-            with closing(self.spread.outcomes(value, store, context)) as outcomes:
-                for outcome in outcomes:
-                    if outcome.error is not None:
-                        raise outcome.error
-                    results.append(outcome.value)
-            return results, DEFAULT
+        def run(items: Any, *, store: Store, ctx: Context) -> list[Any]:
+            with closing(spread.outcomes(items, store, ctx)) as outcomes:
+                return [outcome.get() for outcome in outcomes]
 
-        return step
+        async def arun(items: Any, *, store: Store, ctx: Context) -> list[Any]:
+            if not spread.on_loop(ctx):
+                return run(items, store=store, ctx=ctx)
+            async with aclosing(spread.aoutcomes(items, store, ctx)) as outcomes:
+                return [outcome.get() async for outcome in outcomes]
+
+        return arun if spread.is_async else run

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from pocket_lab.errors import GraphError
+from pocket_lab.errors import GraphError, UsageError
+from pocket_lab.graph.calls import is_async
 from pocket_lab.graph.path import Linkable
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
-    from pocket_lab.graph.context import Context
-    from pocket_lab.graph.store import Store
+    from pocket_lab.graph.observe import Observer
 
 Function = Callable[..., Any]
-Step = Callable[[Any, "Store", "Context"], tuple[Any, str]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(Generic[T]):
     """Returned by a node's function: the output, and the action that chooses the next node."""
 
-    value: Any
+    value: T
     action: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try prep and exec `retries` times more, after `delay`, each wait `backoff` times the last, at most `max_delay`."""
+    """Try prep and exec `retries` times more, after `delay`, each wait `backoff` times the last, at most `max_delay`.
+
+    No attempt is made that a deadline would not leave time for.
+    """
 
     retries: int = 0
     delay: float | str = 0.0
@@ -61,7 +63,14 @@ class Node(Linkable):
     prep(store, input) gives the argument of exec, with a read-only store (default: the input). exec(prepared) has no
     store (default: what was prepared). fallback(prepared, error) replaces the result of an exec that failed for good.
     post(store, input, prepared, result) returns (output, action) (default: the result and "default"). A function that
-    has a parameter `ctx` receives the Context of the run. A function may return a Route instead of a plain output.
+    has a parameter `ctx` receives the Context of the run. A function may return a Route instead of a plain output, and
+    each may be async.
+
+    `timeout` bounds the whole life cycle with its retries. An async function is stopped at that moment; for a plain one it
+    is noticed when the function returns or calls `ctx.check()`. A fallback and the post after it are not bound by it.
+
+    Hooks: on_success(store, output) or on_failure(store, error), then on_complete(store), then on_error(error) after a
+    failure. A failure is whatever ended the node, a cancellation too. What a hook raises is logged.
     """
 
     name: str
@@ -70,23 +79,46 @@ class Node(Linkable):
     post: Function | None = None
     fallback: Function | None = None
     retry: Retry = Retry()
+    timeout: float | str | None = None
+    on_success: Function | None = None
+    on_failure: Function | None = None
+    on_complete: Function | None = None
+    on_error: Function | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise GraphError(f"a node needs a name, got {self.name!r}")
-        for phase, function in self.phases():
+        for phase, function in [*self.phases(), *self.hooks()]:
             if not callable(function):
                 raise GraphError(f'node "{self.name}": {phase} is {function!r}, which cannot be called')
-            if inspect.iscoroutinefunction(function):
-                raise GraphError(
-                    f'node "{self.name}": {phase} is an async function, which this version does not run; '
-                    "call asyncio.run inside a plain function"
-                )
+        if not isinstance(self.retry, Retry):
+            raise GraphError(f'node "{self.name}": retry is {self.retry!r}, not a Retry')
+        try:
+            self.timeout_s  # noqa: B018 (it checks the text)
+        except UsageError as error:
+            raise GraphError(f'node "{self.name}": timeout={error}') from None
 
     def phases(self) -> list[tuple[str, Function]]:
         """The functions of this node with the names of their phases, in the order in which they run."""
         named = [("prep", self.prep), ("exec", self.exec), ("fallback", self.fallback), ("post", self.post)]
         return [(phase, function) for phase, function in named if function is not None]
+
+    def hooks(self) -> list[tuple[str, Function]]:
+        """The hooks of this node with their names."""
+        named = [("on_success", self.on_success), ("on_failure", self.on_failure)]
+        named += [("on_complete", self.on_complete), ("on_error", self.on_error)]
+        return [(name, function) for name, function in named if function is not None]
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The timeout in seconds; None where there is none."""
+        return None if self.timeout is None else parse_duration(self.timeout)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the node needs an event loop: a function of it, or of a node inside it, is async."""
+        own = any(is_async(function) for _, function in [*self.phases(), *self.hooks()])
+        return own or any(node.is_async for node in self.inner())
 
     def as_node(self) -> Node:
         """The node itself."""
@@ -96,8 +128,8 @@ class Node(Linkable):
         """The nodes that run inside this one (none, but for combinators)."""
         return ()
 
-    def step(self) -> Step | None:
-        """What the plan runs instead of this node's own phases (nothing, but for combinators)."""
+    def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function | None:
+        """What runs as exec with (prepared, store=, ctx=): nothing, but for combinators; may be async where `on_loop`."""
         return None
 
     @property
@@ -149,6 +181,11 @@ def node(
     post: Function | None = None,
     fallback: Function | None = None,
     retry: Retry = Retry(),
+    timeout: float | str | None = None,
+    on_success: Function | None = None,
+    on_failure: Function | None = None,
+    on_complete: Function | None = None,
+    on_error: Function | None = None,
 ) -> Callable[[Function], Node]: ...
 def node(function: Function | None = None, /, *, name: str | None = None, **options: Any) -> Node | Callable[[Function], Node]:
     """Make a function a Node of its name: `@node`, or `@node(retry=Retry(2), ...)` with the fields of Node."""

@@ -1,102 +1,181 @@
-"""One plan over many items: each on its own scope of the store, on the workers of the run, with the same effect on all."""
+"""Plans over many items: each item on its own scope of the store, on the workers of the run, with the same effect on all."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from pocket_lab.errors import NodeError
+from pocket_lab.errors import NodeError, UsageError
 from pocket_lab.graph.context import Context
+from pocket_lab.graph.observe import Collected, Collector, Observer
 from pocket_lab.graph.plan import Plan
-from pocket_lab.graph.store import Delta, JournalStore, Store, apply_delta
+from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
+from pocket_lab.graph.workers import TASKS_IN_FLIGHT
+from pocket_lab.run.chunks import Numbered
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
+
+Task = tuple[int, Any, dict[str, Any], Limits, float | None]
+Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Here:
     """Runs an item in this process, on its scope itself."""
 
-    plan: Plan
+    spread: Spread
     store: Store
     context: Context
 
     def __call__(self, task: tuple[int, Any]) -> Any:
         index, value = task
+        return self.spread.plan(index).run(value, *self._place(index))
+
+    async def arun(self, task: tuple[int, Any]) -> Any:
+        """The same on an event loop."""
+        index, value = task
+        return await self.spread.plan(index).arun(value, *self._place(index))
+
+    def _place(self, index: int) -> tuple[Store, Context]:
         self.context.check()
-        return self.plan.run(value, self.store.scope(f"item-{index}"), self.context)
+        context = self.context.at(index) if self.spread.observers else self.context
+        return self.store.scope(self.spread.scope(index)), context
 
 
-@dataclass(frozen=True, slots=True)
 class _There:
-    """Runs an item in a worker process, on a copy of its scope, and answers with the writes to it, also where it fails."""
+    """Runs an item in a worker process, on a copy of its scope; answers with the writes to it, also where it fails."""
 
-    plan: Plan
+    def __init__(self, spread: Spread) -> None:
+        self._collector = Collector() if spread.observers else None
+        self._spread = spread.observed([self._collector] if self._collector else [])
 
-    def __call__(self, task: tuple[Any, dict[str, Any], float | None]) -> tuple[Any, tuple[Link, ...] | None, dict[str, Delta]]:
-        value, contents, deadline_s = task
-        store = JournalStore(contents)
+    def __call__(self, task: Task) -> Answer:
+        index, value, contents, limits, deadline_s = task
+        store = JournalStore(contents, limits)
+        result, packed = None, None
         try:
-            return self.plan.run(value, store, Context(deadline_s=deadline_s)), None, store.delta
+            result = self._spread.plan(index).run(value, store, Context(deadline_s=deadline_s).inline())
         except Exception as error:
-            return None, pack_error(error), store.delta
+            packed = pack_error(error)
+        return result, packed, store.delta, self._collector.take() if self._collector else []
 
 
 class Spread:
-    """Runs a plan on items."""
+    """Runs one plan on every item, or each of several plans on its own item; the scopes are called `<kind>-<index>`."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plans: Sequence[Plan], kind: str = "item") -> None:
+        self.plans = tuple(plans)
+        self._kind = kind
 
-    def __reduce__(self) -> tuple[type[Spread], tuple[Plan]]:
-        return Spread, (self._plan,)
+    def __reduce__(self) -> tuple[type[Spread], tuple[tuple[Plan, ...], str]]:
+        return Spread, (self.plans, self._kind)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether an item needs an event loop."""
+        return any(plan.is_async for plan in self.plans)
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Who is told of the runs."""
+        return self.plans[0].source.observers
+
+    def observed(self, observers: Sequence[Observer]) -> Spread:
+        """The same with these observers and no others."""
+        return Spread([plan.observed(observers) for plan in self.plans], self._kind)
+
+    def plan(self, index: int) -> Plan:
+        """What runs on the item."""
+        return self.plans[index if len(self.plans) > 1 else 0]
+
+    def scope(self, index: int) -> str:
+        """The scope of the item."""
+        return f"{self._kind}-{index}"
 
     def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
         """Outcomes in the order of the items; an error is the NodeError of its item."""
         context.check()
         pool = context.pool
-        if pool.name in ("serial", "threads"):
-            here = _Here(self._plan, store, context.inline())
-            arrived = pool.imap(here, _Enumerated(items), context.workers)
-        else:
+        if pool.name == "asyncio" and not self.is_async:
+            raise UsageError('the executor "asyncio" is for async nodes, and there is none: use "threads" or "processes"')
+        if pool.name in ("processes", "cluster"):
             arrived = self._from_afar(items, store, context)
+        else:
+            here = _Here(self, store, context.inline())
+            arrived = pool.imap(here, Numbered(items), context.workers, context.check)
         for outcome in arrived:
             context.check()
-            yield outcome if outcome.error is None else Outcome(outcome.index, None, _of_item(outcome))
+            yield _named(outcome)
+        context.check()
+
+    async def aoutcomes(self, items: Iterable[Any], store: Store, context: Context) -> AsyncGenerator[Outcome]:
+        """As `outcomes`, on the running event loop: at most `workers` items in flight, or a hundred."""
+        from pocket_lab.run.tasks import imap_on_loop
+
+        context.check()
+        here = _Here(self, store, context.inline())
+        most = context.pool.size if context.pool.name == "asyncio" else TASKS_IN_FLIGHT
+        outcomes = imap_on_loop(here.arun, enumerate(items), min(context.workers or most, most))
+        try:
+            async for outcome in outcomes:
+                context.check()
+                yield _named(outcome)
+            context.check()
+        finally:
+            await outcomes.aclose()
+
+    def collected(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
+        """The outcomes in plain code, of async items too; closing it early ends what is running."""
+        if not self.on_loop(context):
+            yield from self.outcomes(items, store, context)
+            return
+        from pocket_lab.run.loop import Loop
+
+        arriving = self.aoutcomes(items, store, context)
+
+        async def arrive() -> Outcome | None:
+            return await anext(arriving, None)
+
+        with nullcontext(context.pool.loop) if context.pool.loop else Loop() as loop:
+            try:
+                while (outcome := loop.run(arrive())) is not None:
+                    yield outcome
+            finally:
+                loop.run(_close(arriving))
+
+    def on_loop(self, context: Context) -> bool:
+        """Whether the items are tasks of an event loop: they are async, and no other workers were asked for."""
+        return self.is_async and context.pool.name in ("serial", "asyncio")
 
     def _from_afar(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
-        occupied = any(key.startswith("item-") for key in store)
-        tasks = [
-            (item, dict(store.scope(f"item-{index}").items()) if occupied else {}, context.deadline_s)
-            for index, item in enumerate(items)
-        ]
-        there = context.prepare(self, lambda: _There(self._plan))
-        for outcome in context.pool.imap(there, tasks, context.workers):
+        occupied = any(key.startswith(f"{self._kind}-") for key in store)
+
+        def task(numbered: tuple[int, Any]) -> Task:
+            index, item = numbered
+            contents = store.scope(self.scope(index)).snapshot() if occupied else {}
+            return index, item, contents, store.limits, context.deadline_s
+
+        there = context.prepare(self, lambda: _There(self))
+        for outcome in context.pool.imap(there, Numbered(items, task), context.workers, context.check):
             if outcome.error is None:
-                value, error, delta = outcome.value
-                apply_delta(store.scope(f"item-{outcome.index}"), delta)
+                value, error, delta, collected = outcome.value
+                apply_delta(store.scope(self.scope(outcome.index)), delta)
+                Collector(collected).tell(self.observers, context.run, outcome.index)
                 outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
             yield outcome
 
 
-class _Enumerated:
-    """`enumerate` that keeps the length where the items have one, for the pool to cut fitting chunks."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items if isinstance(items, Sized) else list(items)
-
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        return enumerate(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
+async def _close(outcomes: AsyncGenerator[Outcome]) -> None:
+    await outcomes.aclose()
 
 
-def _of_item(outcome: Outcome) -> BaseException | None:
-    """The NodeError under the index of this item; where it has one from a fan-out inside, that one is its cause."""
+def _named(outcome: Outcome) -> Outcome:
+    """The outcome with a NodeError under the index of its item; where it has one from a fan-out inside, that is its cause."""
     error = outcome.error
     if not isinstance(error, NodeError):
-        return error
+        return outcome
     named = NodeError(error.node, error.phase, outcome.index, error.reason)
     named.__cause__ = error.__cause__ if error.item is None else error
-    return named
+    return Outcome(outcome.index, None, named)

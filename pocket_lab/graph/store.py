@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any, Generic, Literal, TypeVar
+from heapq import heapify, heappop, heappush
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pocket_lab.errors import UsageError
 from pocket_lab.units import parse_duration
@@ -17,13 +19,25 @@ OnEvict = Callable[[str, Any, Reason], None]
 Delta = tuple[bool, Any, float | str | None]
 T = TypeVar("T")
 _FOREVER = float("inf")
+_SLACK = 16
+_log = logging.getLogger("pocket_lab")
+
+
+class Limits(NamedTuple):
+    """The bound and the time to live of a store, which a copy of one of its scopes in another process has too."""
+
+    max_entries: int | None = None
+    ttl_s: float = _FOREVER
+
+
+_NO_LIMITS = Limits()
 
 
 class Store:
     """Keys to values, at most `max_entries` of them (the least recently used one leaves), each for `ttl`.
 
     A get counts as a use, a set starts the time to live anew. `on_evict(full_key, value, reason)` is called outside the
-    lock; what it raises is the caller's. Scopes are views on the same entries under the same lock and the same bound;
+    lock; what it raises is logged. Scopes are views on the same entries under the same lock and the same bound;
     their keys carry the prefix and a colon.
     """
 
@@ -45,6 +59,7 @@ class Store:
         self._clock = clock
         self._lock = threading.RLock()
         self._entries: OrderedDict[str, tuple[Any, float]] = OrderedDict()
+        self._ends: list[tuple[float, str]] = []  # a heap of when entries expire, some of them overtaken by a later set
         self._prefix = ""
         for key, value in (initial or {}).items():
             self.set(key, value)
@@ -52,40 +67,57 @@ class Store:
     def get(self, key: str, default: Any = None) -> Any:
         """The value of the key, or the default where it is absent or expired."""
         full = self._prefix + key
-        expired = None
+        if self._max_entries is None:  # nothing moves, so that one look needs no lock
+            entry = self._entries.get(full)
+            if entry is None:
+                return default
+            value, expires_s = entry
+            return value if expires_s == _FOREVER or expires_s > self._clock() else self._drop(full, default)
         with self._lock:
             entry = self._entries.get(full)
             if entry is None:
                 return default
-            if entry[1] == _FOREVER or entry[1] > self._clock():
-                if self._max_entries is not None:
-                    self._entries.move_to_end(full)
-                return entry[0]
-            expired = self._entries.pop(full)
-        self._tell([(full, expired[0], "expired")])
-        return default
+            value, expires_s = entry
+            if expires_s == _FOREVER or expires_s > self._clock():
+                self._entries.move_to_end(full)
+                return value
+        return self._drop(full, default)
 
     def set(self, key: str, value: Any, ttl: float | str | None = None) -> None:
-        """Store the value, for `ttl` (a number of seconds or a text such as "5m") or as long as the store says."""
+        """Store the value, for `ttl` (a number of seconds or a text such as "5m") or as long as the store says.
+
+        What has expired leaves first; then, if the store is full, the least recently used entry does.
+        """
         lifetime = self._ttl if ttl is None else parse_duration(ttl)
         full = self._prefix + key
-        expires_s = _FOREVER if lifetime == _FOREVER else self._clock() + lifetime
-        left: list[tuple[str, Any, Reason]] = []
+        entries, ends = self._entries, self._ends
+        left: list[tuple[str, Any, Reason]] | None = None
         with self._lock:
-            self._entries[full] = (value, expires_s)
+            now = self._clock() if ends or lifetime != _FOREVER else 0.0
+            if ends and ends[0][0] <= now:
+                left = self._expire(now)
             if self._max_entries is not None:
-                self._entries.move_to_end(full)
-                while len(self._entries) > self._max_entries:
-                    oldest, (old_value, _) = self._entries.popitem(last=False)
-                    left.append((oldest, old_value, "full"))
-        self._tell(left)
+                if full in entries:
+                    entries.move_to_end(full)
+                elif len(entries) >= self._max_entries:
+                    oldest, (old_value, _) = entries.popitem(last=False)
+                    left = [*(left or ()), (oldest, old_value, "full")]
+            entries[full] = (value, now + lifetime)
+            if lifetime != _FOREVER:
+                heappush(ends, (now + lifetime, full))
+                if len(ends) > 2 * len(entries) + _SLACK:
+                    self._forget_stale_ends()
+        if left is not None:
+            self._tell(left)
 
     def delete(self, key: str) -> int:
-        """Delete the key, or with a final `*` every key that starts with what precedes it; the number deleted."""
+        """Delete the key, or with a final `*` every key that starts with what precedes it; the number of live ones deleted."""
         full = self._prefix + key
         with self._lock:
             doomed = [k for k in self._entries if k.startswith(full[:-1])] if key.endswith("*") else [full]
-            return sum(self._entries.pop(k, None) is not None for k in doomed)
+            now = self._clock()
+            deleted = [self._entries.pop(k) for k in doomed if k in self._entries]
+            return sum(expires_s > now for _, expires_s in deleted)
 
     def scope(self, prefix: str) -> Store:
         """A view of the keys that start with the prefix and a colon, without it; scopes nest."""
@@ -114,10 +146,18 @@ class Store:
         with self._lock:
             return [(k[start:], v) for k, (v, end) in self._entries.items() if end > now and k.startswith(self._prefix)]
 
+    def snapshot(self) -> dict[str, Any]:
+        """The live entries of this scope at this moment as a dictionary."""
+        return dict(self.items())
+
+    @property
+    def limits(self) -> Limits:
+        """The bound and the time to live."""
+        return Limits(self._max_entries, self._ttl)
+
     def __contains__(self, key: str) -> bool:
-        with self._lock:
-            entry = self._entries.get(self._prefix + key)
-            return entry is not None and entry[1] > self._clock()
+        entry = self._entries.get(self._prefix + key)
+        return entry is not None and entry[1] > self._clock()
 
     def __iter__(self) -> Iterator[str]:
         return iter([key for key, _ in self.items()])
@@ -130,16 +170,46 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            return {**self.__dict__, "_lock": None, "_entries": self._entries.copy()}
+            return {**self.__dict__, "_lock": None, "_entries": self._entries.copy(), "_ends": self._ends.copy()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.RLock()
 
+    def _drop(self, full: str, default: Any) -> Any:
+        """Let an entry go that was seen to have expired, if it still is the same one."""
+        with self._lock:
+            entry = self._entries.get(full)
+            if entry is None:
+                return default
+            if entry[1] > self._clock():  # another thread has set it meanwhile
+                return entry[0]
+            del self._entries[full]
+        self._tell([(full, entry[0], "expired")])
+        return default
+
+    def _expire(self, now: float) -> list[tuple[str, Any, Reason]]:
+        """Remove what has expired; under the lock."""
+        gone: list[tuple[str, Any, Reason]] = []
+        while self._ends and self._ends[0][0] <= now:
+            end, full = heappop(self._ends)
+            entry = self._entries.get(full)
+            if entry is not None and entry[1] == end:
+                del self._entries[full]
+                gone.append((full, entry[0], "expired"))
+        return gone
+
+    def _forget_stale_ends(self) -> None:
+        self._ends[:] = [(expires_s, full) for full, (_, expires_s) in self._entries.items() if expires_s != _FOREVER]
+        heapify(self._ends)
+
     def _tell(self, left: list[tuple[str, Any, Reason]]) -> None:
         if self._on_evict is not None:
             for entry in left:
-                self._on_evict(*entry)
+                try:
+                    self._on_evict(*entry)
+                except Exception:  # foreign code raises what it likes
+                    _log.exception('on_evict failed for the key "%s"', entry[0])
 
 
 class ReadOnlyStore:
@@ -178,6 +248,17 @@ class TypedStore(Generic[T]):
         """As `Store.set`, after a check of the value's type."""
         self._store.set(key, self._checked(key, value), ttl)
 
+    def delete(self, key: str) -> int:
+        """As `Store.delete`."""
+        return self._store.delete(key)
+
+    def scope(self, prefix: str) -> TypedStore[T]:
+        """A typed view of the scope."""
+        return TypedStore(self._store.scope(prefix), self._kind)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._store
+
     def _checked(self, key: str, value: Any) -> T:
         if not isinstance(value, self._kind):
             raise UsageError(f'store key "{key}" holds {type(value).__name__}, not {self._kind.__name__}')
@@ -187,9 +268,10 @@ class TypedStore(Generic[T]):
 class JournalStore(Store):
     """A store that remembers its net writes, so that a worker process can send them home as a delta."""
 
-    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, initial: Mapping[str, Any] | None = None, limits: Limits = _NO_LIMITS) -> None:
         self.delta: dict[str, Delta] = {}
-        super().__init__(initial)
+        ttl = None if limits.ttl_s == _FOREVER else limits.ttl_s
+        super().__init__(initial, max_entries=limits.max_entries, ttl=ttl)
         self.delta.clear()
 
     def set(self, key: str, value: Any, ttl: float | str | None = None) -> None:

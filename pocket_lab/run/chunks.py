@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 LONGEST_CHUNK_S = 0.1
 SHORTEST_CHUNK_S = 0.001
 _CHUNKS_A_WORKER = 4
+_MOST_UNKNOWN = 64
 
 
 class Chunks:
     """Cuts items into chunks by guided self-scheduling (Polychronopoulos and Kuck 1987): large ones first, small ones last.
 
     By what the chunks before it took, a chunk is at most a tenth of a second long, and at least a millisecond where each
-    worker has so much left; until one has been timed, and where the number of items is not known, it is one item.
+    worker has so much left; until one has been timed it is one item. Where the number of items is not known, a chunk is a
+    millisecond long.
     """
 
     def __init__(self, items: Iterable[Any], workers: int) -> None:
+        self._remaining = length_hint(items) or None
         self._source: Iterator[Any] = iter(items)
-        self._remaining = len(items) if isinstance(items, Sized) else 0
         self._workers = workers
         self._start = 0
         self._item_s: float | None = None
@@ -29,7 +32,8 @@ class Chunks:
         """The number of the first item and the items of the next chunk; None at the end."""
         chunk = list(islice(self._source, self._size()))
         start, self._start = self._start, self._start + len(chunk)
-        self._remaining -= len(chunk)
+        if self._remaining is not None:
+            self._remaining = max(self._remaining - len(chunk), 0)
         return (start, chunk) if chunk else None
 
     def timed(self, count: int, seconds: float) -> None:
@@ -41,6 +45,24 @@ class Chunks:
         if self._item_s is None:
             return 1
         item_s = max(self._item_s, 1e-9)
+        worth_sending = int(SHORTEST_CHUNK_S / item_s)
+        if self._remaining is None:
+            return min(max(1, worth_sending), _MOST_UNKNOWN)
         guided = self._remaining // (self._workers * _CHUNKS_A_WORKER)
-        worth_sending = min(int(SHORTEST_CHUNK_S / item_s), self._remaining // self._workers)
+        worth_sending = min(worth_sending, self._remaining // self._workers)
         return max(1, min(max(guided, worth_sending), int(LONGEST_CHUNK_S / item_s)))
+
+
+class Numbered:
+    """The items as (index, item), or what `task` makes of that, one by one; with a length where the items have one."""
+
+    def __init__(self, items: Iterable[Any], task: Callable[[tuple[int, Any]], Any] | None = None) -> None:
+        self._items = items
+        self._task = task
+
+    def __iter__(self) -> Iterator[Any]:
+        numbered = enumerate(self._items)
+        return numbered if self._task is None else map(self._task, numbered)
+
+    def __length_hint__(self) -> int:
+        return length_hint(self._items)

@@ -6,15 +6,16 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from pocket_lab.errors import UsageError
+from pocket_lab.errors import Cancelled, DeadlineExceeded, UsageError
 from pocket_lab.run.chunks import Chunks
 from pocket_lab.run.outcome import Outcome
-from pocket_lab.run.pool import Call, Pool, attempt
+from pocket_lab.run.pool import Call, Check, Pool, attempt
 
 _CHUNKS_AHEAD = 16
+_CHECK_EVERY_S = 0.05
 
 
 class ConcurrentPool(Pool):
@@ -37,7 +38,9 @@ class ConcurrentPool(Pool):
             raise UsageError(f"{self.name}: {workers} workers do no work, use at least 1")
         return min(workers or self.size, self.size)
 
-    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
         """As `Pool.imap`; leaving it early drops what has not started and waits for what has."""
         if self._executor is None:
             self._executor = self._open()
@@ -56,7 +59,7 @@ class ConcurrentPool(Pool):
                     future.add_done_callback(lambda done, start=start: arrived.put((start, done)))  # type: ignore[misc]
                 if not in_flight:
                     return
-                start, done = arrived.get()
+                start, done = arrived.get() if check is None else _wait(arrived, check)
                 del in_flight[start]
                 ready[start], seconds = self._outcomes(done)
                 chunks.timed(len(ready[start]), seconds)
@@ -64,7 +67,7 @@ class ConcurrentPool(Pool):
                     outcomes = ready.pop(oldest)
                     oldest += len(outcomes)
                     yield from outcomes
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Cancelled, DeadlineExceeded):
             self._interrupt()
             raise
         finally:
@@ -101,6 +104,14 @@ def run_chunk(function: Call, start: int, chunk: list[Any]) -> tuple[list[Outcom
     """The outcomes of a chunk of items, and the seconds that it took."""
     begun = time.perf_counter()
     return [attempt(function, index, item) for index, item in enumerate(chunk, start)], time.perf_counter() - begun
+
+
+def _wait(arrived: SimpleQueue[tuple[int, Future[Any]]], check: Check) -> tuple[int, Future[Any]]:
+    while True:
+        try:
+            return arrived.get(timeout=_CHECK_EVERY_S)
+        except Empty:
+            check()
 
 
 def _settle(in_flight: dict[int, Future[Any]], arrived: SimpleQueue[tuple[int, Future[Any]]]) -> None:

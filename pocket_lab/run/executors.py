@@ -7,14 +7,19 @@ from pocket_lab.run.concurrent import ThreadPool
 from pocket_lab.run.pool import Pool, SerialPool
 from pocket_lab.run.processes import ProcessPool
 
-_KINDS: dict[str, type[ThreadPool] | type[ProcessPool]] = {"threads": ThreadPool, "processes": ProcessPool}
-EXECUTORS = ("serial", *_KINDS)
+EXECUTORS = ("serial", "threads", "processes", "asyncio")
 
 
 def open_pool(executor: str, size: int = 1) -> Pool:
-    """A pool of the named kind ("serial", "threads" or "processes"); raises UsageError for another name."""
+    """A pool of the named kind ("serial", "threads", "processes" or "asyncio"); raises UsageError for another name."""
     if executor == "serial":
         return SerialPool()
-    if executor not in _KINDS:
-        raise UsageError(f"executor {executor!r} is not known; choose from {', '.join(EXECUTORS)}")
-    return _KINDS[executor](size)
+    if executor == "threads":
+        return ThreadPool(size)
+    if executor == "processes":
+        return ProcessPool(size)
+    if executor == "asyncio":
+        from pocket_lab.run.tasks import TaskPool
+
+        return TaskPool(size)
+    raise UsageError(f"executor {executor!r} is not known; choose from {', '.join(EXECUTORS)}")

@@ -29,6 +29,12 @@ class Outcome:
     value: Any
     error: BaseException | None = None
 
+    def get(self) -> Any:
+        """The result; raises the exception."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
 
 class RemoteTraceback(Exception):
     """Stands as the cause of an error that crossed a process, and holds its frames there as (file, line, function)."""

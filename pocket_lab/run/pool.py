@@ -5,26 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pocket_lab.run.outcome import Outcome
 
+if TYPE_CHECKING:
+    from pocket_lab.run.loop import Loop
+
 Call = Callable[[Any], Any]
+Check = Callable[[], object]
 
 
 class Pool(ABC):
     """Workers that outlive many calls of `imap`; a context manager.
 
-    `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far.
+    `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far, `loop` the
+    event loop of a pool that has one.
     """
 
     name: str
     size: int
     cpu_s: float = 0.0
+    loop: Loop | None = None
 
     @abstractmethod
-    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
-        """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items."""
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items.
+
+        `check` is called now and then while it waits; what it raises ends the work, in worker processes at once.
+        """
 
     def prepare(self, function: Call) -> Call:
         """The function as it is now, for many calls of `imap`: pools of processes pickle it here instead of at each call."""
@@ -49,8 +60,10 @@ class SerialPool(Pool):
     name = "serial"
     size = 1
 
-    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
-        """One item after the other."""
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """One item after the other; it never waits."""
         for index, item in enumerate(items):
             yield attempt(function, index, item)
 

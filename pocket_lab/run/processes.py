@@ -16,7 +16,7 @@ import cloudpickle
 from pocket_lab.errors import ProcessDied, UsageError
 from pocket_lab.run.concurrent import ConcurrentPool, run_chunk
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
-from pocket_lab.run.pool import Call
+from pocket_lab.run.pool import Call, Check
 
 Answer = tuple[int, bytes, tuple[Link, ...] | None]
 
@@ -45,9 +45,11 @@ class ProcessPool(ConcurrentPool):
             if len(pids) == self.size:
                 return
 
-    def imap(self, function: Call, items: Iterable[Any], workers: int | None = None) -> Iterator[Outcome]:
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
         """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
-        return super().imap(self.prepare(function), items, workers)
+        return super().imap(self.prepare(function), items, workers, check)
 
     def prepare(self, function: Call) -> Call:
         """The function pickled, once."""

@@ -43,7 +43,7 @@ def test_an_inline_context_runs_in_place_and_stops_with_the_outer_one() -> None:
     with open_pool("threads", 2) as pool:
         outer = Context(pool, workers=2, deadline_s=time.monotonic() + 60)
         inner = outer.inline().inline()
-        assert (inner.pool.name, inner.workers, inner.deadline_s) == ("serial", None, outer.deadline_s)
+        assert (inner.pool.name, inner.workers, inner.deadline_s) == ("serial", 1, outer.deadline_s)
         inner.check()
         outer.cancel()
         with pytest.raises(Cancelled):

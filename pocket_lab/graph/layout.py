@@ -1,0 +1,162 @@
+"""Where the nodes and routes of a drawing go: layers, order within a layer, coordinates (Sugiyama, Tagawa and Toda 1981).
+
+Nodes stand in every second layer; each route passes through a place of its own in each layer between, where its label has
+room. Routes back up are laid out as if they led down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_SWEEPS = 12
+_PULLS = 60
+_GAP = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A route to lay out, with the width of its label."""
+
+    source: str
+    target: str
+    width: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A node, or a point where a route passes a layer; `x` is its middle."""
+
+    width: float
+    layer: int
+    x: float = 0.0
+    above: list[Place] = field(default_factory=list)
+    below: list[Place] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Places by node, the places that each link passes from its source to its target, and the number of layers."""
+
+    nodes: Mapping[str, Place]
+    links: Sequence[Sequence[Place]]
+    layers: int
+
+
+def lay_out(first: str, widths: Mapping[str, float], links: Sequence[Link]) -> Layout:
+    """A layered layout of the nodes that can be reached from the first; a link from a node to itself passes no layer."""
+    back = _back_links(first, links)
+    layer_of = _layers(first, links, back)
+    nodes = {name: Place(width, 2 * layer_of[name]) for name, width in widths.items()}
+    passed: list[list[Place]] = []
+    rows: list[list[Place]] = [[] for _ in range(2 * max(layer_of.values()) + 1)]
+    for place in nodes.values():
+        rows[place.layer].append(place)
+    for index, link in enumerate(links):
+        ends = nodes[link.source], nodes[link.target]
+        upper, lower = reversed(ends) if index in back else ends
+        inner = [Place(8.0, layer) for layer in range(upper.layer + 1, lower.layer)]
+        if inner:
+            middle = inner[-1] if index in back else inner[0]  # the label stands next to its source
+            middle.width = max(middle.width, link.width)
+        for place in inner:
+            rows[place.layer].append(place)
+        chain = [upper, *inner, lower]
+        if upper is not lower:
+            for one, other in zip(chain, chain[1:], strict=False):
+                one.below.append(other)
+                other.above.append(one)
+        passed.append(chain[::-1] if index in back else chain)
+    _order(rows)
+    _set_x(rows)
+    return Layout(nodes, passed, len(rows))
+
+
+def _back_links(first: str, links: Sequence[Link]) -> set[int]:
+    """The links that lead to a node on the way to their source, found by going through depth first."""
+    leaving: dict[str, list[int]] = {}
+    for index, link in enumerate(links):
+        leaving.setdefault(link.source, []).append(index)
+    back: set[int] = set()
+    done: set[str] = set()
+    path = {first}
+    stack = [(first, iter(leaving.get(first, [])))]
+    while stack:
+        name, rest = stack[-1]
+        index = next(rest, -1)
+        if index < 0:
+            stack.pop()
+            path.discard(name)
+            done.add(name)
+        elif (target := links[index].target) in path:
+            back.add(index)
+        elif target not in done:
+            path.add(target)
+            stack.append((target, iter(leaving.get(target, []))))
+    return back
+
+
+def _layers(first: str, links: Sequence[Link], back: set[int]) -> dict[str, int]:
+    """The longest way from the first node to each."""
+    entering: dict[str, int] = {first: 0}
+    leaving: dict[str, list[str]] = {}
+    for index, link in enumerate(links):
+        if index not in back:
+            entering[link.target] = entering.get(link.target, 0) + 1
+            leaving.setdefault(link.source, []).append(link.target)
+    layers = {first: 0}
+    ready = [first]
+    while ready:
+        name = ready.pop()
+        for target in leaving.get(name, []):
+            layers[target] = max(layers.get(target, 0), layers[name] + 1)
+            entering[target] -= 1
+            if not entering[target]:
+                ready.append(target)
+    return layers
+
+
+def _order(rows: list[list[Place]]) -> None:
+    """Sort each row by the mean position of its neighbours, down and up again."""
+    for sweep in range(_SWEEPS):
+        down = sweep % 2 == 0
+        position = {id(place): index for row in rows for index, place in enumerate(row)}
+        for row in rows[1:] if down else rows[-2::-1]:
+            means = {id(place): _mean([position[id(n)] for n in (place.above if down else place.below)]) for place in row}
+            row.sort(key=lambda place: position[id(place)] if (mean := means[id(place)]) is None else mean)
+            position |= {id(place): index for index, place in enumerate(row)}
+
+
+def _set_x(rows: list[list[Place]]) -> None:
+    """Pull each place towards its neighbours, as near as the row leaves room."""
+    for row in rows:
+        _fit(row, [0.0] * len(row))
+    for sweep in range(_PULLS):
+        for row in rows if sweep % 2 == 0 else rows[::-1]:
+            wished = [_mean([n.x for n in (*place.above, *place.below)]) for place in row]
+            _fit(row, [place.x if wish is None else wish for place, wish in zip(row, wished, strict=True)])
+    left = min(place.x - place.width / 2 for row in rows for place in row)
+    for row in rows:
+        for place in row:
+            place.x -= left
+
+
+def _fit(row: list[Place], wished: list[float]) -> None:
+    """The nearest positions in order and with gaps, in least squares (by pooling adjacent violators)."""
+    offsets = [0.0]
+    for one, other in zip(row, row[1:], strict=False):
+        offsets.append(offsets[-1] + (one.width + other.width) / 2 + _GAP)
+    pools: list[tuple[float, int]] = []
+    for wish, offset in zip(wished, offsets, strict=False):
+        total, count = wish - offset, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / count:
+            before, many = pools.pop()
+            total, count = total + before, count + many
+        pools.append((total, count))
+    fitted = [total / count for total, count in pools for _ in range(count)]
+    for place, value, offset in zip(row, fitted, offsets, strict=False):
+        place.x = value + offset
+
+
+def _mean(numbers: list[float] | list[int]) -> float | None:
+    return sum(numbers) / len(numbers) if numbers else None

@@ -1,0 +1,150 @@
+"""Observers of runs: what a span recorder or a monitor is given. A plan is compiled with them or, by default, without."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import BuiltinMethodType
+from typing import NamedTuple, Protocol
+
+Event = tuple[str, float, float, str, tuple[float, float, int, str] | None]
+Sink = Callable[[Event], object]
+
+_log = logging.getLogger("pocket_lab")
+_numbers = itertools.count()
+
+
+class Visit(NamedTuple):
+    """One visit to a node, its times in seconds of `time.perf_counter`.
+
+    prep took from `begun_s` to `prepared_s`, exec and fallback to `executed_s`, post to `ended_s`. `failed` is the phase
+    that raised for good, or empty.
+    """
+
+    node: str
+    begun_s: float
+    prepared_s: float
+    executed_s: float
+    ended_s: float
+    action: str
+    attempts: int = 1
+    failed: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> Visit:
+        """An event with names."""
+        node, begun_s, ended_s, action, details = event
+        if details is None:
+            return cls(node, begun_s, begun_s, ended_s, ended_s, action)
+        prepared_s, executed_s, attempts, failed = details
+        return cls(node, begun_s, prepared_s, executed_s, ended_s, action, attempts, failed)
+
+
+class Run:
+    """What the visits of one run have in common; a run inside a node of another one has that as its parent."""
+
+    __slots__ = ("graph", "item", "number", "parent", "worker")
+
+    def __init__(self, number: int, graph: str, parent: Run | None, item: int | None, worker: str) -> None:
+        self.number = number
+        self.graph = graph
+        self.parent = parent
+        self.item = item
+        self.worker = worker
+
+
+class Observer(Protocol):
+    """Told of every run of an observed graph, and of every inner one."""
+
+    def begin(self, run: Run) -> Sink:
+        """Called where a run begins, on its thread; the function it returns is called with each Event of the run.
+
+        The bound method of a list or a deque is the quickest such function. What either raises is logged and changes
+        nothing else.
+        """
+
+
+class _Worker(threading.local):
+    """The name of the thread, looked up once."""
+
+    def __init__(self) -> None:
+        self.name = threading.current_thread().name
+
+
+_worker = _Worker()
+
+
+def begin(observers: Sequence[Observer], graph: str, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
+    """A new run, and where its events go."""
+    run = Run(next(_numbers), graph, parent, item, _worker.name)
+    return run, sink_of(observers, run)
+
+
+def sink_of(observers: Sequence[Observer], run: Run) -> Sink:
+    """One function for the sinks of all observers, which never raises."""
+    if len(observers) > 1:
+        return _all([sink_of([observer], run) for observer in observers])
+    try:
+        sink = observers[0].begin(run)
+    except Exception:  # foreign code raises what it likes
+        _log.exception("an observer failed at the beginning of a run")
+        return _ignore
+    return sink if sink.__class__ is BuiltinMethodType else _guarded(sink)
+
+
+def _all(sinks: list[Sink]) -> Sink:
+
+    def tell(event: Event) -> None:
+        for sink in sinks:
+            sink(event)
+
+    return tell
+
+
+def _ignore(event: Event) -> None:
+    """The sink of an observer that has none."""
+
+
+def _guarded(sink: Sink) -> Sink:
+    def tell(event: Event) -> None:
+        try:
+            sink(event)
+        except Exception:  # as above
+            _log.exception("an observer failed at a visit to %s", event[0])
+
+    return tell
+
+
+Collected = tuple[Run, list[Event]]
+
+
+class Collector:
+    """An observer that keeps what it is told, to tell it to others: a worker process brings it home with its results."""
+
+    def __init__(self, runs: Iterable[Collected] = ()) -> None:
+        self._runs = list(runs)
+
+    def begin(self, run: Run) -> Sink:
+        """A new list of events."""
+        events: list[Event] = []
+        run.worker = f"process {os.getpid()}"
+        self._runs.append((run, events))
+        return events.append
+
+    def take(self) -> list[Collected]:
+        """What came since the last call."""
+        taken, self._runs = self._runs, []
+        return taken
+
+    def tell(self, observers: Sequence[Observer], parent: Run | None, item: int) -> None:
+        """Tell others, in the order in which the runs began, under the run that all of this belongs to."""
+        renamed: dict[int, Run] = {}
+        for run, events in self._runs:
+            above, index = (parent, item) if run.parent is None else (renamed[run.parent.number], run.item)
+            renamed[run.number] = Run(next(_numbers), run.graph, above, index, run.worker)
+            sink = sink_of(observers, renamed[run.number])
+            for event in events:
+                sink(event)

@@ -1,0 +1,71 @@
+"""Tasks of an event loop as workers: for functions that are async."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.run.loop import Loop
+from pocket_lab.run.outcome import Outcome
+from pocket_lab.run.pool import SerialPool
+
+_AHEAD = 16
+
+
+class TaskPool(SerialPool):
+    """An event loop that lives as long as the pool, with at most `size` items in flight; a plain function runs in place."""
+
+    name = "asyncio"
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise UsageError(f"{self.name}: {size} workers make no pool, use at least 1")
+        self.size = size
+        self.loop = Loop().__enter__()
+
+    def close(self) -> None:
+        """Stop the loop, and what still runs on it."""
+        loop, self.loop = self.loop, None
+        if loop is not None:
+            loop.__exit__(None, None, None)
+
+
+async def imap_on_loop(
+    function: Callable[[Any], Awaitable[Any]], items: Iterable[Any], workers: int
+) -> AsyncGenerator[Outcome]:
+    """Await the function on each item, at most `workers` at once; outcomes come in the order of the items.
+
+    Leaving it early cancels what is running, and waits for that.
+    """
+    source = enumerate(items)
+    arrived: asyncio.Queue[Outcome] = asyncio.Queue()
+    running: dict[int, asyncio.Task[None]] = {}
+    ready: dict[int, Outcome] = {}
+    oldest = 0
+
+    async def attempt(index: int, item: Any) -> None:
+        try:
+            outcome = Outcome(index, await function(item))
+        except Exception as error:
+            outcome = Outcome(index, None, error)
+        arrived.put_nowait(outcome)
+
+    try:
+        while True:
+            while len(running) < workers and len(ready) < _AHEAD * workers and (taken := next(source, None)) is not None:
+                index, item = taken
+                running[index] = asyncio.create_task(attempt(index, item))
+            if not running:
+                return
+            outcome = await arrived.get()
+            del running[outcome.index]
+            ready[outcome.index] = outcome
+            while oldest in ready:
+                yield ready.pop(oldest)
+                oldest += 1
+    finally:
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
