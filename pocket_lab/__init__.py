@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ProcessDied,
         UsageError,
     )
-    from pocket_lab.graph.combinators import fan_out
+    from pocket_lab.graph.combinators import MapReduce, fan_in, fan_out, filter, for_each, run_concurrent
     from pocket_lab.graph.context import Context
     from pocket_lab.graph.graph import Graph
     from pocket_lab.graph.node import Node, Retry, Route, node
@@ -47,7 +47,7 @@ _HOME = {
         "ProcessDied",
         "UsageError",
     ),
-    "graph.combinators": ("fan_out",),
+    "graph.combinators": ("MapReduce", "fan_in", "fan_out", "filter", "for_each", "run_concurrent"),
     "graph.context": ("Context",),
     "graph.graph": ("Graph",),
     "graph.node": ("Node", "Retry", "Route", "node"),
@@ -60,7 +60,7 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [
+__all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Bench",
     "Cancelled",
     "Context",
@@ -68,6 +68,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "LineProfile",
+    "MapReduce",
     "MemoryProfile",
     "MissingExtra",
     "Node",
@@ -79,12 +80,15 @@ __all__ = [
     "Store",
     "UsageError",
     "bench",
+    "fan_in",
     "fan_out",
+    "for_each",
     "last",
     "lines",
     "load_ipython_extension",
     "memory",
     "node",
+    "run_concurrent",
     "unload_ipython_extension",
 ]
 

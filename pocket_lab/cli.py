@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("target", help="module:name, for example pocket_lab.demo:graph")
     bench.add_argument("--sizes", "--size", help="10,100,1k or 2^4..2^12; without, one point")
     bench.add_argument("--workers", help="1,2,4 or 1..8")
-    bench.add_argument("--executors", "--executor", help="serial, threads, processes")
+    bench.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
     bench.add_argument("--input", help="module:name of a function of the size, or of the input itself")
     bench.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
     bench.add_argument("--precision", help="a point is done when its interval is within this (default 2%%)")

@@ -21,6 +21,8 @@ HEAVY = [
     "numpy",
     "loky",
     "rich",
+    "beartype",
+    "asyncio",
     "cloudpickle",
 ]
 NAMES = [
@@ -31,6 +33,7 @@ NAMES = [
     "Graph",
     "GraphError",
     "LineProfile",
+    "MapReduce",
     "MemoryProfile",
     "MissingExtra",
     "Node",
@@ -42,12 +45,15 @@ NAMES = [
     "Store",
     "UsageError",
     "bench",
+    "fan_in",
     "fan_out",
+    "for_each",
     "last",
     "lines",
     "load_ipython_extension",
     "memory",
     "node",
+    "run_concurrent",
     "unload_ipython_extension",
 ]
 
@@ -67,6 +73,12 @@ def test_a_star_import_brings_the_names_and_no_room_is_named_like_one() -> None:
     rooms = {path.stem for path in Path(pocket_lab.__file__).parent.iterdir()}
     assert {"graph", "measure", "cli"} <= rooms
     assert not rooms & set(NAMES)
+
+
+def test_filter_is_there_and_leaves_pythons_own_alone_in_a_star_import() -> None:
+    assert run("from pocket_lab import *; import pocket_lab; print(filter.__module__, pocket_lab.filter.__module__)") == (
+        "builtins pocket_lab.graph.combinators"
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

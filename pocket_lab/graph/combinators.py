@@ -62,9 +62,9 @@ def run_concurrent(
     spread = Spread([graph.plan for graph in graphs], _CONCURRENT)
     kept = Store() if store is None else store
     if context is not None:
-        return [outcome.get() for outcome in spread.collected(given, kept, context)]
+        return spread.results(given, kept, context)
     with pool_for(workers or len(graphs), executor, spread.is_async) as pool:
-        return [outcome.get() for outcome in spread.collected(given, kept, Context(pool, workers))]
+        return spread.results(given, kept, Context(pool, workers))
 
 
 def MapReduce(  # noqa: N802 (the name of the contract: it makes a thing, as a class does)

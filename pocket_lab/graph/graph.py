@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing, nullcontext
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -17,12 +16,10 @@ from pocket_lab.graph.observe import Observer
 from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.specialise import Chain
-from pocket_lab.graph.spread import Spread
+from pocket_lab.graph.spread import OnError, Spread
 from pocket_lab.graph.store import Store
 from pocket_lab.graph.workers import pool_for
-from pocket_lab.run.outcome import Outcome
-
-OnError = Literal["raise", "collect"]
+from pocket_lab.run.pool import Pool
 
 
 class Graph(Linkable):
@@ -140,7 +137,12 @@ class Graph(Linkable):
         and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item carries its index;
         with on_error="collect" it stands in the list in the place of the result.
         """
-        return list(self.imap(items, workers=workers, executor=executor, on_error=on_error, store=store, context=context))
+        _check_on_error(on_error)
+        kept = self.store if store is None else store
+        if context is not None:
+            return self.spread.results(items, kept, context, on_error)
+        with pool_for(workers, executor, self.plan.is_async) as pool:
+            return self.spread.results(items, kept, Context(pool, workers), on_error)
 
     def imap(
         self,
@@ -157,17 +159,14 @@ class Graph(Linkable):
         Closing it early, or leaving its loop, ends what is running.
         """
         _check_on_error(on_error)
-        pool = nullcontext() if context is not None else pool_for(workers, executor, self.plan.is_async)
-        return self._imap(items, pool, workers, on_error, self.store if store is None else store, context)
+        kept = self.store if store is None else store
+        if context is not None:
+            return self.spread.iresults(items, kept, context, on_error)
+        return self._imap(items, pool_for(workers, executor, self.plan.is_async), workers, kept, on_error)
 
-    def _imap(
-        self, items: Iterable[Any], pool: Any, workers: int | None, on_error: str, store: Store, context: Context | None
-    ) -> Generator[Any]:
+    def _imap(self, items: Iterable[Any], pool: Pool, workers: int | None, store: Store, on_error: OnError) -> Generator[Any]:
         with pool:
-            given = Context(pool, workers) if context is None else context
-            with closing(self.spread.collected(items, store, given)) as outcomes:
-                for outcome in outcomes:
-                    yield _result(outcome, on_error)
+            yield from self.spread.iresults(items, store, Context(pool, workers), on_error)
 
     async def amap(
         self,
@@ -181,9 +180,7 @@ class Graph(Linkable):
         """As `map`, on the running event loop, with `workers` items in flight (by default a hundred)."""
         _check_on_error(on_error)
         given = Context(workers=workers) if context is None else context
-        arriving = self.spread.aoutcomes(items, self.store if store is None else store, given)
-        async with aclosing(arriving) as outcomes:
-            return [_result(outcome, on_error) async for outcome in outcomes]
+        return await self.spread.aresults(items, self.store if store is None else store, given, on_error)
 
     def observed(self, *observers: Observer) -> Graph:
         """The same graph, on the same store, with observers added."""
@@ -289,10 +286,6 @@ def _walk(node: Node) -> Iterator[Node]:
 def _check_on_error(on_error: str) -> None:
     if on_error not in ("raise", "collect"):
         raise UsageError(f'on_error={on_error!r}: choose "raise" or "collect"')
-
-
-def _result(outcome: Outcome, on_error: str) -> Any:
-    return outcome.error if outcome.error is not None and on_error == "collect" else outcome.get()
 
 
 def _edge_path(edge: Any) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 _SWEEPS = 12
 _PULLS = 60
@@ -63,7 +64,7 @@ def lay_out(first: str, widths: Mapping[str, float], links: Sequence[Link]) -> L
             rows[place.layer].append(place)
         chain = [upper, *inner, lower]
         if upper is not lower:
-            for one, other in zip(chain, chain[1:], strict=False):
+            for one, other in pairwise(chain):
                 one.below.append(other)
                 other.above.append(one)
         passed.append(chain[::-1] if index in back else chain)
@@ -144,7 +145,7 @@ def _set_x(rows: list[list[Place]]) -> None:
 def _fit(row: list[Place], wished: list[float]) -> None:
     """The nearest positions in order and with gaps, in least squares (by pooling adjacent violators)."""
     offsets = [0.0]
-    for one, other in zip(row, row[1:], strict=False):
+    for one, other in pairwise(row):
         offsets.append(offsets[-1] + (one.width + other.width) / 2 + _GAP)
     pools: list[tuple[float, int]] = []
     for wish, offset in zip(wished, offsets, strict=False):

@@ -30,6 +30,9 @@ OBSERVED = CHECKED = True
 FLAGS = frozenset({"PREP", "EXEC", "FALLBACK", "POST", "RETRY", "TIMED", "HOOKED", "OBSERVED", "CHECKED"})
 
 
+Phases = Sequence[tuple[int, str]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """A node made ready to run: what a row of a chain is taken from."""
@@ -45,7 +48,7 @@ class Step:
     fail: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Left:
     """How a chain ended other than by "default" at its last node."""
 
@@ -55,11 +58,11 @@ class Left:
 
 
 def chain_of(
-    steps: Sequence[Step], rows: Sequence[Any], leave: Callable[[Any, str, int], Any]
+    steps: Sequence[Step], rows: Sequence[Any], phases: Phases, leave: Callable[[Any, str, int], Any]
 ) -> Callable[[Any, Store, Context | None], Any]:
     """One node after the other: the last output, or at the first action other than "default" what `leave` makes of it.
 
-    `rows` are the fields of the steps that the loop uses.
+    `rows` are the fields of the steps that the loop uses, `phases` the lines on which it calls them.
     """
 
     async def chain(value: Any, store: Store, ctx: Any) -> Any:
@@ -72,7 +75,6 @@ def chain_of(
             attempts = 1
         if CHECKED and HOOKED:
             ctx.check()
-        phase = "exec"
         try:
             for name, prep, exec_, fallback, post, waits_s, timeout_s, succeed in remaining:
                 if CHECKED and not HOOKED:
@@ -86,7 +88,6 @@ def chain_of(
                     if RETRY:
                         attempts = 1
                 if PREP:
-                    phase = "prep"
                     if RETRY:
                         for wait_s in waits_s:
                             try:
@@ -103,8 +104,6 @@ def chain_of(
                         ctx.check()
                     if OBSERVED:
                         prepared_at = clock()
-                if PREP or FALLBACK or POST:
-                    phase = "exec"
                 if not EXEC:
                     result = prepared if PREP else value
                 elif RETRY or FALLBACK:
@@ -123,7 +122,6 @@ def chain_of(
                                 continue
                             if not FALLBACK:
                                 raise
-                            phase = "fallback"
                             if TIMED:
                                 ctx = outside
                             result = await fallback(prepared if PREP else value, error, ctx=ctx)
@@ -142,7 +140,6 @@ def chain_of(
                         value = result
                         break
                 if POST:
-                    phase = "post"
                     answer = await post(store, value, prepared if PREP else value, result, ctx=ctx)
                     if answer.__class__ is not tuple:
                         answer = pair_of(answer)
@@ -163,8 +160,9 @@ def chain_of(
                     break
             else:
                 return value
-        except BaseException if HOOKED else Exception as error:  # noqa: B030 (one of the two is cut)
+        except BaseException if HOOKED or OBSERVED else Exception as error:  # noqa: B030 (one of the two is cut)
             step = steps[position_of(rows, remaining)]
+            phase = phase_at(phases, error)
             failure = failure_of(step, phase, error, ctx if TIMED else None)
             if OBSERVED and begun:
                 now = clock()
@@ -184,6 +182,13 @@ def chain_of(
 def position_of(rows: Sequence[Any], remaining: Any) -> int:
     """Which row a loop over `remaining`, an iterator of the rows, is at; the loop itself keeps no count."""
     return len(rows) - length_hint(remaining) - 1
+
+
+def phase_at(phases: Phases, error: BaseException) -> str:
+    """The phase that raised, by the line of the chain that called it; the loop itself takes no note."""
+    assert error.__traceback__ is not None
+    line = error.__traceback__.tb_lineno
+    return next((phase for first, phase in reversed(phases) if first <= line), "exec")
 
 
 def pair_of(answer: Any) -> tuple[Any, str]:

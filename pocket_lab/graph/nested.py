@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +65,9 @@ class FanOut(Node):
         spread = self.spread.observed(observers)
 
         def run(items: Any, *, store: Store, ctx: Context) -> list[Any]:
-            with closing(spread.outcomes(items, store, ctx)) as outcomes:
-                return [outcome.get() for outcome in outcomes]
+            return spread.results(items, store, ctx)
 
         async def arun(items: Any, *, store: Store, ctx: Context) -> list[Any]:
-            if not spread.on_loop(ctx):
-                return run(items, store=store, ctx=ctx)
-            async with aclosing(spread.aoutcomes(items, store, ctx)) as outcomes:
-                return [outcome.get() async for outcome in outcomes]
+            return await spread.aresults(items, store, ctx)
 
         return arun if spread.is_async else run

@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would triple what one costs, and a loop makes one each time round
 class Route(Generic[T]):
     """Returned by a node's function: the output, and the action that chooses the next node."""
 

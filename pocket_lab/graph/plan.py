@@ -41,8 +41,12 @@ class Plan:
             return loop.run(self.arun(value, store, context))
 
     async def arun(self, value: Any, store: Store, context: Context | None) -> Any:
-        """As `run`, on the running event loop."""
-        return await self._on_loop.arun(value, store, context)
+        """As `run`, on the running event loop; the deadline of the context cuts an await off."""
+        if context is None or context.deadline_s is None:
+            return await self._on_loop.arun(value, store, context)
+        from pocket_lab.graph.on_loop import bounded
+
+        return await bounded(self._on_loop.arun)(value, store, context, ctx=context)
 
     @cached_property
     def is_async(self) -> bool:
@@ -55,7 +59,9 @@ class Plan:
         return self.run if self.is_async else self._plain.bare
 
     def observed(self, observers: Sequence[Observer]) -> Plan:
-        """The same plan, compiled with these observers."""
+        """The same plan, compiled with these observers and no others."""
+        if tuple(observers) == self.source.observers:
+            return self
         return Plan(replace(self.source, observers=tuple(observers)))
 
     @cached_property

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from pocket_lab.graph import lifecycle
 from pocket_lab.graph.context import Context
-from pocket_lab.graph.lifecycle import FLAGS, Step
+from pocket_lab.graph.lifecycle import FLAGS, Phases, Step
 from pocket_lab.graph.store import Store
 
 Chain = Callable[[Any, Store, Context | None], Any]
 Leave = Callable[[Any, str, int], Any]
+_PHASES = ("prep", "exec_", "fallback", "post")
 _STEP_FIELDS = frozenset(Step.__slots__)
 
 
@@ -42,15 +43,15 @@ class Shape:
 
     def chain(self, steps: Sequence[Step], leave: Leave) -> Chain:
         """The function that runs these steps in order; it returns the value at the end, or what `leave` makes of an exit."""
-        chain_of, fields = _specialised(self)
+        chain_of, fields, phases = _specialised(self)
         one = fields[0] if len(fields) == 1 else None
         rows = tuple(getattr(s, one) if one else tuple(getattr(s, field) for field in fields) for s in steps)
-        return chain_of(steps, rows, leave)
+        return chain_of(steps, rows, phases, leave)
 
 
 @cache
-def _specialised(shape: Shape) -> tuple[Callable[[Sequence[Step], Sequence[Any], Leave], Chain], tuple[str, ...]]:
-    """`chain_of` for a shape, and the fields of a step that its rows hold."""
+def _specialised(shape: Shape) -> tuple[Callable[..., Chain], tuple[str, ...], Phases]:
+    """`chain_of` for a shape, the fields of a step that its rows hold, and the lines on which it calls them."""
     cutter = _Cutter(shape)
     module = ast.fix_missing_locations(ast.Module([cutter.visit(_source())], []))
     namespace: dict[str, Any] = {**vars(lifecycle)}
@@ -59,7 +60,7 @@ def _specialised(shape: Shape) -> tuple[Callable[[Sequence[Step], Sequence[Any],
 
         namespace["pause"] = on_loop.pause
     exec(compile(module, lifecycle.__file__, "exec"), namespace)
-    return namespace["chain_of"], cutter.fields
+    return namespace["chain_of"], cutter.fields, sorted(cutter.phases)
 
 
 def _source() -> ast.stmt:
@@ -75,6 +76,7 @@ class _Cutter(ast.NodeTransformer):
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self.fields: tuple[str, ...] = ()
+        self.phases: list[tuple[int, str]] = []
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in FLAGS:
@@ -128,6 +130,8 @@ class _Cutter(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in _STEP_FIELDS | {"fail"}:
             function = node.func.id
+            if function in _PHASES:
+                self.phases.append((node.lineno, function.rstrip("_")))
             node.keywords = [k for k in node.keywords if (function, k.arg) in self._shape.keywords]
         return node
 

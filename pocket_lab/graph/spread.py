@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, aclosing, closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pocket_lab.errors import NodeError, UsageError
 from pocket_lab.graph.context import Context
@@ -17,6 +17,10 @@ from pocket_lab.graph.workers import TASKS_IN_FLIGHT
 from pocket_lab.run.chunks import Numbered
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
 
+if TYPE_CHECKING:
+    from pocket_lab.run.loop import Loop
+
+OnError = Literal["raise", "collect"]
 Task = tuple[int, Any, dict[str, Any], Limits, float | None]
 Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected]]
 
@@ -84,6 +88,8 @@ class Spread:
 
     def observed(self, observers: Sequence[Observer]) -> Spread:
         """The same with these observers and no others."""
+        if tuple(observers) == self.observers:
+            return self
         return Spread([plan.observed(observers) for plan in self.plans], self._kind)
 
     def plan(self, index: int) -> Plan:
@@ -106,7 +112,6 @@ class Spread:
             here = _Here(self, store, context.inline())
             arrived = pool.imap(here, Numbered(items), context.workers, context.check)
         for outcome in arrived:
-            context.check()
             yield _named(outcome)
         context.check()
 
@@ -126,22 +131,33 @@ class Spread:
         finally:
             await outcomes.aclose()
 
-    def collected(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
-        """The outcomes in plain code, of async items too; closing it early ends what is running."""
+    def results(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
+        """Every result in plain code; the first error is raised, or each stands in the place of its result."""
         if not self.on_loop(context):
-            yield from self.outcomes(items, store, context)
+            with closing(self.outcomes(items, store, context)) as outcomes:
+                return [_result(outcome, on_error) for outcome in outcomes]
+        with _loop_of(context) as loop:
+            return loop.run(self.aresults(items, store, context, on_error))
+
+    async def aresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
+        """The same on the running event loop."""
+        if not self.on_loop(context):
+            return self.results(items, store, context, on_error)
+        async with aclosing(self.aoutcomes(items, store, context)) as outcomes:
+            return [_result(outcome, on_error) async for outcome in outcomes]
+
+    def iresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError) -> Generator[Any]:
+        """One result after the other in plain code; closing it early ends what is running."""
+        if not self.on_loop(context):
+            with closing(self.outcomes(items, store, context)) as outcomes:
+                for outcome in outcomes:
+                    yield _result(outcome, on_error)
             return
-        from pocket_lab.run.loop import Loop
-
         arriving = self.aoutcomes(items, store, context)
-
-        async def arrive() -> Outcome | None:
-            return await anext(arriving, None)
-
-        with nullcontext(context.pool.loop) if context.pool.loop else Loop() as loop:
+        with _loop_of(context) as loop:
             try:
-                while (outcome := loop.run(arrive())) is not None:
-                    yield outcome
+                while (arrived := loop.run(_next(arriving))) is not None:
+                    yield _result(arrived, on_error)
             finally:
                 loop.run(_close(arriving))
 
@@ -167,8 +183,25 @@ class Spread:
             yield outcome
 
 
+def _loop_of(context: Context) -> AbstractContextManager[Loop]:
+    """The event loop of the context's pool, or a new one."""
+    if context.pool.loop is not None:
+        return nullcontext(context.pool.loop)
+    from pocket_lab.run.loop import Loop
+
+    return Loop()
+
+
+async def _next(outcomes: AsyncGenerator[Outcome]) -> Outcome | None:
+    return await anext(outcomes, None)
+
+
 async def _close(outcomes: AsyncGenerator[Outcome]) -> None:
     await outcomes.aclose()
+
+
+def _result(outcome: Outcome, on_error: OnError) -> Any:
+    return outcome.error if outcome.error is not None and on_error == "collect" else outcome.get()
 
 
 def _named(outcome: Outcome) -> Outcome:

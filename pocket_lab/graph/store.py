@@ -59,7 +59,7 @@ class Store:
         self._clock = clock
         self._lock = threading.RLock()
         self._entries: OrderedDict[str, tuple[Any, float]] = OrderedDict()
-        self._ends: list[tuple[float, str]] = []  # a heap of when entries expire, some of them overtaken by a later set
+        self._ends: list[tuple[float, str]] = []  # a heap of when to look whether an entry has expired
         self._prefix = ""
         for key, value in (initial or {}).items():
             self.set(key, value)
@@ -96,17 +96,17 @@ class Store:
             now = self._clock() if ends or lifetime != _FOREVER else 0.0
             if ends and ends[0][0] <= now:
                 left = self._expire(now)
+            end = now + lifetime
+            before = entries.get(full)
             if self._max_entries is not None:
-                if full in entries:
+                if before is not None:
                     entries.move_to_end(full)
                 elif len(entries) >= self._max_entries:
                     oldest, (old_value, _) = entries.popitem(last=False)
                     left = [*(left or ()), (oldest, old_value, "full")]
-            entries[full] = (value, now + lifetime)
-            if lifetime != _FOREVER:
-                heappush(ends, (now + lifetime, full))
-                if len(ends) > 2 * len(entries) + _SLACK:
-                    self._forget_stale_ends()
+            if end != _FOREVER and (before is None or before[1] > end):
+                self._note_end(end, full)
+            entries[full] = (value, end)
         if left is not None:
             self._tell(left)
 
@@ -197,11 +197,17 @@ class Store:
             if entry is not None and entry[1] == end:
                 del self._entries[full]
                 gone.append((full, entry[0], "expired"))
+            elif entry is not None and end < entry[1] < _FOREVER:  # it was set again meanwhile
+                heappush(self._ends, (entry[1], full))
         return gone
 
-    def _forget_stale_ends(self) -> None:
-        self._ends[:] = [(expires_s, full) for full, (_, expires_s) in self._entries.items() if expires_s != _FOREVER]
-        heapify(self._ends)
+    def _note_end(self, end: float, full: str) -> None:
+        """Keep in mind to look at an entry then; what deleted entries left is dropped now and then."""
+        heappush(self._ends, (end, full))
+        if len(self._ends) > 2 * len(self._entries) + _SLACK:
+            self._ends[:] = [(expires_s, key) for key, (_, expires_s) in self._entries.items() if expires_s != _FOREVER]
+            heappush(self._ends, (end, full))
+            heapify(self._ends)
 
     def _tell(self, left: list[tuple[str, Any, Reason]]) -> None:
         if self._on_evict is not None:

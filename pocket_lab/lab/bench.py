@@ -124,7 +124,7 @@ def bench(
         target: what to measure.
         size, sizes: numbers handed to `input`; also as text ("10,100,1k", "2^4..2^12"). Without, one point.
         workers: worker counts ("1,2,4", "1..16"): tasks in flight of the run's outermost fan-out, or runs in flight.
-        executor, executors: "serial", "threads", "processes".
+        executor, executors: "serial", "threads", "processes", and for async nodes "asyncio".
         input: a function of the size, or the input itself; the default is the size (`range(size)` under "map").
         drive: "run" (one input, one run) or "map" (a list, each item a run).
         precision: a point is done when half its 95 % interval is within this fraction of its median.

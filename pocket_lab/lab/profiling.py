@@ -26,7 +26,7 @@ def plan_one_point(target: Any, input: Any, name: str | None, **options: Any) ->
     """The job of a profile, in place where one worker is asked for and nothing else; raises UsageError for several points."""
     sweep = parse_sweep(**options)
     if sweep.executors is None:
-        sweep = replace(sweep, executors=("serial",) if sweep.workers == (1,) else ("threads",))
+        sweep = replace(sweep, executors=("serial",) if sweep.workers == (1,) else None)
     job = plan_job(target, input, sweep, name)
     if len(job.points) > 1:
         raise UsageError("a profile is made of one run: give one size, one worker count and one executor")

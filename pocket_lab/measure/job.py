@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from pocket_lab.errors import UsageError
+from pocket_lab.graph.calls import is_async
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.sweep import Sweep
@@ -47,6 +48,8 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     A target has workers to vary if it is a graph with a fan-out, if it is a callable with a parameter `workers`, or
     under the drive "map". Any other is measured at one worker, with a Caveat if more were asked for.
     """
+    if not isinstance(target, Graph | Node) and is_async(target):
+        target = _awaited(target)
     if isinstance(target, Node):
         target = Graph(target, name=target.name)
     if not callable(target) and not isinstance(target, Graph):
@@ -57,6 +60,17 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     levels = _levels(target, sweep, label, caveats)
     points = tuple(Point(label, size, count, executor, sweep.drive) for size in sweep.sizes for executor, count in levels)
     return Job(target, input, points, sweep, tuple(caveats))
+
+
+def _awaited(function: Callable[..., Any]) -> Node:
+    """An async function as a node, which knows how to run it."""
+    if takes_argument(function):
+        return Node(target_name(function), exec=function)
+
+    async def call(_: Any) -> Any:
+        return await function()
+
+    return Node(target_name(function), exec=call)
 
 
 def target_name(target: Any) -> str:
@@ -122,19 +136,23 @@ def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> lis
                 caveats.append(Caveat("own-executor", message))
             executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)
             return [(executor, count) for executor in executors for count in sweep.workers]
-        return _single(sweep, label, "is a callable without a parameter `workers`", caveats)
+        return _single(target, sweep, label, "is a callable without a parameter `workers`", caveats)
     if isinstance(target, Graph) and sweep.drive == "run" and not any(node.spreads for node in target.walk()):
-        return _single(sweep, label, "has no fan-out", caveats)
+        return _single(target, sweep, label, "has no fan-out", caveats)
+    on_loop = isinstance(target, Graph) and target.plan.is_async
+    if not on_loop and "asyncio" in (sweep.executors or ()):
+        raise UsageError(f'{label} has no async node, and the executor "asyncio" is for those: use threads or processes')
     levels: list[tuple[str, int]] = []
-    for executor in sweep.executors or ("threads",):
+    for executor in sweep.executors or ("asyncio" if on_loop else "threads",):
         if executor == "serial" and sweep.workers != (1,):
             caveats.append(Caveat("serial-one-worker", "the executor serial has one worker; other counts were left out"))
         levels += [(executor, count) for count in ((1,) if executor == "serial" else sweep.workers)]
     return levels
 
 
-def _single(sweep: Sweep, label: str, why: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
-    if sweep.workers != (1,) or sweep.executors not in (None, ("serial",)):
+def _single(target: Any, sweep: Sweep, label: str, why: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
+    on_loop = isinstance(target, Graph) and target.plan.is_async
+    if sweep.workers != (1,) or sweep.executors not in (None, ("serial",), ("asyncio",)):
         message = f'{label} {why}, so one run has one worker: measured at one; the drive "map" varies runs in flight'
         caveats.append(Caveat("one-worker", message))
-    return [("serial", 1)]
+    return [("asyncio" if on_loop else "serial", 1)]

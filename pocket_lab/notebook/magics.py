@@ -45,7 +45,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     @argument("target", nargs="?", help="a graph, node or callable of this notebook (not for %%%%pocket_bench)")
     @argument("--sizes", "--size", "-s", help="10,100,1k or 2^4..2^12; without, one point")
     @argument("--workers", "-w", help="1,2,4 or 1..8")
-    @argument("--executors", "--executor", "-e", help="serial, threads, processes")
+    @argument("--executors", "--executor", "-e", help="serial, threads, processes, asyncio")
     @_INPUT
     @_DRIVE
     @argument("--precision", "-p", help="a point is done when its interval is within this: 2%%")

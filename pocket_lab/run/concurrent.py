@@ -61,6 +61,8 @@ class ConcurrentPool(Pool):
                     return
                 start, done = arrived.get() if check is None else _wait(arrived, check)
                 del in_flight[start]
+                if check is not None:
+                    check()
                 ready[start], seconds = self._outcomes(done)
                 chunks.timed(len(ready[start]), seconds)
                 while oldest in ready:

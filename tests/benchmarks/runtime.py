@@ -1,147 +1,183 @@
-"""What the graph runtime costs: ratios to plain Python calls and to its peers, in one process, medians of interleaved rounds.
+"""What the graph runtime costs against plain Python calls and against its peers, in one process.
 
-pip install "pocket-lab[peers]"; python tests/benchmarks/runtime.py
+pip install "pocket-lab[peers]" && python tests/benchmarks/runtime.py
 
-Ends with an error where a bar is missed. A row is the median over the rounds of the ratio of two neighbours in time.
+Exits with 1 where a bar is missed. Peers that are not installed have no row.
 """
 
 from __future__ import annotations
 
-import random
-import statistics
-from collections.abc import Callable
-from time import perf_counter_ns
-from typing import Any
+import importlib.util
+import resource
+import sys
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, TypedDict
 
-from pocket_lab import Graph, Node
+from interleaved import Function, Pair, call_ns, functions, measure
 
-ROUNDS = 201
-BATCH_NS = 2_000_000
-Run = Callable[[], Any]
+from pocket_lab import Graph, Node, Route
 
-
-def functions(count: int, source: str = "def f(x):\n    return x + 1") -> list[Any]:
-    """Functions of their own code objects, as those of a real graph have."""
-    made = []
-    for _ in range(count):
-        namespace: dict[str, Any] = {}
-        exec(source, namespace)
-        made.append(namespace["f"])
-    return made
+ASYNC = "async def f(x):\n    return x + 1"
+PREP = "def f(store, x):\n    return x"
+POST = "def f(store, x, prepared, result):\n    return result, 'default'"
+STEPS = 10_000_000
 
 
-class Case:
-    """A row: what is measured, against what, how many of one count as one, and the bar of the ratio."""
-
-    def __init__(
-        self, name: str, run: Run, base: Run, per: int = 1, most: float | None = None, least: float | None = None
-    ) -> None:
-        self.name, self.run, self.base, self.per, self.most, self.least = name, run, base, per, most, least
-
-    @property
-    def bar(self) -> str:
-        """The bar as a text."""
-        return f"at most {self.most:g}x" if self.most else f"at least {self.least:g}x" if self.least else ""
-
-    def meets(self, ratio: float) -> bool:
-        """Whether a ratio is on the right side of the bar."""
-        return (self.most is None or ratio <= self.most) and (self.least is None or ratio >= self.least)
+def chain_of(nodes: list[Node]) -> Graph:
+    """The nodes in a row."""
+    return Graph.from_edges(list(pairwise(nodes))) if len(nodes) > 1 else Graph(nodes[0])
 
 
-def once_ns(run: Run, loops: int) -> float:
-    """Nanoseconds of one call, over a batch."""
-    start = perf_counter_ns()
-    for _ in range(loops):
-        run(1)
-    return (perf_counter_ns() - start) / loops
+def plain_chain(calls: list[Any]) -> Graph:
+    """Nodes with an exec function alone."""
+    return chain_of([Node(f"n{number}", exec=call) for number, call in enumerate(calls)])
 
 
-def chains(count: int = 10) -> list[Case]:
-    """A chain of plain nodes, of full life cycles, observed, and of one node."""
-    plain = functions(count)
-    preps = functions(count, "def f(store, x):\n    return x")
-    posts = functions(count, "def f(store, x, prepared, result):\n    return result, 'default'")
+def loop_of(calls: list[Any]) -> Function:
+    """The same calls in a loop."""
 
-    def loop_of(calls: list[Any]) -> Run:
-        def loop(value: Any) -> Any:
-            for call in calls:
-                value = call(value)
-            return value
-
-        return loop
-
-    def three_calls(value: Any) -> Any:
-        store = None
-        for prep, exec_, post in zip(preps, plain, posts, strict=True):
-            prepared = prep(store, value)
-            value, _ = post(store, value, prepared, exec_(prepared))
+    def loop(value: Any) -> Any:
+        for call in calls:
+            value = call(value)
         return value
 
-    loop = loop_of(plain)
-    single = plain[0]
-    chain = path_graph([Node(f"n{i}", exec=f) for i, f in enumerate(plain)])
-    full = path_graph(
-        [Node(f"n{i}", prep=a, exec=b, post=c) for i, (a, b, c) in enumerate(zip(preps, plain, posts, strict=True))]
-    )
-    recorder = Recorder()
-    seen = chain.observed(recorder)
-    one = Graph(Node("one", exec=single))
-    return [
-        Case("10 plain nodes / loop of calls", chain.run, loop, most=1.5),
-        Case("10 nodes prep+exec+post / loop of 10 calls", full.run, loop, most=4.5),
-        Case("10 nodes prep+exec+post / the same 30 calls", full.run, three_calls),
-        Case("10 plain nodes with spans / loop of calls", recorder.around(seen.run), loop, most=8),
-        Case("one node, run() included / one call", one.run, single, most=6),
-    ]
+    return loop
+
+
+def await_loop_of(calls: list[Any]) -> Function:
+    """The same awaits in a loop."""
+
+    async def loop(value: Any) -> Any:
+        for call in calls:
+            value = await call(value)
+        return value
+
+    return loop
 
 
 class Recorder:
-    """A span recorder: every visit as a tuple in a list."""
+    """A recorder of spans: every visit goes to a list."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
 
-    def begin(self, run: Any) -> Any:
+    def begin(self, run: Any) -> Function:
+        """The list takes the events."""
         return self.events.append
 
-    def around(self, run: Run) -> Run:
-        def emptying(value: Any) -> None:
-            run(value)
-            self.events.clear()
 
-        return emptying
+def overheads() -> list[Pair]:
+    """Chains against loops of plain calls: one call a node."""
+    execs, preps, posts, awaited = functions(10), functions(10, PREP), functions(10, POST), functions(10, ASYNC)
+    rows = list(zip(preps, execs, posts, strict=True))
+    plain, loop = plain_chain(execs), loop_of(execs)
+    full = chain_of([Node(f"n{i}", prep=prep, exec=run, post=post) for i, (prep, run, post) in enumerate(rows)])
+    recorder = Recorder()
+    observed = plain.observed(recorder)
+
+    def with_spans(value: Any) -> None:
+        observed.run(value)
+        recorder.events.clear()
+
+    def three_calls(value: Any) -> Any:
+        for prep, run, post in rows:
+            prepared = prep(None, value)
+            value, _ = post(None, value, prepared, run(prepared))
+        return value
+
+    return [
+        Pair("chain of 10 plain nodes / a loop of 10 calls", plain.run, loop, most=1.5),
+        Pair("10 nodes prep, exec, post / a loop of 10 calls", full.run, loop, most=4.5),
+        Pair("10 nodes prep, exec, post / the same 30 calls", full.run, three_calls),
+        Pair("10 plain nodes with a span observer / a loop of 10 calls", with_spans, loop, most=8),
+        Pair("chain of 10 async nodes / a loop of 10 awaits", plain_chain(awaited).arun, await_loop_of(awaited), most=2.5),
+        Pair("a run of one node / one call", plain_chain(execs[:1]).run, execs[0], most=6),
+    ]
 
 
-def path_graph(nodes: list[Node]) -> Graph:
-    return Graph.from_edges(list(zip(nodes, nodes[1:], strict=False))) if len(nodes) > 1 else Graph(nodes[0])
-
-
-def measure(cases: list[Case]) -> bool:
-    met = True
-    sides = [(case, side) for case in cases for side in ("run", "base")]
-    loops = {}
-    for case in cases:
-        for side in ("run", "base"):
-            run = getattr(case, side)
-            once_ns(run, 10)
-            loops[case, side] = max(1, int(BATCH_NS / max(once_ns(run, 20), 1)))
-    ratios: dict[Case, list[tuple[float, float]]] = {case: [] for case in cases}
-    for _ in range(ROUNDS):
-        random.shuffle(cases)
-        for case in cases:
-            both = {side: once_ns(getattr(case, side), loops[case, side]) for side in random.sample(("run", "base"), 2)}
-            ratios[case].append((both["run"], both["base"]))
-    for case, pairs in ratios.items():
-        ratio = statistics.median(a / b for a, b in pairs)
-        print(
-            case.name,
-            f"{statistics.median(a for a, _ in pairs):.0f} ns",
-            f"{statistics.median(b for _, b in pairs):.0f} ns",
-            f"{ratio:.2f}x",
-            case.bar,
+def lengths() -> list[Pair]:
+    """The same from 10 to 10,000 nodes: flat, if the ratio to a loop of as many calls does not grow."""
+    pairs = []
+    for count in (10, 100, 1_000, 10_000):
+        calls = functions(count)
+        pairs.append(
+            Pair(f"chain of {count:,} plain nodes / a loop of as many calls", plain_chain(calls).run, loop_of(calls), most=1.5)
         )
-    return met
+    return pairs
+
+
+def peers() -> list[Pair]:
+    """Chains of ten nodes that add one."""
+    ours = plain_chain(functions(10))
+    pairs = []
+    if importlib.util.find_spec("pocketflow"):
+        pairs.append(Pair("pocketflow, chain of 10 / ours", pocketflow_chain(), ours.run, least=25))
+    if importlib.util.find_spec("langgraph"):
+        pairs.append(Pair("langgraph, chain of 10 / ours", langgraph_chain(), ours.run))
+    return pairs
+
+
+def pocketflow_chain() -> Function:
+    """Its shortest: nodes with an exec alone, which pass nothing on."""
+    from pocketflow import Flow
+    from pocketflow import Node as Step
+
+    class AddOne(Step):  # type: ignore[misc]
+        def exec(self, prepared: Any) -> int:
+            return 1
+
+    steps = [AddOne() for _ in range(10)]
+    for one, other in pairwise(steps):
+        one >> other
+    flow = Flow(start=steps[0])
+    return lambda value: flow.run({})
+
+
+def langgraph_chain() -> Function:
+    """A state with one number."""
+    from langgraph.graph import END, START, StateGraph
+
+    class State(TypedDict):
+        value: int
+
+    graph = StateGraph(State)
+    names = [f"n{number}" for number in range(10)]
+    for name in names:
+        graph.add_node(name, lambda state: {"value": state["value"] + 1})
+    for one, other in pairwise([START, *names, END]):
+        graph.add_edge(one, other)
+    compiled = graph.compile()
+    return lambda value: compiled.invoke({"value": value})
+
+
+def long_loop() -> bool:
+    """A loop of ten million steps: time a step, and whether memory grew."""
+
+    def count_down(left: int) -> Route[int]:
+        return Route(left - 1, "again" if left > 1 else "done")
+
+    def kib() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+
+    down = Node("down", exec=count_down)
+    graph = Graph(down - "again" >> down, down - "done" >> Node("end"))
+    call_ns(graph.run, 100_000, 1)
+    print(f"\n{'a loop of':>20}{'ns a step':>12}{'peak memory grew by':>22}")
+    grown = 0
+    for steps in (STEPS // 100, STEPS // 10, STEPS):
+        before, start = kib(), perf_counter()
+        graph.run(steps)
+        grown = kib() - before
+        print(f"{steps:>14,} steps{(perf_counter() - start) / steps * 1e9:12.0f}{grown:18} KiB")
+    return grown < 1024
+
+
+def main() -> int:
+    """Print every table; 1 where a bar is missed."""
+    met = [measure(overheads()), measure(lengths(), rounds=31), measure(peers(), rounds=31), long_loop()]
+    return 0 if all(met) else 1
 
 
 if __name__ == "__main__":
-    measure(chains())
+    sys.exit(main())
