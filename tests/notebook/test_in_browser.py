@@ -104,6 +104,32 @@ def test_the_stop_button_keeps_what_was_measured(open_notebook: Callable[[str], 
     assert not any("went on" in str(output.get("text")) for output in notebook.outputs())
 
 
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_notebook_of_graphs_runs_and_its_drawing_reads_on_light_and_dark_pages(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str], theme: str
+) -> None:
+    shutil.copy(NOTEBOOKS / "02_graphs.ipynb", lab[0] / f"graphs-{theme}.ipynb")
+    notebook = open_notebook(f"graphs-{theme}.ipynb")
+    notebook.page.evaluate(
+        f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+    )
+    expect(notebook.page.locator(f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']")).to_have_count(1)
+    notebook.start_all()
+    notebook.wait_for_end(60)
+    assert notebook.errors() == []
+    drawing = notebook.page.locator(".jp-OutputArea svg").first
+    assert drawing.bounding_box()["height"] > 200  # type: ignore[index]
+    for text in ("tokenize", "classify", "spam", "ham", "quarantine"):
+        expect(drawing.locator("text", has_text=text).first).to_be_visible()
+    colour = drawing.locator("text").first.evaluate("element => getComputedStyle(element).fill")
+    lightness = [int(part) for part in re.findall(r"\d+", colour)[:3]]
+    assert min(lightness) > 150 if theme == "Dark" else max(lightness) < 100, f"{colour} cannot be read"
+    assert notebook.outside == []
+    if SHOTS:
+        notebook.page.screenshot(path=Path(SHOTS) / f"graphs-{theme}.png")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+
+
 def test_results_read_on_a_dark_page(open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]) -> None:
     write(lab, "dark.ipynb", "%load_ext pocket_lab", "%pocket_bench lambda:sum(range(100)) --budget 0.5s")
     notebook = open_notebook("dark.ipynb")
