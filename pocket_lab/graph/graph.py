@@ -60,6 +60,9 @@ class Graph(Linkable):
             raise GraphError("a graph needs at least one node")
         if max_steps is not None and max_steps < 1:
             raise GraphError(f"max_steps={max_steps}: a run takes at least one step")
+        for observer in observers:
+            if not callable(getattr(observer, "begin", None)):
+                raise GraphError(f"{observer!r} is no observer: it has no begin(run)")
         merged = [as_path(path, "a graph is made of nodes and paths, not of") for path in paths]
         edges = tuple(dict.fromkeys(edge for path in merged for edge in path.edges))
         nodes = _named(merged)

@@ -43,8 +43,11 @@ class Retry:
     def __post_init__(self) -> None:
         if self.retries < 0 or self.backoff < 1:
             raise GraphError(f"{self}: retries start at 0 and the back-off factor at 1")
-        parse_duration(self.delay)
-        parse_duration(self.max_delay)
+        for option, value in (("delay", self.delay), ("max_delay", self.max_delay)):
+            try:
+                parse_duration(value)
+            except UsageError as error:
+                raise GraphError(f"Retry({option}=...): {error}") from None
 
     def waits_s(self) -> list[float]:
         """The seconds to wait before each further attempt."""

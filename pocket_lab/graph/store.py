@@ -50,8 +50,8 @@ class Store:
         on_evict: OnEvict | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if max_entries is not None and max_entries < 1:
-            raise UsageError(f"max_entries={max_entries}: a store holds at least one entry")
+        if max_entries is not None and (not isinstance(max_entries, int) or max_entries < 1):
+            raise UsageError(f"max_entries={max_entries!r}: a store holds at least one entry")
         self._initial = _copies(initial or {})
         self._max_entries = max_entries
         self._ttl = _FOREVER if ttl is None else parse_duration(ttl)
@@ -236,6 +236,9 @@ class ReadOnlyStore:
 
     def __contains__(self, key: str) -> bool:
         return key in self._store
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"prep only reads the store, so it has no {name}: write to it in post")
 
 
 class TypedStore(Generic[T]):

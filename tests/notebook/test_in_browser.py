@@ -126,7 +126,7 @@ def test_the_notebook_of_graphs_runs_and_its_drawing_reads_on_light_and_dark_pag
     assert min(lightness) > 150 if theme == "Dark" else max(lightness) < 100, f"{colour} cannot be read"
     assert notebook.outside == []
     if SHOTS:
-        notebook.page.screenshot(path=Path(SHOTS) / f"graphs-{theme}.png")
+        drawing.screenshot(path=Path(SHOTS) / f"graphs-{theme}.png")
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
 
 
