@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         ProcessDied,
         UsageError,
     )
-    from pocket_lab.graph.combinators import MapReduce, fan_in, fan_out, filter, for_each, run_concurrent
+    from pocket_lab.graph.combinators import MapReduce, fan_in, fan_out, for_each, run_concurrent
+    from pocket_lab.graph.combinators import filter as filter  # noqa: A004 (the name of the contract)
     from pocket_lab.graph.context import Context
     from pocket_lab.graph.graph import Graph
     from pocket_lab.graph.node import Node, Retry, Route, node
     from pocket_lab.graph.store import Store
     from pocket_lab.lab.bench import Bench, bench
+    from pocket_lab.lab.compare import Comparison, Variant, compare
     from pocket_lab.lab.last import last
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
@@ -53,6 +55,7 @@ _HOME = {
     "graph.node": ("Node", "Retry", "Route", "node"),
     "graph.store": ("Store",),
     "lab.bench": ("Bench", "bench"),
+    "lab.compare": ("Comparison", "Variant", "compare"),
     "lab.last": ("last",),
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),
@@ -63,6 +66,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Bench",
     "Cancelled",
+    "Comparison",
     "Context",
     "DeadlineExceeded",
     "Graph",
@@ -79,7 +83,9 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Route",
     "Store",
     "UsageError",
+    "Variant",
     "bench",
+    "compare",
     "fan_in",
     "fan_out",
     "for_each",

@@ -1,11 +1,11 @@
-"""The command line: `pocket-lab demo`, `pocket-lab bench module:graph`, `pocket-lab version`."""
+"""The command line: `pocket-lab demo`, `bench module:graph`, `compare module:a module:b`, `version`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,21 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--html", type=Path, help="write a self-contained report")
     bench.set_defaults(command=_bench)
 
+    compare = commands.add_parser("compare", help="compare two graphs, nodes or functions: faster, slower, same, cannot tell")
+    compare.add_argument("a", help="module:name of what was before")
+    compare.add_argument("b", help="module:name of what is now")
+    compare.add_argument("--sizes", "--size", help="10,100,1k or 2^4..2^12; without, one pair")
+    compare.add_argument("--workers", help="1,2,4 or 1..8")
+    compare.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
+    compare.add_argument("--input", help="module:name of a function of the size, or of the input itself")
+    compare.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    compare.add_argument("--margin", help="the smallest change that counts (default 1%%)")
+    compare.add_argument("--budget", help="the longest time for all pairs (default 10s)")
+    compare.add_argument("--name", help="how the result is called")
+    compare.add_argument("--html", type=Path, help="write a self-contained report")
+    compare.add_argument("--fail-on", metavar="slower:5%%", help="exit with 1 where a pair has this verdict by so much")
+    compare.set_defaults(command=_compare)
+
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
@@ -68,14 +83,34 @@ def _demo(console: Console, budget: str | None, html: Path) -> int:
     from pocket_lab import demo
 
     options = {"sizes": demo.SIZES, "workers": demo.WORKERS, "executors": demo.EXECUTORS, "budget": budget or demo.BUDGET_S}
-    return _run(console, demo.graph, html, options)
+    return _run(console, _verb("bench"), (demo.graph,), html, options)[0]
 
 
 def _bench(console: Console, target: str, input: str | None, html: Path | None, **options: Any) -> int:
+    return _run(console, _verb("bench"), (_load(target),), html, _given(input, options))[0]
+
+
+def _compare(
+    console: Console, a: str, b: str, input: str | None, html: Path | None, fail_on: str | None, **options: Any
+) -> int:
+    from pocket_lab.analysis.compare import Gate
+
+    gate = None if fail_on is None else Gate.parse(fail_on)
+    code, result = _run(console, _verb("compare"), (_load(a), _load(b)), html, _given(input, options))
+    stopped = 0 if gate is None else len(gate.stops(result.frame))
+    if stopped:
+        console.print(f"Failed: {stopped} of {len(result.frame)} pairs {fail_on}", highlight=False)
+    return 1 if stopped else code
+
+
+def _verb(name: str) -> Callable[..., Result]:
+    verb: Callable[..., Result] = getattr(pocket_lab, name)
+    return verb
+
+
+def _given(input: str | None, options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
-    if input is not None:
-        given["input"] = _load(input)
-    return _run(console, _load(target), html, given)
+    return given if input is None else {**given, "input": _load(input)}
 
 
 def _version(console: Console) -> int:
@@ -83,23 +118,25 @@ def _version(console: Console) -> int:
     return 0
 
 
-def _run(console: Console, target: Any, html: Path | None, options: dict[str, Any]) -> int:
-    from pocket_lab.lab.bench import bench
+def _run(
+    console: Console, verb: Callable[..., Result], targets: tuple[Any, ...], html: Path | None, options: dict[str, Any]
+) -> tuple[int, Result]:
     from pocket_lab.view.terminal import TerminalProgress
 
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html: there is no folder {html.parent}")
+    before = pocket_lab.last()
     try:
         with TerminalProgress(console) as watch:
-            result = bench(target, watch=watch, **options)
+            result = verb(*targets, watch=watch, **options)
     except KeyboardInterrupt:
-        if (partial := pocket_lab.last()) is not None:
+        if (partial := pocket_lab.last()) is not None and partial is not before:
             _print(console, partial)
         raise
     _print(console, result)
     if html is not None:
         console.print(f"Report: {result.save_html(html)}", soft_wrap=True, highlight=False)
-    return 1 if result.error is not None else 0
+    return (1 if result.error is not None else 0), result
 
 
 def _print(console: Console, result: Result) -> None:

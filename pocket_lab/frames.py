@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pocket_lab.measure.interval import NAN, estimate_median
-from pocket_lab.records import Caveat, Closed, LineCost, NodeMemory, Planned, Point, Record, Sample
+from pocket_lab.records import Block, Caveat, Closed, LineCost, NodeMemory, Planned, Point, Record, Sample, Waits
 
 POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
 _SAMPLE_COLUMNS = ["round", "loops", "wall_s", "cpu_s", "items", "error"]
@@ -74,6 +74,64 @@ def samples_frame(records: Iterable[Record]) -> pd.DataFrame:
         if isinstance(record, Sample)
     ]
     return _with_sizes(pd.DataFrame(rows, columns=[*POINT_COLUMNS, *_SAMPLE_COLUMNS]))
+
+
+PAIR_COLUMNS = ["pair", "target_a", "target_b", "size", "workers", "executor", "drive"]
+
+
+def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per round of a comparison: seconds a run of both sides, with the block in which they were measured.
+
+    `pair` numbers the pairs of points, `spent_s` is the time of both batches; where the sides differ, `workers` and
+    `executor` are texts such as "1 | 4".
+    """
+    pairs = _pairs(records)
+    place = {point: (number, side) for number, points in enumerate(pairs) for side, point in enumerate(points)}
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    block = 0
+    for record in records:
+        if isinstance(record, Block):
+            block = record.number
+        elif isinstance(record, Sample) and record.error is None and record.point in place:
+            number, side = place[record.point]
+            start = {**_pair_columns(number, *pairs[number]), "block": block, "round": record.round}
+            row = rows.setdefault((number, record.round), start)
+            row["spent_s"] = row.get("spent_s", 0.0) + record.wall_s
+            row[f"wall_{'ab'[side]}_s"] = record.wall_s / record.loops
+            row[f"cpu_{'ab'[side]}_s"] = record.cpu_s / record.loops
+    columns = [*PAIR_COLUMNS, "block", "round", "wall_a_s", "wall_b_s", "cpu_a_s", "cpu_b_s", "spent_s"]
+    return _with_sizes(pd.DataFrame(list(rows.values()), columns=columns).dropna(subset=columns[-5:], ignore_index=True))
+
+
+def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per pair: its status, how much each side waited (share of its wall time), and its voluntary switches a batch."""
+    closed = {record.point: record.status for record in records if isinstance(record, Closed)}
+    waits = {record.point: record for record in records if isinstance(record, Waits)}
+    rows = []
+    for number, points in enumerate(_pairs(records)):
+        row = _pair_columns(number, *points)
+        row["status"] = next((s for point in points if (s := closed.get(point, "cancelled")) != "done"), "done")
+        for name, point in zip("ab", points, strict=True):
+            side = waits.get(point)
+            running = NAN if side is None or not side.wall_s else (side.cpu_s + side.queued_s) / side.wall_s
+            row[f"waits_{name}"] = 1 - running
+            row[f"switches_{name}"] = NAN if side is None or not side.batches else side.switches / side.batches
+        rows.append(row)
+    return _with_sizes(pd.DataFrame(rows))
+
+
+def _pairs(records: Iterable[Record]) -> list[tuple[Point, Point]]:
+    """The points of a comparison, which are planned in pairs."""
+    points = [point for record in records if isinstance(record, Planned) for point in record.points]
+    return list(zip(points[::2], points[1::2], strict=True))
+
+
+def _pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
+    def either(name: str) -> Any:
+        one, other = getattr(a, name), getattr(b, name)
+        return one if one == other else f"{one} | {other}"
+
+    return {"pair": number, "target_a": a.target, "target_b": b.target, **{n: either(n) for n in PAIR_COLUMNS[3:]}}
 
 
 def without_warm_up(samples: pd.DataFrame) -> pd.DataFrame:

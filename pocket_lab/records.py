@@ -89,6 +89,29 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Both targets of a comparison are built anew; the samples up to the next one belong to this block."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What the thread of a point did over `batches` batches: how much of the time it ran, and how much it stood in the queue.
+
+    `switches` are voluntary context switches: a thread that sleeps or waits for a device gives its core away each time.
+    `queued_s` is NaN where the system does not tell.
+    """
+
+    point: Point
+    batches: int
+    wall_s: float
+    cpu_s: float
+    queued_s: float
+    switches: int
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """Text that the user's code wrote to "stdout" or "stderr"."""
 
@@ -139,4 +162,18 @@ class NodeMemory:
     leaked_bytes: int
 
 
-Record = Planned | Sample | Closed | Caveat | Environment | Heartbeat | Started | Output | Failure | LineCost | NodeMemory
+Record = (
+    Planned
+    | Sample
+    | Closed
+    | Caveat
+    | Environment
+    | Heartbeat
+    | Started
+    | Block
+    | Waits
+    | Output
+    | Failure
+    | LineCost
+    | NodeMemory
+)

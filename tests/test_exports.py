@@ -28,6 +28,7 @@ HEAVY = [
 NAMES = [
     "Bench",
     "Cancelled",
+    "Comparison",
     "Context",
     "DeadlineExceeded",
     "Graph",
@@ -44,7 +45,9 @@ NAMES = [
     "Route",
     "Store",
     "UsageError",
+    "Variant",
     "bench",
+    "compare",
     "fan_in",
     "fan_out",
     "for_each",

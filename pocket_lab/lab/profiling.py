@@ -14,7 +14,7 @@ from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job, plan_job
-from pocket_lab.measure.process import Task, stream
+from pocket_lab.measure.process import stream
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records import Heartbeat, Record
 from pocket_lab.units import format_duration, parse_duration
@@ -34,7 +34,11 @@ def plan_one_point(target: Any, input: Any, name: str | None, **options: Any) ->
 
 
 def profile(
-    task: Task, job: Job, make: Callable[[str, Sequence[Record]], R], budget: float | str | None, watch: Watcher | None
+    task: Callable[[Job], Iterator[Record]],
+    job: Job,
+    make: Callable[[str, Sequence[Record]], R],
+    budget: float | str | None,
+    watch: Watcher | None,
 ) -> R:
     """Run the task in a process of its own; raises the target's own error where it failed, DeadlineExceeded past the budget."""
     budget_s = math.inf if budget is None else parse_duration(budget)

@@ -41,6 +41,10 @@ class Job:
     earlier: tuple[Sample, ...] = ()
     scratch: str = ""
 
+    def parts(self) -> dict[str, Any]:
+        """What of the user's is sent to the measuring process, by the names that an error gives it."""
+        return {f'target "{self.points[0].target}"': self.target, "input": self.input}
+
 
 def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> Job:
     """Find the points of a sweep that make sense for this target; raises UsageError where none does.

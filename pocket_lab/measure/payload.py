@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 
 from pocket_lab.errors import UsageError
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.measure.job import Job
 
 
-def dump(task: Callable[..., Any], job: Job) -> bytes:
+class Sendable(Protocol):
+    """A job for a measuring process."""
+
+    def parts(self) -> dict[str, Any]:
+        """What of the user's is in it."""
+
+
+def dump(task: Callable[..., Any], job: Sendable) -> bytes:
     """The pickled (task, job); raises a UsageError that names the object which cannot be sent, and the way out."""
     try:
         payload: bytes = cloudpickle.dumps((task, job))
@@ -27,9 +33,8 @@ def dump(task: Callable[..., Any], job: Job) -> bytes:
     return payload
 
 
-def _culprit(job: Job, error: Exception) -> tuple[str, Exception]:
-    parts = {f'target "{job.points[0].target}"': job.target, "input": job.input}
-    found = _unpicklable(parts, error)
+def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
+    found = _unpicklable(job.parts(), error)
     while found is not None:
         place, part, error = found
         inner = {f"{place}: {name}": value for name, value in _parts(part)}

@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.guard import GRACE_S
-from pocket_lab.measure.job import Job
-from pocket_lab.measure.payload import dump
+from pocket_lab.measure.payload import Sendable, dump
 from pocket_lab.measure.wire import decode
 from pocket_lab.records import Failure, Heartbeat, Output, Record
 from pocket_lab.run.outcome import unpack_error
 
-Task = Callable[[Job], Iterator[Record]]
+J = TypeVar("J", bound=Sendable)
 
 TICK_S = 0.1
 _AFTERMATH_S = 0.1
@@ -36,8 +36,10 @@ main({records})
 """
 
 
-def stream(task: Task, job: Job) -> Generator[Record]:
+def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
     """Run the task on the job in a process of its own and yield its records, its output, and a Heartbeat a tick.
+
+    A job is a frozen dataclass with a field `scratch`, the folder for files that must not outlive the process.
 
     The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
     an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
@@ -45,7 +47,7 @@ def stream(task: Task, job: Job) -> Generator[Record]:
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pocket-lab-", ignore_cleanup_errors=True) as scratch:
-        payload = dump(task, replace(job, scratch=scratch))
+        payload = dump(task, replace(job, scratch=scratch))  # type: ignore[type-var]
         with closing(_Child(payload, scratch)) as child:
             yield from _told(child, started)
     if child.exit_code:

@@ -9,15 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.batch import calibrate, time_batch
 from pocket_lab.measure.drive import Work, build_input, build_work
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.interval import BLOCKS, estimate_median
-from pocket_lab.measure.job import OWN, Job
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.pools import Pools
 from pocket_lab.records import Closed, Point, Record, Sample, Started
-from pocket_lab.run.executors import open_pool
 from pocket_lab.run.pool import Pool
 
 LONGEST_BATCH_S = 0.05
@@ -52,7 +51,7 @@ def sample(job: Job) -> Iterator[Record]:
     yield read_environment()
     yield from job.caveats
     with ExitStack() as stack:
-        pools = _Pools(job, stack)
+        pools = Pools(job.points, stack)
         lanes = [_Lane(point, pools.of(point)) for point in job.points]
         for lane in lanes:
             lane.runs_s += [s.wall_s / s.loops for s in job.earlier if s.point == lane.point and s.loops and s.round]
@@ -120,17 +119,3 @@ def _visit(lane: _Lane, round_number: int) -> Iterator[Record]:
         return
     lane.runs_s.append(timing.wall_s / lane.loops)
     yield Sample(lane.point, round_number, lane.loops, timing.wall_s, timing.cpu_s, lane.work.items * lane.loops)
-
-
-class _Pools:
-    """One pool for each executor at its largest worker count, opened before the first clock starts."""
-
-    def __init__(self, job: Job, stack: ExitStack) -> None:
-        self._pools: dict[str, Pool] = {"serial": INLINE, OWN: INLINE}
-        for executor in {point.executor for point in job.points} - set(self._pools):
-            most = max(point.workers for point in job.points if point.executor == executor)
-            self._pools[executor] = stack.enter_context(open_pool(executor, most))
-            self._pools[executor].start()
-
-    def of(self, point: Point) -> Pool:
-        return self._pools[point.executor]

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.bench import Bench, bench
+from pocket_lab.lab.compare import Comparison, compare
 from pocket_lab.lab.last import last
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
@@ -61,6 +62,26 @@ class PocketMagics(Magics):  # type: ignore[misc]
         return result
 
     @magic_arguments()
+    @argument("a", help="a graph, node or callable of this notebook, or a result of %%pocket_bench")
+    @argument("b", help="what to compare with it")
+    @argument("--sizes", "--size", "-s", help="10,100,1k or 2^4..2^12; without, one pair")
+    @argument("--workers", "-w", help="1,2,4 or 1..8")
+    @argument("--executors", "--executor", "-e", help="serial, threads, processes, asyncio")
+    @_INPUT
+    @_DRIVE
+    @argument("--margin", "-m", help="the smallest change that counts: 1%%")
+    @argument("--budget", "-b", help="the longest time for all pairs: 10s")
+    @argument("--force", action="store_true", default=None, help="compare stored results of different machines too")
+    @_NAME
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_compare(self, line: str, local_ns: dict[str, Any] | None = None) -> Comparison:
+        """Is b faster or slower than a, the same, or can it not be told? Both are measured together."""
+        result: Comparison = self._call(compare, line, None, local_ns)
+        return result
+
+    @magic_arguments()
     @argument("target", help="a graph, node or callable of this notebook")
     @_SIZE
     @argument("--workers", "-w", help="the tasks in flight of the run")
@@ -103,16 +124,13 @@ class PocketMagics(Magics):  # type: ignore[misc]
     def _call(self, verb: Callable[..., Any], line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Any:
         names = {**self.shell.user_ns, **(local_ns or {})}
         options = _parse(getattr(self, f"pocket_{verb.__name__}"), line)
-        expression = options.pop("target")
-        target = self._target(expression, cell, names)
-        if target_name(target) in ("<lambda>", type(target).__name__):
-            options.setdefault("name", expression)
+        targets = self._targets(options, cell, names)
         if "input" in options:
             options["input"] = evaluate(options["input"], names)
         before = last()
         try:
             with self._progress() as watch:
-                result = verb(target, watch=watch, **options)
+                result = verb(*targets, watch=watch, **options)
         except KeyboardInterrupt:
             if (partial := last()) is not before:
                 display(partial)
@@ -129,6 +147,16 @@ class PocketMagics(Magics):  # type: ignore[misc]
     def _progress(self) -> ProgressWidget | TerminalProgress:
         """A widget where there is a kernel to carry it, the terminal's bar in IPython at a terminal."""
         return ProgressWidget() if hasattr(self.shell, "kernel") else TerminalProgress(Console())
+
+    def _targets(self, options: dict[str, Any], cell: str | None, names: dict[str, Any]) -> list[Any]:
+        """What to measure, taken out of the options; what has no name of its own is called as it was written."""
+        if "a" in options:
+            return [evaluate(options.pop(side), names) for side in ("a", "b")]
+        expression = options.pop("target")
+        target = self._target(expression, cell, names)
+        if target_name(target) in ("<lambda>", type(target).__name__):
+            options.setdefault("name", expression)
+        return [target]
 
     def _target(self, expression: str | None, cell: str | None, names: dict[str, Any]) -> Any:
         if cell is None:

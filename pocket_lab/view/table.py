@@ -71,6 +71,32 @@ def bench_table(frame: pd.DataFrame) -> TextTable:
     return TextTable(headers, rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
 
 
+def comparison_table(frame: pd.DataFrame) -> TextTable:
+    """A row per pair: the change with its interval, the verdict and the clock behind it; the first 40 rows."""
+    headers = ("size", "executor", "workers", "change", "99 % interval", "verdict", "basis", "CPU", "wall", "blocks", "status")
+    rows = tuple(
+        (
+            "–" if pd.isna(row["size"]) else format_count(row["size"]),
+            str(row["executor"]),
+            str(row["workers"]),
+            _change(row["ratio"]),
+            "–" if pd.isna(row["ratio_low"]) else f"{_change(row['ratio_low'])} … {_change(row['ratio_high'])}",
+            str(row["verdict"]),
+            str(row["basis"]),
+            _change(row["cpu_ratio"]),
+            _change(row["wall_ratio"]),
+            str(row["blocks"]),
+            str(row["status"]),
+        )
+        for row in frame.head(_MOST_ROWS).to_dict("records")
+    )
+    return TextTable(headers, rows, frozenset({"executor", "verdict", "basis", "status"}), max(len(frame) - _MOST_ROWS, 0))
+
+
+def _change(ratio: float) -> str:
+    return "–" if pd.isna(ratio) else f"{(ratio - 1) * 100:+.1f} %"
+
+
 def memory_table(frame: pd.DataFrame) -> TextTable:
     """Peaks and allocations per node."""
     headers = ("node", "own peak", "inclusive peak", "share at peak", "allocated", "allocations", "temporary", "left behind")

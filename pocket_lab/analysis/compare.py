@@ -1,0 +1,233 @@
+"""Is b faster or slower than a? Ratios with intervals, a verdict for each pair, and "cannot tell" with what it would take.
+
+The method: log ratios of neighbouring batches, the median of each block in which both targets were built anew, and Student's
+interval over the blocks. Blocks, not samples: neighbouring samples are correlated, and two builds of one function differ by
+a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in reasonable time", 2013).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from pocket_lab.errors import UsageError
+from pocket_lab.units import parse_fraction
+
+CONFIDENCE = 0.99
+MARGIN = 0.01
+STORED_MARGIN = 0.10
+ALIKE = 2.0  # "same" is an interval within so many margins
+_FEWEST_BLOCKS = 5
+_STORED_BLOCKS = 10
+_MOST_WAITING, _MOST_SWITCHES = 0.02, 0.2
+_KEPT = ("target_a", "target_b", "size", "workers", "executor", "drive")
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Time of b over time of a, with its 99 % interval, the chance of one so far from 1 by luck, and the blocks behind it."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    blocks: int
+
+
+def ratio_of(block_logs: Sequence[float]) -> Ratio:
+    """The ratio from the log ratios of the blocks; without interval (NaN) from fewer than five of them."""
+    logs = np.asarray(block_logs, float)
+    count = len(logs)
+    if count == 0:
+        return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
+    mean = float(logs.mean())
+    if count < _FEWEST_BLOCKS:
+        return Ratio(math.exp(mean), math.nan, math.nan, 1.0, count)
+    error = max(float(logs.std(ddof=1)) / math.sqrt(count), 1e-12)
+    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(stdtr(count - 1, -abs(mean) / error))
+    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half), p, count)
+
+
+def verdict_of(ratio: Ratio, p: float, margin: float = MARGIN) -> str:
+    """ "faster", "slower", "same" or "cannot tell", speaking of b.
+
+    A change is called where luck is excluded (`p`, corrected for the number of pairs, below 1 %) and the change is at least
+    the margin; "same" where the whole interval lies within two margins.
+    """
+    change = math.log(ratio.value) if ratio.value > 0 else math.nan
+    if p < 1 - CONFIDENCE and abs(change) >= math.log1p(margin):
+        return "slower" if change > 0 else "faster"
+    if max(abs(math.log(ratio.low)), abs(math.log(ratio.high))) <= math.log1p(ALIKE * margin):
+        return "same"
+    return "cannot tell"
+
+
+def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
+    """A row per pair: basis, ratio with interval, both ratios, verdict, seconds needed, blocks, rounds, status.
+
+    `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). The basis is "cpu"
+    where both sides keep one core busy, otherwise "wall". The p values of all pairs are corrected together (Holm 1979).
+    `seconds_needed` is a guess of what it would take to tell, NaN where it is told.
+    """
+    judged = [_Judged.of(side, pairs[pairs["pair"] == side["pair"]]) for side in sides.to_dict("records")]
+    wall = holm([one.wall.p for one in judged])
+    chosen = holm([one.ratio.p for one in judged])
+    rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
+    return pd.DataFrame(rows).astype({"size": sides["size"].dtype}) if rows else pd.DataFrame()
+
+
+def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN) -> pd.DataFrame:
+    """A row per point that two stored runs have in common, in the columns of `compare_pairs`, on wall time.
+
+    The samples (`frames.samples_frame`, without warm-ups) were not taken in pairs: Welch's interval over ten consecutive
+    blocks of each side, and a margin as wide as what the same code differs by from one run to the next.
+    """
+    keys = ["size", "workers", "executor", "drive"]
+    sides = [dict(list(frame.groupby(keys, dropna=False, sort=False))) for frame in (a, b)]
+    common = [key for key in sides[0] if key in sides[1]]
+    ratios = [_welch(*(_block_logs(side[key]) for side in sides)) for key in common]
+    rows = []
+    for key, ratio, p in zip(common, ratios, holm([ratio.p for ratio in ratios]), strict=True):
+        one, other = (side[key] for side in sides)
+        cpu = math.exp(_mean(_block_logs(other, "cpu_s")) - _mean(_block_logs(one, "cpu_s")))
+        rows.append(
+            {
+                "target_a": one["target"].iloc[0],
+                "target_b": other["target"].iloc[0],
+                **dict(zip(keys, key, strict=True)),
+                "basis": "wall",
+                "ratio": ratio.value,
+                "ratio_low": ratio.low,
+                "ratio_high": ratio.high,
+                "cpu_ratio": cpu,
+                "wall_ratio": ratio.value,
+                "verdict": verdict_of(ratio, p, margin),
+                "seconds_needed": math.nan,
+                "blocks": ratio.blocks,
+                "rounds": min(len(one), len(other)),
+                "status": "done",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A change that is not let through: a verdict, and from how large a change on."""
+
+    verdict: str
+    change: float
+
+    @classmethod
+    def parse(cls, text: str) -> Gate:
+        """From "slower:5%" or "slower"; raises UsageError."""
+        verdict, _, change = text.partition(":")
+        if verdict not in ("slower", "faster"):
+            raise UsageError(f"{text!r}: write slower:5%, or faster:5%")
+        return cls(verdict, parse_fraction(change) if change else 0.0)
+
+    def stops(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a comparison that have this verdict and change by so much: a rise of the time, or a fall."""
+        change = frame["ratio"] - 1 if self.verdict == "slower" else 1 - frame["ratio"]
+        return frame[(frame["verdict"] == self.verdict) & (change >= self.change)]
+
+
+def geometric_mean(frame: pd.DataFrame) -> float:
+    """The mean of the ratios of a comparison as benchstat has it; NaN where there is none."""
+    ratios = frame["ratio"].dropna().to_numpy(float)
+    return float(np.exp(np.log(ratios).mean())) if len(ratios) else math.nan
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p values corrected for their number (Holm, "A simple sequentially rejective multiple test procedure", 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    corrected, largest = [1.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def is_busy(waits: float, switches: float) -> bool:
+    """Whether a thread kept its core: it hardly waited, and never of its own will. What the system does not tell is no."""
+    return waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    side: Mapping[Any, Any]
+    wall: Ratio
+    cpu: Ratio
+    basis: str
+    rounds: int
+    spent_s: float
+
+    @classmethod
+    def of(cls, side: Mapping[Any, Any], rounds: pd.DataFrame) -> _Judged:
+        busy = all(is_busy(side[f"waits_{name}"], side[f"switches_{name}"]) for name in "ab")
+        basis = "cpu" if busy and side["workers"] == 1 and side["executor"] == "serial" else "wall"
+        return cls(side, _ratio(rounds, "wall"), _ratio(rounds, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
+
+    @property
+    def ratio(self) -> Ratio:
+        return self.cpu if self.basis == "cpu" else self.wall
+
+    def row(self, p: float, wall_p: float, margin: float) -> dict[str, Any]:
+        ratio, verdict = self.ratio, verdict_of(self.ratio, p, margin)
+        if verdict == "same" and verdict_of(self.wall, wall_p, margin) in ("faster", "slower"):
+            verdict = "cannot tell"  # whatever it waited for is not in the CPU time
+        half = math.log(ratio.high / ratio.low) / 2 if ratio.high > 0 else math.nan
+        needed = self.spent_s * (half / math.log1p(margin)) ** 2 if verdict == "cannot tell" else math.nan
+        return {
+            **{name: self.side[name] for name in _KEPT},
+            "basis": self.basis,
+            "ratio": ratio.value,
+            "ratio_low": ratio.low,
+            "ratio_high": ratio.high,
+            "cpu_ratio": self.cpu.value,
+            "wall_ratio": self.wall.value,
+            "verdict": verdict,
+            "seconds_needed": max(needed, 2 * self.spent_s) if needed == needed else needed,
+            "blocks": ratio.blocks,
+            "rounds": self.rounds,
+            "status": self.side["status"],
+        }
+
+
+def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
+    a, b = rounds[f"{clock}_a_s"].to_numpy(float), rounds[f"{clock}_b_s"].to_numpy(float)
+    known = (a > 0) & (b > 0)
+    logs = pd.Series(np.log(b[known] / a[known])).groupby(rounds["block"].to_numpy()[known]).median()
+    return ratio_of(logs.to_list())
+
+
+def _block_logs(samples: pd.DataFrame, clock: str = "wall_s") -> list[float]:
+    """The logs of the medians of ten consecutive blocks of runs."""
+    runs = (samples[clock] / samples["loops"]).to_numpy(float)
+    blocks = np.array_split(runs[runs > 0], min(_STORED_BLOCKS, max(int((runs > 0).sum()), 1)))
+    return [float(np.log(np.median(block))) for block in blocks if len(block)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> Ratio:
+    """The ratio of b to a from unpaired logs (Welch 1947)."""
+    change = _mean(b) - _mean(a)
+    if min(len(a), len(b)) < _FEWEST_BLOCKS:
+        return Ratio(math.exp(change), math.nan, math.nan, 1.0, min(len(a), len(b)))
+    parts = [float(np.var(side, ddof=1)) / len(side) for side in (a, b)]
+    error = max(math.sqrt(sum(parts)), 1e-12)
+    spread = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (a, b), strict=True))
+    freedom = sum(parts) ** 2 / spread if spread else len(a) + len(b) - 2
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(change) / error))
+    return Ratio(math.exp(change), math.exp(change - half), math.exp(change + half), p, min(len(a), len(b)))

@@ -1,0 +1,216 @@
+"""compare: is b faster or slower than a, the same, or can it not be told?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pocket_lab.analysis.compare import MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
+from pocket_lab.errors import UsageError
+from pocket_lab.frames import pairs_frame, sides_frame, without_warm_up
+from pocket_lab.lab.bench import Bench
+from pocket_lab.lab.collect import Watcher, collect
+from pocket_lab.lab.last import keep
+from pocket_lab.lab.result import Result
+from pocket_lab.measure.duel import Duel, compete
+from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.sweep import Counts, parse_sweep
+from pocket_lab.records import Caveat, Environment, Record, Sample
+from pocket_lab.units import format_duration, format_percent, parse_fraction
+from pocket_lab.view.forest import comparison_figure, plot_comparison
+from pocket_lab.view.table import TextTable, comparison_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WORDS = {"same": "the same within the margin", "faster": "faster", "slower": "slower"}
+_UNPAIRED = (
+    "the two runs were not measured together: the same code differs by 8 to 10 % from one run to the next on a shared machine"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A side of a comparison with workers, an executor or a name of its own."""
+
+    target: Any
+    workers: Counts | None = None
+    executor: str | None = None
+    name: str | None = None
+
+
+class Comparison(Result):
+    """The result of `compare`: `.frame` (a row per pair of points), `.samples` (a row per round), `.verdict`, `.plot()`."""
+
+    def __init__(self, name: str, records: list[Record], margin: float = MARGIN, runs: pd.DataFrame | None = None) -> None:
+        super().__init__(name, records)
+        self.margin = margin
+        self._runs = runs
+
+    @property
+    def title(self) -> str:
+        """Both names."""
+        return f"Comparison: {self.name}"
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row per round: seconds a run of both sides, and the block in which they were built."""
+        return pairs_frame(self.records)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per pair: ratio of b to a with its 99 % interval, both clocks, verdict, seconds needed to tell."""
+        if self._runs is not None:
+            return self._runs
+        return compare_pairs(self.samples, sides_frame(self.records), self.margin)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, where all pairs have the same one; otherwise "mixed"."""
+        verdicts = set(self.frame["verdict"])
+        return str(verdicts.pop()) if len(verdicts) == 1 else "mixed"
+
+    @property
+    def table(self) -> TextTable:
+        """A row per pair."""
+        return comparison_table(self.frame)
+
+    @property
+    def findings(self) -> list[str]:
+        """The verdicts in words."""
+        sentences = [_sentence(row, self.margin) for row in self.frame.to_dict("records")]
+        if len(self.frame) > 1:
+            sentences = [f"{count} of {len(self.frame)} pairs: {kind}." for kind, count in _counted(self.frame)]
+            sentences.append(f"Geometric mean of the ratios: {geometric_mean(self.frame):.3f}.")
+        return sentences
+
+    def _figure(self) -> Figure:
+        """The ratios with their intervals."""
+        return comparison_figure(self.frame, self.margin)
+
+    def _draw(self, ax: Axes) -> None:
+        plot_comparison(ax, self.frame, self.margin)
+
+
+def compare(
+    a: Any,
+    b: Any,
+    *,
+    size: int | str | None = None,
+    sizes: Counts | None = None,
+    workers: Counts | None = None,
+    executor: str | None = None,
+    executors: str | Iterable[str] | None = None,
+    input: Any = Input.ABSENT,
+    drive: str = "run",
+    margin: float | str | None = None,
+    budget: float | str = 10.0,
+    name: str | None = None,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> Comparison:
+    """Measure two targets together and say of b: "faster", "slower", "same" or "cannot tell".
+
+    Args:
+        a, b: graphs, nodes, callables, or a `Variant` with workers or an executor of its own; or two results of `bench`.
+        size, sizes, workers, executor, executors, input, drive: as in `bench`, for both sides.
+        margin: the smallest change that counts ("1%"; "10%" for two results of `bench`, which were not taken in pairs).
+        budget: the most seconds for all pairs together; a pair that is precise enough ends earlier.
+        name: how the result is called.
+        force: compare results of `bench` from different machines or versions, with a caveat.
+        watch: called with every record as it is made.
+
+    Both targets run in one process, in neighbouring batches in random order, and are built anew for every block. Raises
+    UsageError for what cannot be compared, and the target's own error from the result's `.error`.
+    """
+    if isinstance(a, Bench) and isinstance(b, Bench):
+        return _compare_runs(a, b, margin, force, name)
+    share = MARGIN if margin is None else parse_fraction(margin)
+    if not 0 < share < 1:
+        raise UsageError(f"margin={margin!r} is not between 0 and 1; write for example 1%")
+    options = {"size": size, "sizes": sizes, "drive": drive, "budget": budget}
+    shared = {"workers": workers, "executor": executor, "executors": executors}
+    jobs = [_job(side, input, options, shared) for side in (a, b)]
+    pair = Duel(*_told_apart(*jobs), precision=share / 2, budget_s=jobs[0].sweep.budget_s)
+    if len(pair.a.points) != len(pair.b.points):
+        raise UsageError(
+            "the two sides have different numbers of points: give them the same workers and executors, or one each"
+        )
+    records: list[Record] = []
+    try:
+        with closing(compete(pair)) as stream:
+            collect(stream, records, watch)
+    finally:
+        label = name or f"{pair.b.points[0].target} against {pair.a.points[0].target}"
+        result = Comparison(label, records, share)
+        if any(isinstance(record, Sample) for record in records):
+            keep(result)
+    return result
+
+
+def _job(side: Any, input: Any, options: dict[str, Any], shared: dict[str, Any]) -> Job:
+    variant = side if isinstance(side, Variant) else Variant(side)
+    own = dict(shared)
+    if variant.workers is not None:
+        own["workers"] = variant.workers
+    if variant.executor is not None:
+        own |= {"executor": variant.executor, "executors": None}
+    return plan_job(variant.target, input, parse_sweep(**options, **own), variant.name)
+
+
+def _told_apart(a: Job, b: Job) -> tuple[Job, Job]:
+    """The jobs with names for their targets that differ."""
+    if a.points[0].target != b.points[0].target:
+        return a, b
+    return tuple(  # type: ignore[return-value]
+        replace(job, points=tuple(replace(point, target=f"{point.target} ({side})") for point in job.points))
+        for side, job in (("a", a), ("b", b))
+    )
+
+
+def _compare_runs(a: Bench, b: Bench, margin: float | str | None, force: bool, name: str | None) -> Comparison:
+    """Two measured results, unpaired."""
+    records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
+    if differing := _differences(a.environment, b.environment):
+        message = f"the two runs differ in {', '.join(differing)}"
+        if not force:
+            raise UsageError(
+                f"{message}, so a change of the code cannot be told from that; force=True compares them all the same"
+            )
+        records.append(Caveat("other-environment", message))
+    share = STORED_MARGIN if margin is None else parse_fraction(margin)
+    frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), share)
+    if frame.empty:
+        raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
+    result = Comparison(name or f"{b.name} against {a.name}", records, share, frame)
+    keep(result)
+    return result
+
+
+def _differences(a: Environment | None, b: Environment | None) -> list[str]:
+    if a is None or b is None:
+        return ["what is known of their machines"]
+    return [name for name in ("python", "platform", "processor", "cores") if getattr(a, name) != getattr(b, name)]
+
+
+def _sentence(row: Mapping[Any, Any], margin: float) -> str:
+    change = row["ratio"] - 1
+    interval = f"{_signed(row['ratio_low'] - 1)} … {_signed(row['ratio_high'] - 1)}"
+    told = f"{row['target_b']} is {_WORDS[row['verdict']]}" if row["verdict"] != "cannot tell" else "cannot tell"
+    needed = f"; about {format_duration(row['seconds_needed'])} might tell" if pd.notna(row["seconds_needed"]) else ""
+    doubt = f"{interval}, on {row['basis']} time; a change counts from {format_percent(margin)}"
+    return f"{told}: {_signed(change)} ({doubt}){needed}."
+
+
+def _signed(fraction: float) -> str:
+    return "–" if fraction != fraction else f"{fraction * 100:+.1f} %"
+
+
+def _counted(frame: pd.DataFrame) -> list[tuple[str, int]]:
+    return [(str(kind), int(count)) for kind, count in frame["verdict"].value_counts().items()]
