@@ -14,7 +14,7 @@ from pocket_lab.graph.node import Function, Node
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.spread import Spread
 from pocket_lab.graph.store import ReadOnlyStore, Store
-from pocket_lab.graph.workers import pool_for
+from pocket_lab.graph.workers import Workers
 
 _CONCURRENT = "concurrent"
 
@@ -63,8 +63,8 @@ def run_concurrent(
     kept = Store() if store is None else store
     if context is not None:
         return spread.results(given, kept, context)
-    with pool_for(workers or len(graphs), executor, spread.is_async) as pool:
-        return spread.results(given, kept, Context(pool, workers))
+    with Workers.asked(len(graphs) if workers is None else workers, executor, spread.is_async).context() as opened:
+        return spread.results(given, kept, opened)
 
 
 def MapReduce(  # noqa: N802 (the name of the contract: it makes a thing, as a class does)

@@ -56,6 +56,8 @@ class Context:
             if deadline_s is not None:
                 raise UsageError("a context has either a deadline_s or a timeout")
             deadline_s = time.monotonic() + parse_duration(timeout)
+        if workers is not None and workers < 1:
+            raise UsageError(f"workers={workers}: a run has at least one worker")
         self.pool = pool
         self.workers = workers
         self.deadline_s = deadline_s
@@ -78,11 +80,15 @@ class Context:
 
     def check(self) -> None:
         """Raise Cancelled or DeadlineExceeded where the run has to stop; cheap enough for an inner loop."""
+        self.check_cancelled()
+        if self.deadline_s is not None and time.monotonic() > self.deadline_s:
+            raise self.late()
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled where the run was cancelled."""
         for (stop,) in self._stops:
             if stop:
                 raise Cancelled("the run was cancelled")
-        if self.deadline_s is not None and time.monotonic() > self.deadline_s:
-            raise self.late()
 
     def late(self) -> DeadlineExceeded:
         """The error of the deadline: that of the node whose timeout it is, or of the run."""
@@ -125,7 +131,7 @@ class Context:
     def observed(self, run: Run, sink: Sink) -> Context:
         """The context of one run that is observed."""
         inner = self._derived()
-        inner.run, inner.sink = run, sink
+        inner.run, inner.sink, inner.item = run, sink, None
         return inner
 
     def _derived(self) -> Context:
@@ -137,15 +143,15 @@ class Context:
 
 
 def pause(context: Context, wait_s: float) -> bool:
-    """Wait in short naps, so that a cancelled run ends soon; False at once where the deadline comes before the end."""
+    """Wait in short naps, so that a cancelled run ends soon; False where no time is left, at once if that is foreseen."""
     end_s = time.monotonic() + wait_s
     if context.deadline_s is not None and end_s > context.deadline_s:
         return False
     while (left_s := end_s - time.monotonic()) > 0:
-        context.check()
+        context.check_cancelled()
         time.sleep(min(left_s, NAP_S))
-    context.check()
-    return True
+    context.check_cancelled()
+    return context.deadline_s is None or time.monotonic() < context.deadline_s
 
 
 def stops(error: BaseException, own: Context | None) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape_html
 from itertools import count
 
 from pocket_lab.graph.layout import Layout, Link, Place, lay_out
@@ -14,6 +15,7 @@ from pocket_lab.graph.path import DEFAULT, Edge
 _CHARACTER, _SMALL_CHARACTER = 7.3, 6.2
 _LONGEST = 34
 _NODE_HEIGHT, _LABEL_HEIGHT, _MARGIN = 40.0, 34.0, 14.0
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _serial = count()
 
 
@@ -38,6 +40,11 @@ def draw(name: str, first: Node, nodes: Iterable[Node], edges: Iterable[Edge]) -
         f'<defs><marker id="{arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0.6 8 4 0 7.4z" fill="currentColor"/></marker></defs>{"".join(parts)}</svg>'
     )
+
+
+def escape(text: str) -> str:
+    """Text for XML: characters that it does not allow are replaced."""
+    return escape_html(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _tops(layout: Layout) -> list[float]:

@@ -18,8 +18,7 @@ from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.specialise import Chain
 from pocket_lab.graph.spread import OnError, Spread
 from pocket_lab.graph.store import Store
-from pocket_lab.graph.workers import pool_for
-from pocket_lab.run.pool import Pool
+from pocket_lab.graph.workers import Workers
 
 
 class Graph(Linkable):
@@ -31,7 +30,9 @@ class Graph(Linkable):
         name: how results call it (by default the names of the first and last node of the first path).
         max_steps: the most nodes that one run may go through (no bound by default).
         strict: an action without a route is an error instead of the end of the run.
-        observers: who is told of each visit to a node, those of inner graphs too.
+        observers: who is told of each visit to a node, those of inner graphs too. They belong to this process: a graph
+            that is pickled has none, and what worker processes see is told here (but not to the observers of an inner graph
+            alone).
 
     Raises GraphError for two nodes of one name, an action routed to two nodes, a node that cannot be reached, or
     anything that is no node.
@@ -144,8 +145,8 @@ class Graph(Linkable):
         kept = self.store if store is None else store
         if context is not None:
             return self.spread.results(items, kept, context, on_error)
-        with pool_for(workers, executor, self.plan.is_async) as pool:
-            return self.spread.results(items, kept, Context(pool, workers), on_error)
+        with Workers.asked(workers, executor, self.plan.is_async).context() as opened:
+            return self.spread.results(items, kept, opened, on_error)
 
     def imap(
         self,
@@ -165,11 +166,11 @@ class Graph(Linkable):
         kept = self.store if store is None else store
         if context is not None:
             return self.spread.iresults(items, kept, context, on_error)
-        return self._imap(items, pool_for(workers, executor, self.plan.is_async), workers, kept, on_error)
+        return self._imap(items, Workers.asked(workers, executor, self.plan.is_async), kept, on_error)
 
-    def _imap(self, items: Iterable[Any], pool: Pool, workers: int | None, store: Store, on_error: OnError) -> Generator[Any]:
-        with pool:
-            yield from self.spread.iresults(items, store, Context(pool, workers), on_error)
+    def _imap(self, items: Iterable[Any], workers: Workers, store: Store, on_error: OnError) -> Generator[Any]:
+        with workers.context() as opened:
+            yield from self.spread.iresults(items, store, opened, on_error)
 
     async def amap(
         self,
@@ -269,7 +270,7 @@ class Graph(Linkable):
     def __getstate__(self) -> dict[str, Any]:
         derived = ("plan", "spread", "_bare", "_node")
         state = {key: value for key, value in self.__dict__.items() if key not in derived}
-        return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes)}
+        return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes), "observers": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._set(**state)

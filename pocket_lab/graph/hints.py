@@ -6,14 +6,14 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from operator import or_
-from types import UnionType
+from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pocket_lab.graph.nested import FanOut, GraphNode
 from pocket_lab.graph.node import Node, Route
 from pocket_lab.graph.plan import Plan
 
-_PROMOTED = ((int, float), (int, complex), (float, complex))  # PEP 484, the numeric tower
+_PROMOTED: dict[Any, Any] = {float: int | float, complex: int | float | complex}  # PEP 484, the numeric tower
 
 
 def mismatches(plan: Plan) -> list[str]:
@@ -34,15 +34,35 @@ def mismatches(plan: Plan) -> list[str]:
 
 def fits(given: Any, wanted: Any) -> bool:
     """Whether every value of one hint is one of the other; Any fits all, and so does what beartype cannot compare."""
-    if given is Any or wanted is Any or (given, wanted) in _PROMOTED:
+    if given is Any or wanted is Any:
         return True
+    takes = [part for other in _parts(wanted) for part in _parts(_promoted(other))]
+    return all(any(_fits_one(gives, part) for part in takes) for gives in _parts(given))
+
+
+def _fits_one(given: Any, wanted: Any) -> bool:
     from beartype.door import is_subhint
     from beartype.roar import BeartypeException
 
+    if isinstance(given, type) and not get_args(given) and get_args(wanted):
+        wanted = get_origin(wanted)  # a bare list may hold anything
     try:
         return is_subhint(given, wanted)
     except BeartypeException:
         return True
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
+
+
+def _promoted(hint: Any) -> Any:
+    """The hint with what PEP 484 lets stand for a float or a complex, inside containers too."""
+    if hint in _PROMOTED:
+        return _PROMOTED[hint]
+    if isinstance(hint, GenericAlias) and any(arg in _PROMOTED for arg in get_args(hint)):
+        return GenericAlias(get_origin(hint), tuple(_PROMOTED.get(arg, arg) for arg in get_args(hint)))
+    return hint
 
 
 def input_hint(node: Node) -> Any:

@@ -44,7 +44,7 @@ class Step:
     post: Callable[..., Any] | None
     waits_s: tuple[float | None, ...]
     timeout_s: float | None
-    succeed: Callable[..., Any] | None
+    succeed: Any
     fail: Any
 
 
@@ -53,7 +53,7 @@ class Left:
     """How a chain ended other than by "default" at its last node."""
 
     value: Any
-    action: str
+    action: Any
     position: int
 
 
@@ -76,7 +76,7 @@ def chain_of(
         if CHECKED and HOOKED:
             ctx.check()
         try:
-            for name, prep, exec_, fallback, post, waits_s, timeout_s, succeed in remaining:
+            for name, prep, exec_, fallback, post, waits_s, timeout_s in remaining:
                 if CHECKED and not HOOKED:
                     if OBSERVED:
                         begun = 0.0
@@ -136,12 +136,14 @@ def chain_of(
                     action = DEFAULT
                 if result.__class__ is Route:
                     action, result = result.action, result.value
+                    if (HOOKED or OBSERVED) and not isinstance(action, str):
+                        raise not_an_action(action)
                     if not (POST or OBSERVED or HOOKED) and action != DEFAULT:
                         value = result
                         break
                 if POST:
                     answer = await post(store, value, prepared if PREP else value, result, ctx=ctx)
-                    if answer.__class__ is not tuple:
+                    if HOOKED or OBSERVED or answer.__class__ is not tuple:
                         answer = pair_of(answer)
                     value, action = answer
                     if TIMED:
@@ -154,12 +156,11 @@ def chain_of(
                         record((name, begun, ended, action, (prepared_at if PREP else begun, executed_at, attempts, "")))
                     else:
                         record((name, begun, ended, action, None))
-                if HOOKED:
-                    await succeed(store, value, ctx=ctx)
                 if (POST or OBSERVED or HOOKED) and action != DEFAULT:
                     break
             else:
-                return value
+                if not HOOKED:
+                    return value
         except BaseException if HOOKED or OBSERVED else Exception as error:  # noqa: B030 (one of the two is cut)
             step = steps[position_of(rows, remaining)]
             phase = phase_at(phases, error)
@@ -174,6 +175,11 @@ def chain_of(
             if failure is error:
                 raise
             raise failure from error
+        if HOOKED:
+            succeed = steps[0].succeed
+            await succeed(store, value, ctx=ctx)
+            if action == DEFAULT:
+                return value
         return leave(value, action, position_of(rows, remaining))
 
     return chain
@@ -192,12 +198,18 @@ def phase_at(phases: Phases, error: BaseException) -> str:
 
 
 def pair_of(answer: Any) -> tuple[Any, str]:
-    """The output and the action that a post returned in another form than a tuple."""
-    if isinstance(answer, Route):
-        return answer.value, answer.action
-    if isinstance(answer, tuple) and len(answer) == 2:
-        return answer[0], answer[1]
-    raise _not_a_pair(answer)
+    """The output and the action that a post returned, in whatever form; raises TypeError for what is neither."""
+    pair = (answer.value, answer.action) if isinstance(answer, Route) else answer
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise _not_a_pair(answer)
+    if not isinstance(pair[1], str):
+        raise not_an_action(pair[1])
+    return pair
+
+
+def not_an_action(action: Any) -> TypeError:
+    """The error of an action that is no text."""
+    return TypeError(f"an action is a text, got {action!r}")
 
 
 def is_late(error: BaseException) -> bool:

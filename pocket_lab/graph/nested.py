@@ -33,7 +33,7 @@ class GraphNode(Node):
 
     def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
         """One run of the graph."""
-        plan, name, own = self.plan.observed(observers), self.name, self.store
+        plan, name, own = self.plan.also_observed(observers), self.name, self.store
 
         def run(value: Any, *, store: Store, ctx: Context) -> Any:
             return plan.run(value, store.scope(name) if own is None else own.fresh(), ctx)
@@ -62,7 +62,7 @@ class FanOut(Node):
 
     def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
         """Every item, on the workers of the run; the first error of an item ends it."""
-        spread = self.spread.observed(observers)
+        spread = self.spread.also_observed(observers)
 
         def run(items: Any, *, store: Store, ctx: Context) -> list[Any]:
             return spread.results(items, store, ctx)

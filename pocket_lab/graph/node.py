@@ -41,7 +41,7 @@ class Retry:
     max_delay: float | str = 60.0
 
     def __post_init__(self) -> None:
-        if self.retries < 0 or self.backoff < 1:
+        if not isinstance(self.retries, int) or self.retries < 0 or not self.backoff >= 1:
             raise GraphError(f"{self}: retries start at 0 and the back-off factor at 1")
         for option, value in (("delay", self.delay), ("max_delay", self.max_delay)):
             try:

@@ -17,10 +17,10 @@ async def pause(context: Context, wait_s: float) -> bool:
     if context.deadline_s is not None and end_s > context.deadline_s:
         return False
     while (left_s := end_s - time.monotonic()) > 0:
-        context.check()
+        context.check_cancelled()
         await asyncio.sleep(min(left_s, NAP_S))
-    context.check()
-    return True
+    context.check_cancelled()
+    return context.deadline_s is None or time.monotonic() < context.deadline_s
 
 
 def bounded(function: Callable[..., Any]) -> Callable[..., Any]:

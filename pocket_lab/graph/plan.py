@@ -8,23 +8,24 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pocket_lab.errors import GraphError, NodeError
 from pocket_lab.graph.block import Block, Source, compile_blocks
 from pocket_lab.graph.context import Context, TooManySteps
-from pocket_lab.graph.lifecycle import Left
+from pocket_lab.graph.lifecycle import Left, Step, not_an_action
 from pocket_lab.graph.observe import Observer, begin
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.specialise import Chain
 from pocket_lab.graph.store import Store
-
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+from pocket_lab.run.outcome import is_machinery, text_of
 
 
 class Plan:
-    """The compiled form of a graph: `run` and `arun` are its verbs. It is pickled as its source, and compiled anew."""
+    """The compiled form of a graph: `run` and `arun` are its verbs.
+
+    It is pickled as its source, without the observers, which belong to one process, and compiled anew.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -60,9 +61,12 @@ class Plan:
 
     def observed(self, observers: Sequence[Observer]) -> Plan:
         """The same plan, compiled with these observers and no others."""
-        if tuple(observers) == self.source.observers:
-            return self
-        return Plan(replace(self.source, observers=tuple(observers)))
+        return self if tuple(observers) == self.source.observers else Plan(replace(self.source, observers=tuple(observers)))
+
+    def also_observed(self, observers: Sequence[Observer]) -> Plan:
+        """The same plan for a run inside another: its own observers, then those of the outer run."""
+        own = self.source.observers
+        return self.observed([*own, *(observer for observer in observers if observer not in own)])
 
     @cached_property
     def _plain(self) -> _Program:
@@ -73,7 +77,7 @@ class Plan:
         return _Program(self.source, on_loop=True)
 
     def __reduce__(self) -> tuple[type[Plan], tuple[Source]]:
-        return Plan, (self.source,)
+        return Plan, (replace(self.source, observers=()),)
 
 
 class _Program:
@@ -104,13 +108,15 @@ class _Program:
         while True:
             chain = block.checked if checked else block.bare
             if steps_left < block.length:
-                chain = self._cut(block, int(steps_left), checked)
+                chain = self._cut(block, int(steps_left), context)
             value = chain(value, store, context)
             if value.__class__ is Left:
                 steps_left -= value.position + 1
                 value, following = self._follow(block, value)
             else:
                 steps_left -= block.length
+                if steps_left < 0:  # the chain was cut so many steps before its end
+                    raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
                     self._unrouted(block.steps[-1].name, DEFAULT)
@@ -125,7 +131,7 @@ class _Program:
         while True:
             chain = block.checked if checked else block.bare
             if steps_left < block.length:
-                chain = self._cut(block, int(steps_left), checked)
+                chain = self._cut(block, int(steps_left), context)
             value = chain(value, store, context)
             if block.shape.is_async:
                 value = await value
@@ -134,6 +140,8 @@ class _Program:
                 value, following = self._follow(block, value)
             else:
                 steps_left -= block.length
+                if steps_left < 0:  # the chain was cut so many steps before its end
+                    raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
                     self._unrouted(block.steps[-1].name, DEFAULT)
@@ -156,24 +164,27 @@ class _Program:
             context.run, context.sink = begin(source.observers, source.name, None, None)
         return context
 
-    def _cut(self, block: Block, steps: int, checked: bool) -> Chain:
-        """The chain with an error in the place of the node that would be one too many."""
-        name = block.steps[steps].name
+    def _cut(self, block: Block, steps: int, context: Context | None) -> Chain:
+        """The chain of as many steps as may still be taken."""
+        if steps == 0:
+            raise self._too_many(block.steps[0], context)
+        return block.chain(context is not None, steps=block.steps[:steps])
 
-        def refuse(*_: Any, **__: Any) -> NoReturn:
-            raise TooManySteps(f'more than max_steps={self._source.max_steps} steps, at node "{name}": a loop without an end?')
-
-        refusing = replace(block.steps[steps], prep=refuse, exec_=refuse, post=refuse)
-        return block.chain(checked, steps=(*block.steps[:steps], refusing))
+    def _too_many(self, step: Step, context: Context | None) -> TooManySteps:
+        if context is not None:
+            context.check()
+        most = self._source.max_steps
+        return TooManySteps(f'more than max_steps={most} steps, at node "{step.name}": a loop without an end?')
 
     def _follow(self, block: Block, left: Left) -> tuple[Any, Block | None]:
         """The output of a node, and the block that its action leads to."""
-        node, action = block.steps[left.position].name, left.action
+        step, action = block.steps[left.position], left.action
         if not isinstance(action, str):
-            raise NodeError(node, "post", None, f"TypeError: an action is a text, got {action!r}")
+            error = not_an_action(action)
+            raise NodeError(step.name, "post" if step.post else "exec", None, text_of(error)) from error
         following = block.routes[left.position].get(action)
         if following is None:
-            self._unrouted(node, action)
+            self._unrouted(step.name, action)
         return left.value, following
 
     def _unrouted(self, node: str, action: str) -> None:
@@ -188,8 +199,8 @@ class _Program:
 
 
 def _callers_level() -> int:
-    """How far up the stack the first frame outside this package is, as `warnings.warn` counts from the caller of this."""
+    """How far up the stack the user's first frame is, as `warnings.warn` counts from the caller of this."""
     level, frame = 0, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
     return level + 1

@@ -81,7 +81,7 @@ class _Cutter(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in FLAGS:
             return ast.copy_location(ast.Constant(node.id in self._shape.flags), node)
-        if node.id == "result" and "POST" not in self._shape.flags:  # nobody asks for the input again
+        if node.id == "result" and not self._shape.flags & {"POST", "RETRY", "FALLBACK"}:  # nobody asks for the input again
             return ast.copy_location(ast.Name("value", node.ctx), node)
         return node
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pocket_lab.errors import NodeError, UsageError
-from pocket_lab.graph.context import Context
+from pocket_lab.errors import NodeError
+from pocket_lab.graph.context import Context, stops
 from pocket_lab.graph.observe import Collected, Collector, Observer
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
@@ -51,9 +51,13 @@ class _Here:
 class _There:
     """Runs an item in a worker process, on a copy of its scope; answers with the writes to it, also where it fails."""
 
-    def __init__(self, spread: Spread) -> None:
-        self._collector = Collector() if spread.observers else None
+    def __init__(self, spread: Spread, collects: bool) -> None:
+        self._given = spread, collects
+        self._collector = Collector() if collects else None
         self._spread = spread.observed([self._collector] if self._collector else [])
+
+    def __reduce__(self) -> tuple[type[_There], tuple[Spread, bool]]:
+        return _There, self._given
 
     def __call__(self, task: Task) -> Answer:
         index, value, contents, limits, deadline_s = task
@@ -92,6 +96,10 @@ class Spread:
             return self
         return Spread([plan.observed(observers) for plan in self.plans], self._kind)
 
+    def also_observed(self, observers: Sequence[Observer]) -> Spread:
+        """The same inside another run: with the observers of each plan, then those of the outer run."""
+        return Spread([plan.also_observed(observers) for plan in self.plans], self._kind) if observers else self
+
     def plan(self, index: int) -> Plan:
         """What runs on the item."""
         return self.plans[index if len(self.plans) > 1 else 0]
@@ -104,8 +112,6 @@ class Spread:
         """Outcomes in the order of the items; an error is the NodeError of its item."""
         context.check()
         pool = context.pool
-        if pool.name == "asyncio" and not self.is_async:
-            raise UsageError('the executor "asyncio" is for async nodes, and there is none: use "threads" or "processes"')
         if pool.name in ("processes", "cluster"):
             arrived = self._from_afar(items, store, context)
         else:
@@ -159,7 +165,8 @@ class Spread:
                 while (arrived := loop.run(_next(arriving))) is not None:
                     yield _result(arrived, on_error)
             finally:
-                loop.run(_close(arriving))
+                if not loop.is_closed:
+                    loop.run(_close(arriving))
 
     def on_loop(self, context: Context) -> bool:
         """Whether the items are tasks of an event loop: they are async, and no other workers were asked for."""
@@ -173,7 +180,7 @@ class Spread:
             contents = store.scope(self.scope(index)).snapshot() if occupied else {}
             return index, item, contents, store.limits, context.deadline_s
 
-        there = context.prepare(self, lambda: _There(self))
+        there = context.prepare(self, lambda: _There(self, bool(self.observers)))
         for outcome in context.pool.imap(there, Numbered(items, task), context.workers, context.check):
             if outcome.error is None:
                 value, error, delta, collected = outcome.value
@@ -201,7 +208,9 @@ async def _close(outcomes: AsyncGenerator[Outcome]) -> None:
 
 
 def _result(outcome: Outcome, on_error: OnError) -> Any:
-    return outcome.error if outcome.error is not None and on_error == "collect" else outcome.get()
+    """What failed is collected; what ends the run, a cancellation for example, is raised all the same."""
+    collected = outcome.error is not None and on_error == "collect" and not stops(outcome.error, None)
+    return outcome.error if collected else outcome.get()
 
 
 def _named(outcome: Outcome) -> Outcome:

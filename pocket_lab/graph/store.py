@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from heapq import heapify, heappop, heappush
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_origin
 
 from pocket_lab.errors import UsageError
 from pocket_lab.units import parse_duration
@@ -242,7 +242,10 @@ class ReadOnlyStore:
 
 
 class TypedStore(Generic[T]):
-    """A view of a store that holds one type of value; another type is a UsageError that names the key."""
+    """A view of a store that holds one type of value; another type is a UsageError that names the key.
+
+    Of a type such as list[int] the container is checked.
+    """
 
     def __init__(self, store: Store, kind: type[T]) -> None:
         self._store = store
@@ -269,7 +272,7 @@ class TypedStore(Generic[T]):
         return key in self._store
 
     def _checked(self, key: str, value: Any) -> T:
-        if not isinstance(value, self._kind):
+        if not isinstance(value, get_origin(self._kind) or self._kind):
             raise UsageError(f'store key "{key}" holds {type(value).__name__}, not {self._kind.__name__}')
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
@@ -99,7 +100,7 @@ class ThreadPool(ConcurrentPool):
         return ThreadPoolExecutor(self.size, thread_name_prefix="pocket-lab-worker")
 
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]:
-        return executor.submit(run_chunk, function, start, chunk)
+        return executor.submit(contextvars.copy_context().run, run_chunk, function, start, chunk)
 
 
 def run_chunk(function: Call, start: int, chunk: list[Any]) -> tuple[list[Outcome], float]:

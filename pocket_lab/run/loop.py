@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
+_INTERRUPTS = (KeyboardInterrupt, SystemExit)
 
 
 class Loop:
@@ -30,10 +31,21 @@ class Loop:
             self._helper = _Helper(self._runner)
         return self
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether an interrupt has ended the loop before its time, with all that ran on it."""
+        return self._helper is not None and self._helper.is_closed()
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The result of the coroutine; an interrupt cancels it and waits until it has ended."""
+        """The result of the coroutine, in the caller's context; an interrupt cancels it and waits until it has ended.
+
+        Called from inside one of its own coroutines it runs on another loop.
+        """
+        if is_running() if self._helper is None else self._helper.is_here():
+            with Loop() as other:
+                return other.run(coroutine)
         if self._helper is None:
-            return self._runner.run(coroutine)
+            return self._runner.run(coroutine, context=contextvars.copy_context())
         return self._helper.run(coroutine)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -44,52 +56,73 @@ class Loop:
 
 
 class _Helper:
-    """A thread that keeps a loop running."""
+    """A thread that keeps a loop running; what interrupts the loop is the error of the coroutine that is awaited."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._awaited: Future[Any] = Future()
+        self._ended = threading.Event()
         started: Future[asyncio.AbstractEventLoop] = Future()
-        self._thread = threading.Thread(target=_serve, args=(runner, started), name="pocket-lab-loop", daemon=True)
+        self._thread = threading.Thread(target=self._serve, args=(started,), name="pocket-lab-loop", daemon=True)
         self._thread.start()
         self._loop = started.result()
 
+    def is_closed(self) -> bool:
+        """Whether the loop has ended."""
+        return self._loop.is_closed() or not self._thread.is_alive()
+
+    def is_here(self) -> bool:
+        """Whether this is the helper's own thread."""
+        return threading.current_thread() is self._thread
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        task: Future[T] = Future()
+        if self.is_closed():
+            coroutine.close()
+            raise RuntimeError("an interrupt has closed this loop")
+        told: Future[T] = Future()
+        self._awaited = told
+        self._ended.clear()
         context = contextvars.copy_context()
-        self._loop.call_soon_threadsafe(_start, coroutine, task, self._loop, context, context=context)
+        self._loop.call_soon_threadsafe(self._start, coroutine, told, context, context=context)
         try:
-            return task.result()
+            return told.result()
         except KeyboardInterrupt:
-            task.cancel()
+            if not told.done():  # it is the waiting that was interrupted
+                told.cancel()
+                self._ended.wait()
             raise
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with suppress(RuntimeError):  # an interrupt has closed the loop already
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
+    def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        with suppress(*_INTERRUPTS), self._runner as runner:  # what is cancelled at the end may raise it once more
+            loop = runner.get_loop()
+            loop.call_soon(started.set_result, loop)
+            try:
+                loop.run_forever()
+            except _INTERRUPTS as error:
+                with suppress(InvalidStateError):
+                    self._awaited.set_exception(error)
+        self._ended.set()
 
-def _serve(runner: asyncio.Runner, started: Future[asyncio.AbstractEventLoop]) -> None:
-    with runner:
-        loop = runner.get_loop()
-        loop.call_soon(started.set_result, loop)
-        loop.run_forever()
+    def _start(self, coroutine: Coroutine[Any, Any, T], told: Future[T], context: contextvars.Context) -> None:
+        task = self._loop.create_task(coroutine, context=context)
 
+        def tell(done: asyncio.Task[T]) -> None:
+            with suppress(InvalidStateError):  # nobody waits for it any more
+                if done.cancelled():
+                    told.set_exception(asyncio.CancelledError())
+                elif (error := done.exception()) is not None:
+                    told.set_exception(error)
+                else:
+                    told.set_result(done.result())
+            self._ended.set()
 
-def _start(
-    coroutine: Coroutine[Any, Any, T], told: Future[T], loop: asyncio.AbstractEventLoop, context: contextvars.Context
-) -> None:
-    task = loop.create_task(coroutine, context=context)
-
-    def tell(done: asyncio.Task[T]) -> None:
-        with suppress(InvalidStateError):  # nobody waits for it any more
-            if done.cancelled():
-                told.set_exception(asyncio.CancelledError())
-            elif (error := done.exception()) is not None:
-                told.set_exception(error)
-            else:
-                told.set_result(done.result())
-
-    task.add_done_callback(tell)
-    told.add_done_callback(lambda _: loop.call_soon_threadsafe(task.cancel) if told.cancelled() else None)
+        task.add_done_callback(tell)
+        told.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel) if told.cancelled() else None)
 
 
 def is_running() -> bool:

@@ -18,7 +18,7 @@ Link = tuple[str, str, tuple[FrameTuple, ...]]
 _REMOTE_FRAMES = "_pocket_lab_frames"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _EXAMPLE = str(_PACKAGE / "demo.py")
-_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py")
+_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,12 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
     if (remote := getattr(error, _REMOTE_FRAMES, None)) is not None:
         return tuple(remote)
     frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
-    start = next((index for index, frame in enumerate(frames) if _is_machinery(frame[0])), 0)
-    return tuple(frame for frame in frames[start:] if not _is_machinery(frame[0]))
+    start = next((index for index, frame in enumerate(frames) if is_machinery(frame[0])), 0)
+    return tuple(frame for frame in frames[start:] if not is_machinery(frame[0]))
 
 
-def _is_machinery(file: str) -> bool:
+def is_machinery(file: str) -> bool:
+    """Whether a file is of this package, of the pools or of the event loop, and not the user's own."""
     return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 

@@ -39,6 +39,8 @@ async def imap_on_loop(
 
     Leaving it early cancels what is running, and waits for that.
     """
+    if workers < 1:
+        raise UsageError(f"asyncio: {workers} workers do no work, use at least 1")
     source = enumerate(items)
     arrived: asyncio.Queue[Outcome] = asyncio.Queue()
     running: dict[int, asyncio.Task[None]] = {}
@@ -48,7 +50,7 @@ async def imap_on_loop(
     async def attempt(index: int, item: Any) -> None:
         try:
             outcome = Outcome(index, await function(item))
-        except Exception as error:
+        except BaseException as error:  # an interrupt or a cancellation is raised where the outcome is taken
             outcome = Outcome(index, None, error)
         arrived.put_nowait(outcome)
 
@@ -61,6 +63,8 @@ async def imap_on_loop(
                 return
             outcome = await arrived.get()
             del running[outcome.index]
+            if outcome.error is not None and not isinstance(outcome.error, Exception):
+                raise outcome.error  # an interrupt does not wait for its turn
             ready[outcome.index] = outcome
             while oldest in ready:
                 yield ready.pop(oldest)
