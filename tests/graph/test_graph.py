@@ -43,6 +43,51 @@ def test_a_graph_that_cannot_be_is_refused_with_the_names_of_its_nodes(paths: li
     assert message in str(caught.value)
 
 
+def test_a_graph_can_be_made_of_a_list_of_edges() -> None:
+    graph = Graph.from_edges([(A, B), (A, "x", C), (C, B)], name="made", strict=True)
+    assert repr(graph) == 'Graph(a >> b, a - "x" >> c, c >> b)'
+    assert (graph.first, graph.name, graph.strict, graph.run(0)) == (A, "made", True, 11)
+    inner = Graph(B >> C, name="inner")
+    assert Graph.from_edges(edge for edge in [(A, inner)]).run(0) == 111
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([(A,)], "an edge is (source, target) or (source, action, target), got (Node('a'),)"),
+        (
+            [(A, "x", B, C)],
+            "an edge is (source, target) or (source, action, target), got (Node('a'), 'x', Node('b'), Node('c'))",
+        ),
+        ([[A, B]], "an edge is (source, target) or (source, action, target), got [Node('a'), Node('b')]"),
+        ([A >> B], "an edge is (source, target) or (source, action, target), got Path("),
+        ([("a", "b")], "an edge leads from a node, not from 'a', which is no node"),
+        (
+            [(A, abs)],
+            'node "a" routes "default" to <built-in function abs>, which is no node, decorate the function with @node',
+        ),
+        ([(A, 3, B)], 'node "a": an action is a text, got 3'),
+        ([(A, "", B)], "node \"a\": an action is a text, got ''"),
+        ([(A, "x", 3)], 'node "a" routes "x" to 3, which is no node'),
+        ([(A, B), (A, C)], 'node "a" routes "default" to both "b" and "c"'),
+        ([(A, B), (C, A)], 'node "c" cannot be reached from the first node "a"'),
+        ([], "a graph needs at least one node"),
+    ],
+)
+def test_an_edge_that_is_none_is_refused(edges: list[Any], message: str) -> None:
+    with pytest.raises(GraphError) as caught:
+        Graph.from_edges(edges)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_graph_does_not_change() -> None:
+    graph = Graph(A >> B)
+    with pytest.raises(GraphError, match=r"a graph does not change: build a new one, or use replace \(setting 'store'\)"):
+        graph.store = Store()
+    with pytest.raises(TypeError):
+        graph.nodes["a"] = B  # type: ignore[index]
+
+
 @pytest.mark.parametrize("max_steps", [0, -1])
 def test_a_bound_of_less_than_one_step_is_refused(max_steps: int) -> None:
     with pytest.raises(GraphError, match=f"max_steps={max_steps}: a run takes at least one step"):

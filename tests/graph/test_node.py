@@ -6,12 +6,14 @@ import pickle
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from functools import partial
 from typing import Any
 
 import cloudpickle
 import pytest
 
-from pocket_lab.errors import GraphError, UsageError
+from pocket_lab.errors import GraphError
+from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route, node
 
@@ -75,12 +77,44 @@ def test_a_phase_that_cannot_be_called_is_refused_by_the_names_of_both(phase: st
         Node("odd", **{phase: 3})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("phase", ["prep", "exec", "fallback", "post"])
-def test_an_async_phase_is_refused_with_a_way_out(phase: str) -> None:
+@pytest.mark.parametrize("hook", ["on_success", "on_failure", "on_complete", "on_error"])
+def test_a_hook_that_cannot_be_called_is_refused_by_the_names_of_both(hook: str) -> None:
+    with pytest.raises(GraphError, match=f'^node "odd": {hook} is 3, which cannot be called$'):
+        Node("odd", **{hook: 3})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("field", ["prep", "exec", "fallback", "post", "on_success", "on_failure", "on_complete", "on_error"])
+def test_one_async_function_makes_a_node_async_and_what_contains_it_too(field: str) -> None:
     async def later(*_: Any) -> None: ...
 
-    with pytest.raises(GraphError, match=rf'^node "odd": {phase} is an async function.*asyncio\.run inside a plain function$'):
-        Node("odd", **{phase: later})  # type: ignore[arg-type]
+    made, plain = Node("odd", **{field: later}), Node("odd", **{field: max})  # type: ignore[arg-type]
+    assert (made.is_async, plain.is_async) == (True, False)
+    assert (fan_out(made).is_async, fan_out(plain).is_async) == (True, False)
+    assert (Graph(made).as_node().is_async, Graph(plain).as_node().is_async) == (True, False)
+
+
+def test_a_partial_and_an_object_with_an_async_call_are_async_too() -> None:
+    class Client:
+        async def __call__(self, value: int) -> int:
+            return value + 1
+
+    async def add(plus: int, value: int) -> int:
+        return value + plus
+
+    client, partly = Node("client", exec=Client()), Node("partly", exec=partial(add, 10))
+    assert (client.is_async, partly.is_async) == (True, True)
+    assert Graph(client >> partly).run(0) == 11
+
+
+@pytest.mark.parametrize("timeout", [-1, "-1s", "soon", float("nan"), True, [1], "5 parsecs"], ids=repr)
+def test_a_timeout_that_makes_no_sense_is_refused_by_the_name_of_the_node(timeout: Any) -> None:
+    with pytest.raises(GraphError, match=r'^node "slow": timeout=.* is not a duration; write for example 100ms, 30s or 5m$'):
+        Node("slow", timeout=timeout)
+
+
+def test_a_retry_that_is_no_retry_is_refused_by_the_name_of_the_node() -> None:
+    with pytest.raises(GraphError, match=r'^node "n": retry is 3, not a Retry$'):
+        Node("n", retry=3)  # type: ignore[arg-type]
 
 
 def test_the_waits_of_a_retry_grow_by_the_factor_up_to_the_most() -> None:
@@ -95,15 +129,19 @@ def test_the_waits_of_very_many_retries_stay_at_the_most() -> None:
     assert set(waits_s[6:]) == {60.0}
 
 
-@pytest.mark.parametrize("options", [{"retries": -1}, {"backoff": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{"retries": -1}, {"backoff": 0.5}, {"retries": "2"}, {"retries": 1.5}, {"backoff": float("nan")}]
+)
 def test_a_retry_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(GraphError, match="retries start at 0 and the back-off factor at 1"):
         Retry(**options)
 
 
-def test_a_delay_that_is_no_duration_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="'soon' is not a duration"):
-        Graph(Node("slow", exec=abs, retry=Retry(1, delay="soon"))).run(1)
+@pytest.mark.parametrize("option", ["delay", "max_delay"])
+@pytest.mark.parametrize("value", ["soon", -1, None], ids=repr)
+def test_a_wait_that_is_no_duration_is_refused_by_the_name_of_the_option(option: str, value: Any) -> None:
+    with pytest.raises(GraphError, match=rf"^Retry\({option}=\.\.\.\): {value!r} is not a duration"):
+        Retry(1, **{option: value})
 
 
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])

@@ -31,7 +31,7 @@ class Clock:
 
 
 class Pair:
-    """A store, and beside it rows of (full key, value, end): one that has expired leaves when it is read or is the oldest."""
+    """A store, and beside it rows of (full key, value, end): what has expired leaves when it is read, and before a set."""
 
     def __init__(self, most: int | None, ttl: float | None) -> None:
         self.clock, self.most, self.ttl = Clock(), most, ttl
@@ -49,6 +49,9 @@ class Pair:
 
     def set(self, scope: str, key: str, ttl: Any) -> None:
         self.count += 1
+        for row in sorted((row for row in self.rows if row[2] <= self.clock.now), key=lambda row: (row[2], row[0])):
+            self.rows.remove(row)
+            self.expected.append((*row[:2], "expired"))
         self.view(scope).set(key, self.count, ttl)
         full, seconds = f"{scope}:{key}".lstrip(":"), self.ttl if ttl is None else SECONDS[ttl]
         row, place = (full, self.count, float("inf") if seconds is None else self.clock.now + seconds), self.place(full)
@@ -81,8 +84,7 @@ class Pair:
     def remove(self, scope: str, key: str) -> None:
         full = f"{scope}:{key}".lstrip(":")
         doomed = [row for row in self.rows if row[0] == full or (full[-1] == "*" and row[0].startswith(full[:-1]))]
-        live = sum(row[2] > self.clock.now for row in doomed)
-        assert live <= self.view(scope).delete(key) <= len(doomed)
+        assert self.view(scope).delete(key) == sum(row[2] > self.clock.now for row in doomed)
         self.rows = [row for row in self.rows if row not in doomed]
 
     def clear(self, scope: str, key: str, _: Any) -> None:
@@ -177,7 +179,7 @@ def test_eight_threads_on_a_bounded_store_see_each_write_kept_or_told_once() -> 
     )
 
 
-def test_the_callback_runs_outside_the_lock_and_what_it_raises_reaches_the_caller() -> None:
+def test_the_callback_runs_outside_the_lock_and_what_it_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[int] = []
 
     def tell(key: str, value: int, reason: str) -> None:
@@ -188,13 +190,66 @@ def test_the_callback_runs_outside_the_lock_and_what_it_raises_reaches_the_calle
 
     store = Store(max_entries=1, on_evict=tell)
     store.set("a", 1)
-    with pytest.raises(LookupError, match=r"^a 1 full$"):
-        store.set("b", 2)
+    store.set("b", 2)
     assert seen == [1]
     assert store.items() == [("b", 2)]
+    ((logger, _, message),) = caplog.record_tuples
+    assert (logger, message) == ("pocket_lab", 'on_evict failed for the key "a"')
+    assert "LookupError: a 1 full" in caplog.text
 
 
-@pytest.mark.parametrize("options", [{"max_entries": 0}, {"max_entries": -1}, {"ttl": "soon"}, {"ttl": -1}])
+def test_one_failing_callback_does_not_keep_the_next_eviction_from_being_told() -> None:
+    clock, told = Clock(), []
+
+    def tell(key: str, value: int, reason: str) -> None:
+        told.append((key, reason))
+        raise LookupError(key)
+
+    store = Store(max_entries=3, on_evict=tell, clock=clock)
+    for key, ttl in (("late", 3), ("early", 1), ("kept", None)):
+        store.set(key, 0, ttl)
+    clock.now += 5
+    store.set("new", 1)
+    assert told == [("early", "expired"), ("late", "expired")]
+    assert [key for key, _ in store.items()] == ["kept", "new"]
+
+
+def test_what_has_expired_leaves_before_a_live_entry_has_to() -> None:
+    clock, told = Clock(), []
+    store = Store(max_entries=2, on_evict=lambda *entry: told.append(entry), clock=clock)
+    store.set("live", 1)
+    store.set("dead", 2, ttl=1)
+    clock.now += 1
+    store.set("new", 3)
+    assert told == [("dead", 2, "expired")]
+    assert store.items() == [("live", 1), ("new", 3)]
+    store.set("newer", 4)
+    assert told[1:] == [("live", 1, "full")]
+
+
+def test_a_delete_counts_live_entries_only_and_tells_nobody() -> None:
+    clock, told = Clock(), []
+    store = Store(on_evict=lambda *entry: told.append(entry), clock=clock)
+    for key, ttl in (("t:a", 1), ("t:b", 5), ("t:c", None), ("other", 1)):
+        store.set(key, 0, ttl)
+    clock.now += 2
+    assert store.delete("t:*") == 2
+    assert store.delete("other") == 0
+    assert (store.items(), told) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_entries": 0},
+        {"max_entries": -1},
+        {"max_entries": "3"},
+        {"max_entries": 1.5},
+        {"ttl": "soon"},
+        {"ttl": float("nan")},
+        {"ttl": -1},
+    ],
+)
 def test_a_store_that_cannot_be_is_a_usage_error(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"max_entries=|is not a duration"):
         Store(**options)
@@ -225,6 +280,23 @@ def test_a_typed_view_gives_and_takes_one_type_and_names_the_key() -> None:
     for wrong in (lambda: numbers.get("t"), lambda: numbers.set("t", "x")):  # type: ignore[arg-type]
         with pytest.raises(UsageError, match=r'^store key "t" holds str, not int$'):
             wrong()
+
+
+def test_a_typed_view_of_a_scope_is_typed_and_a_subclass_fits() -> None:
+    store = Store({"s:n": 1, "s:t": "text"})
+    numbers = store.scope("s").typed(int)
+    assert (numbers.get("n"), store.typed(int).scope("s").get("n"), "t" in numbers, numbers.delete("n")) == (1, 1, True, 1)
+    numbers.set("flag", True)
+    for wrong in (lambda: numbers.get("t"), lambda: store.typed(int).scope("s").get("t"), lambda: numbers.set("t", 1.5)):
+        with pytest.raises(UsageError, match=r'^store key "t" holds (str|float), not int$'):
+            wrong()
+    assert store.items() == [("s:t", "text"), ("s:flag", True)]
+
+
+def test_a_view_of_a_parameterised_type_is_a_usage_error_or_checks_the_container() -> None:
+    view = Store({"k": "text"}).typed(list[int])
+    with pytest.raises(UsageError, match="list"):
+        view.get("k")
 
 
 def test_a_read_only_view_reads_scopes_and_writes_nothing() -> None:

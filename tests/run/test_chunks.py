@@ -38,7 +38,16 @@ def test_quick_items_go_together_so_that_sending_them_pays() -> None:
     assert [len(chunk) for chunk in cut(21, 2, 1e-5)] == [1, 10, 5, 2, 1, 1, 1]
 
 
-def test_items_of_unknown_number_go_one_by_one() -> None:
-    chunks = Chunks(iter(range(3)), 2)
-    chunks.timed(1, 1e-6)
+def test_quick_items_of_unknown_number_go_at_most_sixty_four_together() -> None:
+    chunks = Chunks((number for number in range(200)), 2)
+    taken = []
+    while (chunk := chunks.take()) is not None:
+        taken.append(len(chunk[1]))
+        chunks.timed(taken[-1], taken[-1] * 1e-7)
+    assert taken == [1, 64, 64, 64, 7]
+
+
+def test_slow_items_of_unknown_number_go_one_by_one() -> None:
+    chunks = Chunks((number for number in range(3)), 2)
+    chunks.timed(1, 0.5)
     assert [chunks.take(), chunks.take(), chunks.take(), chunks.take()] == [(0, [0]), (1, [1]), (2, [2]), None]

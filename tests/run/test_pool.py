@@ -155,7 +155,7 @@ def test_as_many_tasks_are_in_flight_as_there_are_workers_and_never_more(
     kind: str, size: int, workers: int | None, most: int, tmp_path: Path
 ) -> None:
     """The first tasks wait for each other, so that all of them are in flight at once however slow the machine is."""
-    most = 1 if kind == "serial" else most
+    most = 1 if kind in ("serial", "asyncio") else most  # a plain function runs in place on an event loop
 
     def nap(item: int) -> tuple[float, float]:
         start_s = time.monotonic()
@@ -186,7 +186,7 @@ def test_an_error_that_ends_a_call_does_not_wait_for_long_chunks(kind: str) -> N
         assert time.monotonic() - start < 2.0
 
 
-@pytest.mark.parametrize(("kind", "size"), [(kind, size) for kind in CONCURRENT for size in (0, -1)])
+@pytest.mark.parametrize(("kind", "size"), [(kind, size) for kind in (*CONCURRENT, "asyncio") for size in (0, -1)])
 def test_less_than_one_worker_is_a_usage_error(kind: str, size: int) -> None:
     with pytest.raises(UsageError, match=f"{kind}: {size} workers make no pool"):
         open_pool(kind, size)
@@ -199,7 +199,7 @@ def test_a_call_with_less_than_one_worker_is_a_usage_error_and_loses_no_item_in_
 
 
 def test_an_unknown_kind_is_a_usage_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="executor 'gpu' is not known; choose from serial, threads, processes"):
+    with pytest.raises(UsageError, match="executor 'gpu' is not known; choose from serial, threads, processes, asyncio"):
         open_pool("gpu")
 
 
@@ -209,7 +209,7 @@ def test_an_endless_input_is_read_only_as_far_as_needed(pool: Pool) -> None:
     slow_first = pool.imap(lambda item: (time.sleep(0 if item else 0.3), item)[1], endless)
     first = [outcome.value for outcome in itertools.islice(slow_first, 5)]
     assert first == [0, 1, 2, 3, 4]
-    assert len(read) <= 5 + 20 * pool.size
+    assert len(read) <= 5 + 20 * pool.size * 64  # items in a chunk, at most
 
 
 def test_an_input_that_fails_on_the_way_raises_its_own_error(pool: Pool) -> None:
@@ -329,7 +329,7 @@ def test_cpu_seconds_of_workers_are_counted_once_each() -> None:
     assert total_s >= 3 * 8 * 0.03
 
 
-@pytest.mark.parametrize("kind", ["serial", "threads"])
+@pytest.mark.parametrize("kind", ["serial", "threads", "asyncio"])
 def test_cpu_seconds_of_the_callers_own_process_are_not_counted(kind: str) -> None:
     with open_pool(kind, 2) as pool:
         assert sum(values(pool, burn, range(4))) > 0.1
