@@ -9,6 +9,8 @@ from typing import Any
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine; partials and objects with an async `__call__` too."""
+    if inspect.isclass(function):
+        return False
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 

@@ -41,7 +41,7 @@ class GraphNode(Node):
         async def arun(value: Any, *, store: Store, ctx: Context) -> Any:
             return await plan.arun(value, store.scope(name) if own is None else own.fresh(), ctx)
 
-        return arun if plan.is_async else run
+        return arun if on_loop else run
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)

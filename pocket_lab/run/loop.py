@@ -62,6 +62,7 @@ class _Helper:
         self._runner = runner
         self._awaited: Future[Any] = Future()
         self._ended = threading.Event()
+        self._is_interrupted = False
         started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="pocket-lab-loop", daemon=True)
         self._thread.start()
@@ -69,7 +70,7 @@ class _Helper:
 
     def is_closed(self) -> bool:
         """Whether the loop has ended."""
-        return self._loop.is_closed() or not self._thread.is_alive()
+        return self._is_interrupted or self._loop.is_closed()
 
     def is_here(self) -> bool:
         """Whether this is the helper's own thread."""
@@ -98,20 +99,25 @@ class _Helper:
         self._thread.join()
 
     def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        interrupt: BaseException | None = None
         with suppress(*_INTERRUPTS), self._runner as runner:  # what is cancelled at the end may raise it once more
             loop = runner.get_loop()
             loop.call_soon(started.set_result, loop)
             try:
                 loop.run_forever()
             except _INTERRUPTS as error:
-                with suppress(InvalidStateError):
-                    self._awaited.set_exception(error)
+                interrupt, self._is_interrupted = error, True
+        if interrupt is not None:  # told last, so that nobody comes back to a loop that is being closed
+            with suppress(InvalidStateError):
+                self._awaited.set_exception(interrupt)
         self._ended.set()
 
     def _start(self, coroutine: Coroutine[Any, Any, T], told: Future[T], context: contextvars.Context) -> None:
         task = self._loop.create_task(coroutine, context=context)
 
         def tell(done: asyncio.Task[T]) -> None:
+            if self._is_interrupted:
+                return
             with suppress(InvalidStateError):  # nobody waits for it any more
                 if done.cancelled():
                     told.set_exception(asyncio.CancelledError())
