@@ -76,6 +76,7 @@ def samples_frame(records: Iterable[Record]) -> pd.DataFrame:
     return _with_sizes(pd.DataFrame(rows, columns=[*POINT_COLUMNS, *_SAMPLE_COLUMNS]))
 
 
+_WORST_FIRST = ("failed", "cancelled", "budget", "done")
 PAIR_COLUMNS = ["pair", "target_a", "target_b", "size", "workers", "executor", "drive"]
 
 
@@ -106,16 +107,21 @@ def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
 def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per pair: its status, how much each side waited (share of its wall time), and its voluntary switches a batch."""
     closed = {record.point: record.status for record in records if isinstance(record, Closed)}
-    waits = {record.point: record for record in records if isinstance(record, Waits)}
+    waits: dict[Point, list[Waits]] = {}
+    for record in records:
+        if isinstance(record, Waits):
+            waits.setdefault(record.point, []).append(record)
     rows = []
     for number, points in enumerate(_pairs(records)):
         row = _pair_columns(number, *points)
-        row["status"] = next((s for point in points if (s := closed.get(point, "cancelled")) != "done"), "done")
+        told = [closed.get(point, "cancelled") for point in points]
+        row["status"] = min(told, key=_WORST_FIRST.index)
         for name, point in zip("ab", points, strict=True):
-            side = waits.get(point)
-            running = NAN if side is None or not side.wall_s else (side.cpu_s + side.queued_s) / side.wall_s
-            row[f"waits_{name}"] = 1 - running
-            row[f"switches_{name}"] = NAN if side is None or not side.batches else side.switches / side.batches
+            side = waits.get(point, [])
+            wall_s, batches = sum(part.wall_s for part in side), sum(part.batches for part in side)
+            running_s = sum(part.cpu_s + part.queued_s for part in side)
+            row[f"waits_{name}"] = 1 - running_s / wall_s if wall_s else NAN
+            row[f"switches_{name}"] = sum(part.switches for part in side) / batches if batches else NAN
         rows.append(row)
     return _with_sizes(pd.DataFrame(rows))
 

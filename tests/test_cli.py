@@ -106,3 +106,74 @@ def test_interrupted_the_installed_command_prints_what_it_has(tmp_path: Path) ->
     assert "cancelled" in out
     assert "interrupted" in err
     assert "Traceback" not in out + err
+
+
+COMPARED = """
+def quick(n): return sum(range(2000))
+def slow(n): return sum(range(4000))
+def broken(n): return 1 / n
+"""
+
+
+@pytest.fixture
+def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "compared.py").write_text(COMPARED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "compared", raising=False)
+    return tmp_path
+
+
+def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
+    report = compared / "report.html"
+    code, out = call(*("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "2s", "--html", str(report)))
+    assert code == 0
+    assert "Comparison: slow against quick" in out
+    assert "slow is slower: +" in out
+    assert f"Report: {report}" in out.replace("\n", "")
+    assert "<svg" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("b", "gate", "code"),
+    [
+        ("slow", "slower:5%", 1),
+        ("slow", "slower", 1),
+        ("slow", "slower:500%", 0),
+        ("slow", "faster:5%", 0),
+        ("quick", "slower:5%", 0),
+    ],
+)
+def test_a_gate_fails_the_command_where_it_is_broken(compared: Path, b: str, gate: str, code: int) -> None:
+    command = ("compare", "compared:quick", f"compared:{b}", "--size", "1", "--budget", "2s", "--fail-on", gate)
+    given, out = call(*command)
+    assert given == code
+    assert (f"Failed: 1 of 1 pairs {gate}" in out) == bool(code)
+
+
+def test_a_side_that_fails_is_exit_code_one(compared: Path) -> None:
+    code, out = call("compare", "compared:quick", "compared:broken", "--sizes", "0,1", "--budget", "0.5s")
+    assert code == 1
+    assert "Failed: size 0, serial x 1: ZeroDivisionError: division by zero" in out
+    assert "compared.py" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compared:quick", "compared:gone", "--size", "1"], "module 'compared' has no 'gone'"),
+        (["compared:quick", "slow", "--size", "1"], "not of the form module:name"),
+        (["compared:quick", "compared:slow"], "quick wants an argument"),
+        (["compared:quick", "compared:slow", "--size", "1", "--margin", "0"], "margin='0' is not between 0 and 1"),
+        (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "worse:5%"], "write slower:5%, or faster:5%"),
+        (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "slower:much"], "'much' is not a fraction"),
+        (["compared:quick", "compared:slow", "--size", "1", "--budget", "-1"], "-1"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line_and_exit_code_two(
+    compared: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("compare", *arguments) == (2, "")
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1

@@ -23,9 +23,9 @@ CONFIDENCE = 0.99
 MARGIN = 0.01
 STORED_MARGIN = 0.10
 ALIKE = 2.0  # "same" is an interval within so many margins
-_FEWEST_BLOCKS = 5
+FEWEST_BLOCKS = 5
 _STORED_BLOCKS = 10
-_MOST_WAITING, _MOST_SWITCHES = 0.02, 0.2
+_MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
 _KEPT = ("target_a", "target_b", "size", "workers", "executor", "drive")
 
 
@@ -47,7 +47,7 @@ def ratio_of(block_logs: Sequence[float]) -> Ratio:
     if count == 0:
         return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
     mean = float(logs.mean())
-    if count < _FEWEST_BLOCKS:
+    if count < FEWEST_BLOCKS:
         return Ratio(math.exp(mean), math.nan, math.nan, 1.0, count)
     error = max(float(logs.std(ddof=1)) / math.sqrt(count), 1e-12)
     half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
@@ -156,8 +156,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def is_busy(waits: float, switches: float) -> bool:
-    """Whether a thread kept its core: it hardly waited, and never of its own will. What the system does not tell is no."""
-    return waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
+    """Whether a thread kept one core: it hardly waited, and never of its own will. What the system does not tell is no.
+
+    `waits` is the share of the time in which it neither ran nor stood in the queue: below zero where others ran with it.
+    """
+    return -_MOST_HELP <= waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +176,28 @@ class _Judged:
     def of(cls, side: Mapping[Any, Any], rounds: pd.DataFrame) -> _Judged:
         busy = all(is_busy(side[f"waits_{name}"], side[f"switches_{name}"]) for name in "ab")
         basis = "cpu" if busy and side["workers"] == 1 and side["executor"] == "serial" else "wall"
-        return cls(side, _ratio(rounds, "wall"), _ratio(rounds, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
+        whole = _whole_blocks(rounds)
+        return cls(side, _ratio(whole, "wall"), _ratio(whole, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
 
     @property
     def ratio(self) -> Ratio:
         return self.cpu if self.basis == "cpu" else self.wall
 
+    def needed_s(self, margin: float) -> float:
+        """The time in which the interval would shrink to the margin, or in which there would be ten blocks."""
+        ratio = self.ratio
+        if not ratio.blocks:
+            return math.nan
+        if not ratio.high > 0:
+            return self.spent_s * max(2.0, 10 / ratio.blocks)
+        half = math.log(ratio.high / ratio.low) / 2
+        return self.spent_s * max(2.0, (half / math.log1p(margin)) ** 2)
+
     def row(self, p: float, wall_p: float, margin: float) -> dict[str, Any]:
         ratio, verdict = self.ratio, verdict_of(self.ratio, p, margin)
-        if verdict == "same" and verdict_of(self.wall, wall_p, margin) in ("faster", "slower"):
+        on_wall = verdict_of(self.wall, wall_p, margin)
+        if on_wall in ("faster", "slower") and verdict != on_wall and verdict != "cannot tell":
             verdict = "cannot tell"  # whatever it waited for is not in the CPU time
-        half = math.log(ratio.high / ratio.low) / 2 if ratio.high > 0 else math.nan
-        needed = self.spent_s * (half / math.log1p(margin)) ** 2 if verdict == "cannot tell" else math.nan
         return {
             **{name: self.side[name] for name in _KEPT},
             "basis": self.basis,
@@ -194,11 +207,17 @@ class _Judged:
             "cpu_ratio": self.cpu.value,
             "wall_ratio": self.wall.value,
             "verdict": verdict,
-            "seconds_needed": max(needed, 2 * self.spent_s) if needed == needed else needed,
+            "seconds_needed": self.needed_s(margin) if verdict == "cannot tell" else math.nan,
             "blocks": ratio.blocks,
             "rounds": self.rounds,
             "status": self.side["status"],
         }
+
+
+def _whole_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Without blocks that were cut short: those of less than half the usual rounds."""
+    counts = rounds.groupby("block")["round"].transform("count")
+    return rounds[counts >= counts.median() / 2] if len(rounds) else rounds
 
 
 def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
@@ -222,7 +241,7 @@ def _mean(values: Sequence[float]) -> float:
 def _welch(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """The ratio of b to a from unpaired logs (Welch 1947)."""
     change = _mean(b) - _mean(a)
-    if min(len(a), len(b)) < _FEWEST_BLOCKS:
+    if min(len(a), len(b)) < FEWEST_BLOCKS:
         return Ratio(math.exp(change), math.nan, math.nan, 1.0, min(len(a), len(b)))
     parts = [float(np.var(side, ddof=1)) / len(side) for side in (a, b)]
     error = max(math.sqrt(sum(parts)), 1e-12)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pocket_lab.analysis.compare import MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
+from pocket_lab.analysis.compare import FEWEST_BLOCKS, MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
 from pocket_lab.errors import UsageError
 from pocket_lab.frames import pairs_frame, sides_frame, without_warm_up
 from pocket_lab.lab.bench import Bench
@@ -20,7 +20,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.measure.duel import Duel, compete
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Caveat, Environment, Record, Sample
+from pocket_lab.records import Caveat, Environment, Failure, Record, Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
 from pocket_lab.view.forest import comparison_figure, plot_comparison
 from pocket_lab.view.table import TextTable, comparison_table
@@ -69,6 +69,22 @@ class Comparison(Result):
         if self._runs is not None:
             return self._runs
         return compare_pairs(self.samples, sides_frame(self.records), self.margin)
+
+    @property
+    def caveats(self) -> list[str]:
+        """Doubts noted during the measurement, and that of too few blocks."""
+        few = int((self.frame["ratio"].notna() & self.frame["ratio_low"].isna()).sum()) if len(self.frame) else 0
+        message = (
+            f"{few} of {len(self.frame)} pairs have fewer than {FEWEST_BLOCKS} blocks and so no interval: raise the budget"
+        )
+        return super().caveats + ([message] if few else [])
+
+    @property
+    def failures(self) -> list[str]:
+        """Every side that failed, and why."""
+        failed = [record for record in self.records if isinstance(record, Failure)]
+        names = ["" if record.point is None else f"{record.point.target}, " for record in failed]
+        return [name + text for name, text in zip(names, super().failures, strict=True)]
 
     @property
     def verdict(self) -> str:
@@ -129,11 +145,12 @@ def compare(
     Both targets run in one process, in neighbouring batches in random order, and are built anew for every block. Raises
     UsageError for what cannot be compared, and the target's own error from the result's `.error`.
     """
-    if isinstance(a, Bench) and isinstance(b, Bench):
-        return _compare_runs(a, b, margin, force, name)
-    share = MARGIN if margin is None else parse_fraction(margin)
+    are_runs = isinstance(a, Bench) and isinstance(b, Bench)
+    share = (STORED_MARGIN if are_runs else MARGIN) if margin is None else parse_fraction(margin)
     if not 0 < share < 1:
         raise UsageError(f"margin={margin!r} is not between 0 and 1; write for example 1%")
+    if isinstance(a, Bench) and isinstance(b, Bench):
+        return _compare_runs(a, b, share, force, name)
     options = {"size": size, "sizes": sizes, "drive": drive, "budget": budget}
     shared = {"workers": workers, "executor": executor, "executors": executors}
     jobs = [_job(side, input, options, shared) for side in (a, b)]
@@ -174,7 +191,7 @@ def _told_apart(a: Job, b: Job) -> tuple[Job, Job]:
     )
 
 
-def _compare_runs(a: Bench, b: Bench, margin: float | str | None, force: bool, name: str | None) -> Comparison:
+def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | None) -> Comparison:
     """Two measured results, unpaired."""
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
     if differing := _differences(a.environment, b.environment):
@@ -184,11 +201,10 @@ def _compare_runs(a: Bench, b: Bench, margin: float | str | None, force: bool, n
                 f"{message}, so a change of the code cannot be told from that; force=True compares them all the same"
             )
         records.append(Caveat("other-environment", message))
-    share = STORED_MARGIN if margin is None else parse_fraction(margin)
-    frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), share)
+    frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), margin)
     if frame.empty:
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
-    result = Comparison(name or f"{b.name} against {a.name}", records, share, frame)
+    result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
     keep(result)
     return result
 

@@ -41,6 +41,11 @@ class Job:
     earlier: tuple[Sample, ...] = ()
     scratch: str = ""
 
+    @property
+    def way_out(self) -> str:
+        """What helps where a part cannot be sent."""
+        return 'build it inside the function that uses it, or measure in place with isolation="kernel"'
+
     def parts(self) -> dict[str, Any]:
         """What of the user's is sent to the measuring process, by the names that an error gives it."""
         return {f'target "{self.points[0].target}"': self.target, "input": self.input}

@@ -16,6 +16,10 @@ from pocket_lab.graph.node import Node
 class Sendable(Protocol):
     """A job for a measuring process."""
 
+    @property
+    def way_out(self) -> str:
+        """What helps where a part cannot be sent."""
+
     def parts(self) -> dict[str, Any]:
         """What of the user's is in it."""
 
@@ -26,10 +30,7 @@ def dump(task: Callable[..., Any], job: Sendable) -> bytes:
         payload: bytes = cloudpickle.dumps((task, job))
     except Exception as error:  # any class may fail to pickle in its own way
         place, reason = _culprit(job, error)
-        raise UsageError(
-            f"{place} cannot be sent to the measuring process ({reason}); "
-            'build it inside the function that uses it, or measure in place with isolation="kernel"'
-        ) from error
+        raise UsageError(f"{place} cannot be sent to the measuring process ({reason}); {job.way_out}") from error
     return payload
 
 

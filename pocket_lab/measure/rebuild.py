@@ -17,6 +17,7 @@ from pocket_lab.graph.node import Node
 
 _SHIFTS = 400
 _LARGEST_SHIFT = 4096
+_random = random.Random()  # not the module's own generator, which a target may seed
 
 
 class Renewable:
@@ -35,7 +36,7 @@ class Renewable:
 
     def build(self) -> tuple[Any, list[bytearray]]:
         """A new build, and what shifts the heap under it for as long as it is kept."""
-        shift = [bytearray(random.randrange(_LARGEST_SHIFT)) for _ in range(random.randrange(_SHIFTS))]
+        shift = [bytearray(_random.randrange(_LARGEST_SHIFT)) for _ in range(_random.randrange(_SHIFTS))]
         return _Unpickler(io.BytesIO(self._pickled), self._functions).load(), shift
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.bench import Bench, bench
-from pocket_lab.lab.compare import Comparison, compare
+from pocket_lab.lab.compare import Comparison, Variant, compare
 from pocket_lab.lab.last import last
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
@@ -151,7 +151,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     def _targets(self, options: dict[str, Any], cell: str | None, names: dict[str, Any]) -> list[Any]:
         """What to measure, taken out of the options; what has no name of its own is called as it was written."""
         if "a" in options:
-            return [evaluate(options.pop(side), names) for side in ("a", "b")]
+            return [_called(evaluate(text, names), text) for text in (options.pop("a"), options.pop("b"))]
         expression = options.pop("target")
         target = self._target(expression, cell, names)
         if target_name(target) in ("<lambda>", type(target).__name__):
@@ -168,6 +168,11 @@ class PocketMagics(Magics):  # type: ignore[misc]
         body = self.shell.transform_cell(cell)
         file = self.shell.compile.cache(body, self.shell.execution_count, raw_code=cell)
         return compile_cell(body, file, self.shell.user_ns)
+
+
+def _called(side: Any, expression: str) -> Any:
+    """A side of a comparison, under its expression where it has no name of its own."""
+    return Variant(side, name=expression) if target_name(side) == "<lambda>" else side
 
 
 def _show_user_traceback(error: BaseException) -> None:

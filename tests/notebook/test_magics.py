@@ -222,6 +222,73 @@ def test_an_input_may_be_any_expression(notebook: Any) -> None:
     assert notebook.run("print(r.frame.status.item() != 'failed')").text.strip() == "True"
 
 
+def test_a_comparison_is_shown_once_with_its_verdict_and_is_a_result(notebook: Any) -> None:
+    notebook.run("def quick(n): return sum(range(2000))\ndef slow(n): return sum(range(4000))")
+    cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 2s")
+    assert cell.error is None
+    (bundle,) = cell.shown
+    assert "slow is slower: +" in bundle["text/plain"]
+    assert "<svg" in bundle["text/html"]
+    assert notebook.run("print(c.verdict, c is pocket_lab.last(), len(c.frame))").text.strip() == "slower True 1"
+    (figure,) = notebook.run("c.plot()").shown
+    assert figure["image/png"]
+
+
+def test_graphs_and_variants_of_cells_are_compared(notebook: Any) -> None:
+    cell = notebook.run("%pocket_compare graph graph --sizes 10,20 --workers 2 --executors threads --budget 1s")
+    assert cell.error is None
+    assert "2 of 2 pairs" in cell.text or "pairs: " in cell.text
+    notebook.run("from pocket_lab.lab.compare import Variant\nfour = Variant(graph, workers=4, executor='processes')")
+    assert "1 | 4" in notebook.run("%pocket_compare graph four --size 10 --budget 2s").text
+
+
+def test_two_results_of_earlier_cells_are_compared(notebook: Any) -> None:
+    for name in ("before", "after"):
+        assert notebook.run(f"{name} = %pocket_bench graph --sizes 10 --budget 0.5s").error is None
+    cell = notebook.run("%pocket_compare before after")
+    assert len(cell.shown) == 1
+    assert "not measured together" in cell.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%pocket_compare graph", "the following arguments are required: b"),
+        ("%pocket_compare graph grahp", "did you mean graph?"),
+        ("%pocket_compare graph graph --size 1 --margin 0", "margin='0' is not between 0 and 1"),
+        ("%pocket_compare graph docs --size 1", "25 cannot be measured"),
+        ("%pocket_compare graph graph --sizes ten", "'ten' is not a count"),
+        ("%pocket_compare graph graph --bogus", "unrecognized arguments: --bogus"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line_and_the_cell_fails(notebook: Any, line: str, words: str) -> None:
+    cell = notebook.run(line)
+    assert cell.error is not None
+    assert cell.error.ename == "UsageError"
+    assert words in cell.error.evalue
+    assert len(cell.error.traceback) == 1
+    assert not cell.shown
+
+
+def test_a_side_that_fails_shows_the_users_own_error_after_the_result(notebook: Any) -> None:
+    cell = notebook.run("%pocket_compare graph boom --sizes 5,10 --budget 1s\nprint('not reached')")
+    assert len(cell.shown) == 1
+    assert cell.error.ename == "NodeError"
+    assert "return 1 / below" in "\n".join(cell.error.traceback)
+    assert "not reached" not in cell.text
+
+
+def test_a_stopped_comparison_shows_what_was_measured(notebook: Any) -> None:
+    notebook.run("import time\ndef nap(n): time.sleep(0.002)")
+    stop = threading.Timer(6.0, notebook.interrupt)
+    stop.start()
+    cell = notebook.run("%pocket_compare nap nap --size 1 --budget 60s --margin 0.0001%")
+    stop.join()
+    assert cell.error.ename == "KeyboardInterrupt"
+    (bundle,) = cell.shown
+    assert "cancelled" in bundle["text/plain"]
+
+
 def test_nothing_is_written_into_the_notebooks_folder(notebook: Any) -> None:
     assert {path.name for path in Path(notebook.folder).iterdir()} <= {"beside.py", "__pycache__"}
 

@@ -14,11 +14,12 @@ from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames import bench_frame, lines_frame, memory_frame, samples_frame
 from pocket_lab.records import Closed, LineCost, NodeMemory, Planned, Point, Record, Sample
 from pocket_lab.view.bars import lines_figure, memory_figure
-from pocket_lab.view.figure import INK, to_svg
+from pocket_lab.view.figure import INK, LabFigure, to_svg
+from pocket_lab.view.forest import comparison_figure
 from pocket_lab.view.heat import heat_html
 from pocket_lab.view.page import caveats, failures, fragment, page
 from pocket_lab.view.plot import bench_figure
-from pocket_lab.view.table import bench_table, shorten
+from pocket_lab.view.table import bench_table, comparison_table, shorten
 
 EVIL = "<script>alert('x')</script>&$\\frac{1}{2}$" + "long" * 40
 
@@ -121,6 +122,72 @@ def test_long_names_lose_their_middle() -> None:
     assert shorten("short") == "short"
     assert len(shorten("x" * 500)) <= 48
     assert shorten("begin" + "x" * 100 + "end", 20).endswith("end")
+
+
+def comparison(*rows: tuple[float, float, float, str], name: str = "new", size: int | None = 10) -> pd.DataFrame:
+    """Rows of (ratio, low, high, verdict)."""
+    keys = ("ratio", "ratio_low", "ratio_high", "verdict")
+    place = {"target_a": "old", "target_b": name, "size": size, "workers": "1 | 4", "executor": "threads", "drive": "run"}
+    rest = {"basis": "wall", "seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done"}
+    made = [{**place, **dict(zip(keys, row, strict=True)), "cpu_ratio": 1.5, "wall_ratio": row[0], **rest} for row in rows]
+    return pd.DataFrame(made)
+
+
+NAN = float("nan")
+SLOWER, FASTER, SAME = (1.3, 1.28, 1.32, "slower"), (0.5, 0.4, 0.6, "faster"), (1.0, 0.995, 1.005, "same")
+UNTOLD, UNMEASURED = (3.0, NAN, NAN, "cannot tell"), (NAN, NAN, NAN, "cannot tell")
+
+
+def intervals(figure: LabFigure) -> list[tuple[float, float]]:
+    """The ends of the intervals that are drawn."""
+    return [tuple(line.get_xdata()) for line in figure.axes[0].lines if len(set(line.get_ydata())) == 1 < len(line.get_xdata())]
+
+
+def test_a_comparison_draws_each_interval_as_a_change_in_per_cent_with_its_verdict() -> None:
+    figure = comparison_figure(comparison(SLOWER, FASTER, SAME, UNTOLD), 0.01)
+    assert [pytest.approx(ends) for ends in intervals(figure)] == [(28.0, 32.0), (-60.0, -40.0), (-0.5, 0.5)]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["slower", "faster", "same", "cannot tell"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["size 10, threads x 1 | 4"] * 4
+    low, high = figure.axes[0].get_xlim()
+    assert low <= -60
+    assert high >= 200
+    svg(to_svg(figure))
+
+
+@pytest.mark.parametrize("rows", [[UNMEASURED], [SAME], [(1e6, 1e5, 1e7, "slower")], [(1e-9, 1e-9, 2e-9, "faster")]])
+def test_a_comparison_of_anything_is_drawn_with_the_margin_in_view(rows: list[tuple[float, float, float, str]]) -> None:
+    for size in (None, 10**12):
+        figure = comparison_figure(comparison(*rows, size=size), 0.1)
+        low, high = figure.axes[0].get_xlim()
+        assert low <= -10
+        assert high >= 10
+        svg(to_svg(figure))
+
+
+def test_many_pairs_are_cut_in_table_and_picture_and_the_rest_is_named() -> None:
+    frame = comparison(*[SLOWER] * 100)
+    figure = comparison_figure(frame, 0.01)
+    assert len(intervals(figure)) == 40
+    assert "60 more in .frame" in figure.axes[0].get_xlabel()
+    table = comparison_table(frame)
+    assert (len(table.rows), table.more) == (40, 60)
+    assert "60 more rows" in table.to_text()
+
+
+def test_a_comparison_is_a_table_of_changes() -> None:
+    table = comparison_table(comparison(SLOWER, UNMEASURED))
+    rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
+    assert rows[0]["change"] == "+30.0 %"
+    assert rows[0]["99 % interval"] == "+28.0 % … +32.0 %"
+    assert (rows[0]["verdict"], rows[0]["basis"], rows[0]["CPU"], rows[0]["wall"]) == ("slower", "wall", "+50.0 %", "+30.0 %")
+    assert (rows[1]["change"], rows[1]["99 % interval"], rows[1]["verdict"]) == ("–", "–", "cannot tell")
+
+
+def test_names_of_compared_targets_stay_text() -> None:
+    frame = comparison(SLOWER, name=EVIL)
+    text = to_svg(comparison_figure(frame, 0.01))
+    svg(text)
+    assert "<script" not in text + comparison_table(frame).to_html()
 
 
 def svg(text: str) -> Any:

@@ -1,0 +1,149 @@
+"""A pair of points under comparison: the same input for both, batches of both in every round, one log ratio for every block."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import random
+from collections.abc import Generator, Iterator, Sized
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import cloudpickle
+
+from pocket_lab.measure.batch import calibrate, time_batch
+from pocket_lab.measure.drive import Work, build_input, build_work
+from pocket_lab.measure.failed import failed_point
+from pocket_lab.measure.idle import Idle, read_idle
+from pocket_lab.measure.interval import BLOCKS, half_width
+from pocket_lab.measure.job import Job
+from pocket_lab.records import Closed, Point, Record, Sample, Started, Status, Waits
+from pocket_lab.run.pool import Pool
+
+MOST_ROUNDS = 8
+_WARM_ENOUGH_S = 0.01
+
+order = random.Random()  # not the module's own generator, which a target may seed
+
+
+class Input:
+    """An input that is built once; each copy is as it was then, whatever a target did to the one before."""
+
+    def __init__(self, job: Job, point: Point) -> None:
+        value = build_input(job, point)
+        self._value = list(value) if point.drive == "map" and not isinstance(value, Sized) else value
+        try:
+            self._pickled: bytes | None = cloudpickle.dumps(self._value)
+        except Exception:  # any class may fail to pickle in its own way; then both sides share the one there is
+            self._pickled = None
+
+    def copy(self) -> Any:
+        """A copy of its own, or the value itself where it cannot be copied."""
+        return self._value if self._pickled is None else pickle.loads(self._pickled)
+
+
+@dataclass(slots=True)
+class Side:
+    """One point of a pair: its work as it was built for this block, and what its thread did in it."""
+
+    point: Point
+    pool: Pool
+    work: Work | None = None
+    loops: int = 0
+    batch_s: float = 0.0
+    batches: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    idle: Idle = field(default_factory=Idle)
+
+    def prepare(self, job: Job, value: Any, batch_s: float) -> None:
+        """Build the work on a new target and warm it up; the number of runs in a batch is found once."""
+        self.work = build_work(job, self.point, value, self.pool)
+        if not self.loops:
+            self.loops, timing = calibrate(self.work, self.pool, batch_s)
+            self.batch_s = timing.wall_s
+        elif self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
+            time_batch(self.work, max(1, self.loops // 2), self.pool)
+
+    def visit(self, round_number: int) -> Sample:
+        """One batch."""
+        assert self.work is not None
+        before = read_idle()
+        timing = time_batch(self.work, self.loops, self.pool)
+        self.idle += read_idle() - before
+        self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
+        return Sample(self.point, round_number, self.loops, timing.wall_s, timing.cpu_s, self.work.items * self.loops)
+
+    def take_waits(self) -> Waits:
+        """What its thread did since the last call."""
+        waits = Waits(self.point, self.batches, self.wall_s, self.cpu_s, self.idle.queued_s, self.idle.switches)
+        self.batches, self.wall_s, self.cpu_s, self.idle = 0, 0.0, 0.0, Idle()
+        return waits
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two sides, what was measured of them, and how many rounds make a block."""
+
+    a: Side
+    b: Side
+    value: Input | None = None
+    round: int = 0
+    rounds_a_block: int = MOST_ROUNDS
+    log_ratios: list[float] = field(default_factory=list)  # of wall times, one a block
+    block: list[float] = field(default_factory=list)  # the same of this block, one a round
+
+    def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
+        """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed."""
+        for side, job in zip((self.a, self.b), jobs, strict=True):
+            yield Started(side.point)
+            try:
+                if self.value is None:
+                    self.value = Input(job, side.point)
+                side.prepare(job, self.value.copy(), batch_s)
+            except (Exception, SystemExit) as error:
+                yield from self.failed(side, error)
+                return False
+        both_s = max(self.a.batch_s + self.b.batch_s, 1e-9)
+        self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))
+        return True
+
+    def visit(self) -> Generator[Record, None, bool]:
+        """A round: both sides in random order; False where one failed."""
+        self.round += 1
+        runs_s = {}
+        for side in order.sample((self.a, self.b), 2):
+            try:
+                sample = side.visit(self.round)
+            except (Exception, SystemExit) as error:
+                yield from self.failed(side, error)
+                return False
+            runs_s[id(side)] = sample.wall_s / sample.loops
+            yield sample
+        if all(runs_s.values()):
+            self.block.append(math.log(runs_s[id(self.b)] / runs_s[id(self.a)]))
+        return True
+
+    def close_block(self) -> Iterator[Record]:
+        """Turn the rounds of a block into one value; tells what the threads did in it."""
+        if self.block:
+            self.log_ratios.append(median(self.block))
+        self.block = []
+        yield self.a.take_waits()
+        yield self.b.take_waits()
+
+    def is_precise(self, precision: float) -> bool:
+        """Whether the interval over ten blocks or more is narrow enough; its place has no say in that."""
+        return len(self.log_ratios) >= BLOCKS and half_width(self.log_ratios) <= precision
+
+    def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
+        """The end of a pair of which one side failed."""
+        yield from failed_point(side.point, self.round, error)
+        yield Closed((self.b if side is self.a else self.a).point, "failed")
+
+    def ended(self, status: Status) -> Iterator[Record]:
+        """The end of a pair."""
+        yield from self.close_block()
+        yield Closed(self.a.point, status)
+        yield Closed(self.b.point, status)

@@ -1,0 +1,342 @@
+"""Verdicts from block ratios: intervals that cover, corrections for many pairs, the clock they rest on."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.analysis.compare import (
+    CONFIDENCE,
+    MARGIN,
+    Gate,
+    Ratio,
+    compare_pairs,
+    compare_runs,
+    geometric_mean,
+    holm,
+    is_busy,
+    ratio_of,
+    verdict_of,
+)
+from pocket_lab.errors import UsageError
+from pocket_lab.frames import pairs_frame, samples_frame, sides_frame
+from pocket_lab.records import Block, Closed, Planned, Point, Record, Sample, Waits
+
+COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
+OPPOSITE = {"slower": "faster", "faster": "slower", "same": "same", "cannot tell": "cannot tell"}
+
+logs = st.floats(-1.0, 1.0)
+p_values = st.lists(st.floats(0.0, 1.0), max_size=12)
+
+
+def compared(
+    wall: Sequence[float],
+    cpu: Sequence[float] | None = None,
+    *,
+    pairs: int = 1,
+    margin: float = MARGIN,
+    swapped: bool = False,
+    executor: str = "serial",
+    workers: tuple[int, int] = (1, 1),
+    **waits_of_b: float,
+) -> pd.DataFrame:
+    """The frame of a comparison in which the log ratio of block k is wall[k] and cpu[k], through the records of a duel."""
+    records: list[Record] = []
+    sides = "ba" if swapped else "ab"
+    both = [[Point(side, n, w, executor, "run") for side, w in zip(sides, workers, strict=True)] for n in range(pairs)]
+    records.append(Planned(tuple(point for two in both for point in two), 10.0))
+    for block, (wall_log, cpu_log) in enumerate(zip(wall, cpu or wall, strict=True)):
+        records.append(Block(block + 1))
+        for number in range(3):
+            for two in both:
+                for point in two:
+                    changed = point.target == "b"
+                    wall_s, cpu_s = (1e-3 * math.exp(log if changed else 0.0) for log in (wall_log, cpu_log))
+                    records.append(Sample(point, 3 * block + number + 1, 10, 10 * wall_s, 10 * cpu_s, 10))
+    for two in both:
+        for point in two:
+            own: dict[str, Any] = {"cpu_s": 1.0, "queued_s": 0.0, "switches": 0}
+            records.append(Waits(point, 100, 1.0, **{**own, **(waits_of_b if point.target == "b" else {})}))
+            records.append(Closed(point, "done"))
+    return compare_pairs(pairs_frame(records), sides_frame(records), margin)
+
+
+def around(middle: float, spread: float, count: int = 10) -> list[float]:
+    """Values whose mean is `middle`, alternating by `spread`."""
+    return [middle + spread * (-1) ** k for k in range(count)]
+
+
+@pytest.mark.parametrize("count", [5, 10, 40])
+def test_the_interval_holds_the_true_ratio_as_often_as_it_says(count: int) -> None:
+    noise = random.Random(count)
+    truth, trials = math.log(1.03), 2000
+    held = called = 0
+    for _ in range(trials):
+        ratio = ratio_of([noise.gauss(truth, 0.02) for _ in range(count)])
+        held += ratio.low <= 1.03 <= ratio.high
+        unchanged = ratio_of([noise.gauss(0.0, 0.02) for _ in range(count)])
+        called += verdict_of(unchanged, unchanged.p) in ("slower", "faster")
+    assert CONFIDENCE - 0.007 <= held / trials <= CONFIDENCE + 0.007
+    assert called / trials <= 1 - CONFIDENCE + 0.007
+
+
+def test_the_interval_and_p_are_students() -> None:
+    noise = random.Random(3)
+    values = [noise.gauss(0.02, 0.03) for _ in range(12)]
+    told = ratio_of(values)
+    truth = scipy.stats.ttest_1samp(values, 0.0)
+    low, high = truth.confidence_interval(CONFIDENCE)
+    assert (told.low, told.high) == pytest.approx((math.exp(low), math.exp(high)))
+    assert told.p == pytest.approx(truth.pvalue)
+    assert told.value == pytest.approx(scipy.stats.gmean([math.exp(value) for value in values]))
+    assert told.blocks == 12
+
+
+@given(st.lists(logs, max_size=4))
+def test_fewer_than_five_blocks_have_a_value_but_no_interval_and_tell_nothing(values: list[float]) -> None:
+    ratio = ratio_of(values)
+    assert math.isnan(ratio.low)
+    assert math.isnan(ratio.high)
+    assert ratio.p == 1.0
+    assert math.isnan(ratio.value) == (not values)
+    assert verdict_of(ratio, ratio.p) == "cannot tell"
+
+
+@given(st.lists(logs, min_size=5, max_size=30))
+def test_b_against_a_is_the_inverse_of_a_against_b(values: list[float]) -> None:
+    there, back = ratio_of(values), ratio_of([-value for value in values])
+    assert back.value == pytest.approx(1 / there.value)
+    assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low))
+    assert back.p == pytest.approx(there.p)
+    assert verdict_of(back, back.p) == OPPOSITE[verdict_of(there, there.p)]
+
+
+@given(st.lists(logs, min_size=5, max_size=20), st.floats(-1.0, 1.0))
+def test_the_value_lies_in_its_interval_and_a_common_factor_only_moves_both(values: list[float], shift: float) -> None:
+    here, there = ratio_of(values), ratio_of([value + shift for value in values])
+    assert here.low <= here.value <= here.high
+    assert math.log(there.high / there.low) == pytest.approx(math.log(here.high / here.low), abs=1e-9)
+    assert there.value == pytest.approx(here.value * math.exp(shift))
+
+
+def test_swapped_sides_give_the_inverse_row() -> None:
+    noise = random.Random(4)
+    for middle in (-0.05, 0.0, 0.05):
+        wall = [noise.gauss(middle, 0.01) for _ in range(10)]
+        cpu = [noise.gauss(middle, 0.004) for _ in range(10)]
+        (there,), (back,) = (compared(wall, cpu, swapped=swapped).to_dict("records") for swapped in (False, True))
+        assert (there["target_b"], back["target_b"]) == ("b", "a")
+        assert back["verdict"] == OPPOSITE[there["verdict"]]
+        for name, inverse in (("ratio", "ratio"), ("ratio_low", "ratio_high"), ("cpu_ratio",) * 2, ("wall_ratio",) * 2):
+            assert back[name] == pytest.approx(1 / there[inverse])
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "p", "verdict"),
+    [
+        (1.0101, 1.001, 1.020, 0.0099, "slower"),
+        (1 / 1.0101, 1 / 1.020, 1 / 1.001, 0.0099, "faster"),
+        (1.0101, 0.999, 1.021, 0.0101, "cannot tell"),  # luck is not excluded
+        (1.0101, 0.999, 1.019, 0.0101, "same"),
+        (1.0099, 1.009, 1.011, 1e-9, "same"),  # certain, but below the margin
+        (1.0099, 1.001, 1.0201, 1e-9, "cannot tell"),
+        (1.0, 1 / 1.0199, 1.0199, 1.0, "same"),
+        (1.0, 1 / 1.0201, 1.0001, 1.0, "cannot tell"),
+        (1.0, 0.9999, 1.0201, 1.0, "cannot tell"),
+        (3.0, math.nan, math.nan, 1.0, "cannot tell"),
+        (math.nan, math.nan, math.nan, 1.0, "cannot tell"),
+    ],
+)
+def test_a_verdict_at_its_edges(value: float, low: float, high: float, p: float, verdict: str) -> None:
+    assert verdict_of(Ratio(value, low, high, p, 10), p) == verdict
+
+
+@given(st.floats(0.2, 5.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.001, 0.5))
+def test_a_change_is_called_from_the_margin_on_and_never_by_luck(value: float, half: float, p: float, margin: float) -> None:
+    ratio = Ratio(value, value * math.exp(-half), value * math.exp(half), p, 10)
+    verdict = verdict_of(ratio, p, margin)
+    if verdict in ("slower", "faster"):
+        assert p < 0.0101
+        assert abs(math.log(value)) >= math.log1p(margin)
+        assert (verdict == "slower") == (value > 1)
+    if verdict == "same":
+        assert abs(math.log(value)) + half <= math.log1p(2 * margin) * 1.000001
+
+
+@given(p_values)
+def test_holm_is_what_the_step_down_rule_says(values: list[float]) -> None:
+    obvious = [max(min(1.0, q * sum(r >= q for r in values)) for q in values if q <= own) for own in values]
+    assert holm(values) == pytest.approx(obvious)
+
+
+@given(p_values)
+def test_corrected_p_values_keep_their_order_and_never_fall(values: list[float]) -> None:
+    corrected = holm(values)
+    assert all(0 <= before <= after <= 1 for before, after in zip(values, corrected, strict=True))
+    ordered = sorted(zip(values, corrected, strict=True))
+    assert all(one[1] <= other[1] for one, other in pairwise(ordered))
+
+
+def test_one_p_value_is_its_own_correction_and_none_have_none() -> None:
+    assert holm([0.03]) == [0.03]
+    assert holm([]) == []
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_a_change_that_one_pair_shows_may_be_luck_among_fifty() -> None:
+    shaky = around(0.02, 0.0165)
+    assert compared(shaky).verdict.item() == "slower"
+    assert set(compared(shaky, pairs=50).verdict) == {"cannot tell"}
+    assert set(compared(around(0.02, 0.005), pairs=50).verdict) == {"slower"}
+
+
+@pytest.mark.parametrize(
+    ("options", "basis"),
+    [
+        ({}, "cpu"),
+        ({"cpu_s": 0.7, "queued_s": 0.29}, "cpu"),  # it stood in the queue: the machine's doing, not its own
+        ({"cpu_s": 0.7, "queued_s": 0.0}, "wall"),
+        ({"cpu_s": 0.7, "queued_s": math.nan}, "wall"),
+        ({"switches": 19}, "cpu"),
+        ({"switches": 21}, "wall"),
+        ({"workers": (2, 2)}, "wall"),
+        ({"workers": (1, 2)}, "wall"),
+        ({"executor": "threads"}, "wall"),
+        ({"executor": "own"}, "wall"),
+        ({"executor": "asyncio"}, "wall"),
+    ],
+)
+def test_cpu_time_counts_only_where_both_sides_keep_one_core_busy(options: dict[str, Any], basis: str) -> None:
+    (row,) = compared(around(0.10, 0.01), around(0.20, 0.01), **options).to_dict("records")
+    assert row["basis"] == basis
+    assert row["ratio"] == row[f"{basis}_ratio"]
+    assert (row["wall_ratio"], row["cpu_ratio"]) == pytest.approx((math.exp(0.1), math.exp(0.2)))
+    assert row["verdict"] == "slower"
+
+
+def test_a_side_that_keeps_more_than_one_core_busy_is_not_judged_by_cpu_time() -> None:
+    (row,) = compared(around(-0.6, 0.01), around(0.05, 0.01), cpu_s=1.9).to_dict("records")
+    assert row["basis"] == "wall"
+    assert row["verdict"] == "faster"
+
+
+@pytest.mark.parametrize(("waits", "switches"), [(math.nan, 0.0), (0.0, math.nan), (0.021, 0.0), (0.0, 0.21)])
+def test_what_is_not_known_or_too_much_is_not_busy(waits: float, switches: float) -> None:
+    assert not is_busy(waits, switches)
+    assert is_busy(0.02, 0.2)
+
+
+def test_the_same_cpu_time_is_not_the_same_where_wall_time_contradicts() -> None:
+    (row,) = compared(around(0.05, 0.002), around(0.0, 0.002)).to_dict("records")
+    assert row["basis"] == "cpu"
+    assert row["verdict"] == "cannot tell"
+    assert compared(around(0.005, 0.002), around(0.0, 0.002)).verdict.item() == "same"
+
+
+def test_seconds_needed_stand_only_where_it_cannot_be_told_and_are_more_than_were_spent() -> None:
+    told, untold = compared(around(0.1, 0.01)), compared(around(0.0, 0.05))
+    assert told.seconds_needed.isna().all()
+    assert untold.verdict.item() == "cannot tell"
+    spent = 3 * 10 * 2 * 10e-3
+    assert untold.seconds_needed.item() > 2 * spent * 0.99
+    wider = compared(around(0.0, 0.10))
+    assert wider.seconds_needed.item() == pytest.approx(4 * untold.seconds_needed.item(), rel=0.05)
+
+
+def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
+    frame = compared(around(0.1, 0.01), pairs=3)
+    assert list(frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert list(frame["size"]) == [0, 1, 2]
+    assert set(frame["blocks"]) == {10}
+    assert set(frame["rounds"]) == {30}
+
+
+def test_one_block_gone_wrong_widens_the_interval_and_is_no_change() -> None:
+    assert compared([*around(0.0, 0.002, 9), 0.5]).verdict.item() == "cannot tell"
+
+
+def test_a_comparison_of_nothing_measured_tells_nothing() -> None:
+    (row,) = compared([]).to_dict("records")
+    assert row["verdict"] == "cannot tell"
+    assert (row["blocks"], row["rounds"]) == (0, 0)
+    assert math.isnan(row["ratio"])
+
+
+def stored(run_s: Sequence[float], target: str = "t", size: int | None = 1, **point: Any) -> list[Record]:
+    place = Point(target, size, **{"workers": 1, "executor": "serial", "drive": "run", **point})
+    return [Sample(place, number + 1, 4, 4 * wall, 2 * wall, 4) for number, wall in enumerate(run_s)]
+
+
+def test_stored_runs_are_judged_by_welch_over_ten_blocks_of_each() -> None:
+    noise = random.Random(5)
+    one, other = ([math.exp(noise.gauss(m, s)) for _ in range(10)] for m, s in ((0.0, 0.03), (0.3, 0.08)))
+    frame = compare_runs(samples_frame(stored(one, "before")), samples_frame(stored(other, "after")))
+    (row,) = frame.to_dict("records")
+    truth = scipy.stats.ttest_ind([math.log(v) for v in other], [math.log(v) for v in one], equal_var=False)
+    low, high = truth.confidence_interval(CONFIDENCE)
+    assert (row["ratio_low"], row["ratio_high"]) == pytest.approx((math.exp(low), math.exp(high)))
+    assert (row["target_a"], row["target_b"], row["basis"], row["verdict"]) == ("before", "after", "wall", "slower")
+    assert row["cpu_ratio"] == pytest.approx(row["wall_ratio"])
+    assert list(frame.columns) == list(compared(around(0.1, 0.01)).columns)
+
+
+def test_a_difference_that_two_runs_of_one_code_have_is_no_change() -> None:
+    before, after = samples_frame(stored([1.0, 1.01] * 20)), samples_frame(stored([1.08, 1.09] * 20))
+    assert compare_runs(before, after).verdict.item() == "same"
+    assert compare_runs(before, after, 0.01).verdict.item() == "slower"
+    assert compare_runs(after, before, 0.01).verdict.item() == "faster"
+
+
+def test_only_points_that_both_runs_have_are_compared_also_without_a_size() -> None:
+    before = samples_frame(stored([1.0] * 6, size=1) + stored([2.0] * 6, size=2) + stored([2.0] * 6, size=2, workers=4))
+    after = samples_frame(stored([1.0] * 6, size=3) + stored([4.0] * 6, size=2))
+    frame = compare_runs(before, after)
+    assert list(frame["size"]) == [2]
+    assert frame["ratio"].item() == pytest.approx(2.0)
+    unsized = compare_runs(samples_frame(stored([1.0] * 6, size=None)), samples_frame(stored([3.0] * 6, size=None)))
+    assert unsized["ratio"].item() == pytest.approx(3.0)
+    assert compare_runs(before, samples_frame(stored([1.0] * 6, size=9))).empty
+
+
+def test_stored_runs_of_too_few_samples_tell_nothing() -> None:
+    (row,) = compare_runs(samples_frame(stored([1.0] * 4)), samples_frame(stored([9.0] * 50))).to_dict("records")
+    assert row["verdict"] == "cannot tell"
+    assert row["ratio"] == pytest.approx(9.0)
+    assert math.isnan(row["ratio_low"])
+
+
+@given(st.lists(st.floats(0.01, 100.0), min_size=1, max_size=20))
+def test_the_geometric_mean_of_inverse_ratios_is_the_inverse(ratios: list[float]) -> None:
+    mean = geometric_mean(pd.DataFrame({"ratio": ratios}))
+    assert min(ratios) * 0.999999 <= mean <= max(ratios) * 1.000001
+    assert geometric_mean(pd.DataFrame({"ratio": [1 / ratio for ratio in ratios]})) == pytest.approx(1 / mean)
+
+
+def test_the_geometric_mean_leaves_out_what_was_not_measured() -> None:
+    assert geometric_mean(pd.DataFrame({"ratio": [2.0, math.nan, 8.0]})) == pytest.approx(4.0)
+    assert math.isnan(geometric_mean(pd.DataFrame({"ratio": [math.nan]})))
+
+
+def test_a_gate_stops_its_verdict_from_its_change_on() -> None:
+    frame = pd.DataFrame(
+        {"verdict": ["slower", "slower", "faster", "faster", "cannot tell"], "ratio": [1.04, 1.06, 0.96, 0.5, 2.0]}
+    )
+    assert list(Gate.parse("slower:5%").stops(frame).index) == [1]
+    assert list(Gate.parse("slower").stops(frame).index) == [0, 1]
+    assert list(Gate.parse("faster:5%").stops(frame).index) == [3]
+    assert list(Gate.parse("faster:0.01").stops(frame).index) == [2, 3]
+
+
+@pytest.mark.parametrize("text", ["", "same", "slower:fast", "slow:5%", "slower:-5%", ":5%"])
+def test_a_gate_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Gate.parse(text)

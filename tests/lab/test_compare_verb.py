@@ -1,0 +1,417 @@
+"""compare from end to end, through a real measuring process."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import matplotlib.figure
+import pytest
+
+import pocket_lab
+from pocket_lab import Graph, NodeError, UsageError, bench, compare, fan_out, node
+from pocket_lab.lab.bench import Bench
+from pocket_lab.lab.compare import Comparison, Variant
+from pocket_lab.records import Environment, Record, Sample
+
+COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
+
+
+def plain(size: int) -> int:
+    return sum(range(3000))
+
+
+def slower(size: int) -> int:
+    return sum(range(3900))
+
+
+def sleepy(size: int) -> int:
+    time.sleep(0.0002)
+    return sum(range(3000))
+
+
+@node
+def nap(value: float) -> float:
+    time.sleep(0.01)
+    return value
+
+
+naps = Graph(fan_out(nap), name="naps")
+
+
+def many(size: int) -> list[int]:
+    return list(range(size))
+
+
+def only_row(result: Comparison) -> dict[str, Any]:
+    (row,) = result.frame.to_dict("records")
+    return dict(row)
+
+
+def test_a_slow_down_of_a_third_is_slower_on_cpu_time() -> None:
+    result = compare(plain, slower, size=1, budget=3)
+    row = only_row(result)
+    assert (row["verdict"], row["basis"]) == ("slower", "cpu")
+    assert 1.1 < row["ratio_low"] < row["ratio"] < row["ratio_high"] < 1.6
+    assert row["ratio"] == row["cpu_ratio"]
+    assert row["wall_ratio"] == pytest.approx(row["cpu_ratio"], rel=0.1)
+    assert result.verdict == "slower"
+    assert result.findings[0].startswith("slower is slower: +")
+    assert math.isnan(row["seconds_needed"])
+
+
+def test_the_other_way_round_it_is_faster() -> None:
+    row = only_row(compare(slower, plain, size=1, budget=3))
+    assert row["verdict"] == "faster"
+    assert 0.6 < row["ratio"] < 0.9
+
+
+def test_an_added_sleep_is_slower_on_wall_time_and_never_the_same() -> None:
+    row = only_row(compare(plain, sleepy, size=1, budget=3))
+    assert (row["verdict"], row["basis"]) == ("slower", "wall")
+    assert row["ratio"] == row["wall_ratio"] > 1.5
+    back = only_row(compare(sleepy, plain, size=1, budget=3))
+    assert (back["verdict"], back["basis"]) == ("faster", "wall")
+
+
+def test_a_function_against_itself_is_hardly_ever_called_changed() -> None:
+    verdicts = [compare(plain, plain, size=1, budget=1).verdict for _ in range(5)]
+    assert sum(verdict in ("slower", "faster") for verdict in verdicts) <= 1
+    assert set(verdicts) <= {"same", "cannot tell", "slower", "faster"}
+
+
+def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
+    result = compare(plain, slower, sizes="1,2", budget=1)
+    assert list(result.frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert list(result.frame["size"]) == [1, 2]
+    assert set(result.frame["status"]) <= {"done", "budget"}
+    assert set(result.samples["pair"]) == {0, 1}
+    assert (result.frame["rounds"] == result.samples.groupby("pair").size()).all()
+
+
+def test_many_pairs_are_counted_and_have_a_geometric_mean() -> None:
+    result = compare(plain, slower, sizes="1..3", budget=4)
+    assert result.verdict == "slower"
+    assert result.findings[0] == "3 of 3 pairs: slower."
+    assert result.findings[1].startswith("Geometric mean of the ratios: 1.")
+
+
+def test_variants_of_one_graph_with_other_workers() -> None:
+    one, two = (Variant(naps, workers=count, executor="threads") for count in (1, 2))
+    result = compare(one, two, size=4, input=many, budget=4)
+    row = only_row(result)
+    assert (row["verdict"], row["basis"]) == ("faster", "wall")
+    assert row["ratio"] == pytest.approx(0.5, rel=0.25)
+    assert (row["workers"], row["executor"]) == ("1 | 2", "threads")
+    assert (row["target_a"], row["target_b"]) == ("naps (a)", "naps (b)")
+
+
+def test_serial_against_process_workers_and_names_of_the_sides() -> None:
+    serial, processes = Variant(naps, executor="serial", name="serial"), Variant(naps, 4, "processes", "four")
+    row = only_row(compare(serial, processes, size=4, input=many, budget=4))
+    assert (row["workers"], row["executor"]) == ("1 | 4", "serial | processes")
+    assert (row["target_a"], row["target_b"]) == ("serial", "four")
+    assert row["wall_ratio"] < 0.8
+
+
+def test_under_map_a_list_is_run_on_both_sides() -> None:
+    row = only_row(compare(nap, nap, size=4, drive="map", workers=2, executor="threads", budget=2))
+    assert (row["drive"], row["workers"]) == ("map", 2)
+    assert row["wall_ratio"] == pytest.approx(1.0, abs=0.15)
+
+
+def test_async_nodes_are_compared_on_their_loop() -> None:
+    async def one(size: int) -> None:
+        import asyncio
+
+        await asyncio.sleep(0.002)
+
+    async def two(size: int) -> None:
+        import asyncio
+
+        await asyncio.sleep(0.004)
+
+    row = only_row(compare(one, two, size=1, budget=3))
+    assert (row["verdict"], row["basis"], row["executor"]) == ("slower", "wall", "asyncio")
+
+
+def test_functions_without_an_argument_and_builtins() -> None:
+    row = only_row(compare(sorted, list, input=list(range(2000)), budget=2))
+    assert row["verdict"] == "faster"
+    assert (row["target_a"], row["target_b"]) == ("sorted", "list")
+    assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=2))["verdict"] == "slower"
+
+
+def test_a_function_of_nanoseconds_is_compared_too() -> None:
+    row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=2))
+    assert row["verdict"] == "slower"
+    assert row["rounds"] > 40
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_failing_side_closes_its_pair_and_keeps_the_others(side: str) -> None:
+    def picky(size: int) -> float:
+        return sum(range(3000)) / (size - 2)
+
+    sides = (picky, plain) if side == "a" else (plain, picky)
+    result = compare(*sides, sizes="1,2,3", budget=2)
+    assert list(result.frame["rounds"] > 0) == [True, False, True]
+    assert result.frame["verdict"][1] == "cannot tell"
+    assert isinstance(result.error, ZeroDivisionError)
+    assert len(result.failures) == 1
+    assert "size 2" in result.failures[0]
+    assert "Failed" in result.to_html()
+
+
+def test_a_pair_whose_second_side_fails_is_failed() -> None:
+    def broken(size: int) -> None:
+        raise ValueError("no")
+
+    assert only_row(compare(plain, broken, size=1, budget=0.5))["status"] == "failed"
+
+
+def test_a_failure_names_its_side() -> None:
+    def broken(size: int) -> None:
+        raise ValueError("no")
+
+    (text,) = compare(plain, broken, size=1, budget=0.5).failures
+    assert "broken" in text
+
+
+def test_an_error_in_a_node_is_the_users_own() -> None:
+    @node
+    def picky(value: int) -> float:
+        return 1 / (value - 1)
+
+    error = compare(plain, picky, size=1, budget=0.5).error
+    assert isinstance(error, NodeError)
+    assert isinstance(error.__cause__, ZeroDivisionError)
+
+
+def test_a_side_that_kills_its_process_ends_its_pair_alone() -> None:
+    def deadly(size: int) -> int:
+        if size == 2:
+            os._exit(3)
+        return plain(size)
+
+    result = compare(plain, deadly, sizes="1,2,3", budget=2)
+    assert list(result.frame["rounds"] > 0) == [True, False, True]
+
+
+def test_a_process_that_dies_is_told_with_its_exit_code() -> None:
+    result = compare(plain, lambda size: os._exit(3), size=1, budget=0.5)
+    assert "exit code 3" in result.failures[0]
+    assert only_row(result)["verdict"] == "cannot tell"
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_side_that_cannot_be_sent_is_named_with_what_it_holds(side: str) -> None:
+    lock = threading.Lock()
+
+    def held(size: int) -> bool:
+        return lock.locked()
+
+    sides = (held, plain) if side == "a" else (plain, held)
+    with pytest.raises(UsageError, match='target "held": variable "lock" cannot be sent'):
+        compare(*sides, size=1)
+
+
+def test_no_option_is_recommended_that_compare_does_not_have() -> None:
+    lock = threading.Lock()
+    with pytest.raises(UsageError) as raised:
+        compare(plain, lambda size: lock.locked(), size=1)
+    assert "isolation" not in str(raised.value)
+
+
+def test_functions_of_a_module_with_a_lock_run_where_they_are() -> None:
+    result = compare(locked, locked, size=1, budget=1)
+    assert not result.failures
+    assert only_row(result)["rounds"] > 0
+
+
+GUARD = threading.Lock()
+
+
+def locked(size: int) -> int:
+    with GUARD:
+        return sum(range(3000))
+
+
+def test_functions_of_a_module_with_a_lock_run_on_process_workers_as_under_bench() -> None:
+    options: dict[str, Any] = {"size": 4, "drive": "map", "workers": 2, "executor": "processes"}
+    assert not bench(locked, budget=1, **options).failures
+    assert not compare(locked, locked, budget=1, **options).failures
+
+
+def test_interrupted_it_keeps_what_was_measured_and_raises_again() -> None:
+    script = """
+import json, time, sys, pocket_lab
+def watch(record):
+    if type(record).__name__ == "Block" and record.number == 7:
+        print("ready", flush=True)
+try:
+    pocket_lab.compare(lambda n: time.sleep(0.001), lambda n: time.sleep(0.003), size=1, budget=60, watch=watch, margin=1e-6)
+except KeyboardInterrupt:
+    result = pocket_lab.last()
+    row = result.frame.to_dict("records")[0]
+    print(json.dumps([row["status"], row["verdict"], row["blocks"], len(result.samples), "cancelled" in str(result)]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert out.readline() == "ready\n"
+        start = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        status, verdict, blocks, rounds, said = json.loads(next(line for line in out if line.startswith("[")))
+    assert process.wait(5) == 0
+    assert time.monotonic() - start < 3
+    assert (status, verdict, said) == ("cancelled", "slower", True)
+    assert blocks >= 6
+    assert rounds >= 48
+
+
+def test_the_last_result_is_kept_and_a_refused_question_does_not_replace_it() -> None:
+    result = compare(plain, plain, size=1, budget=0.3)
+    assert pocket_lab.last() is result
+    with pytest.raises(UsageError):
+        compare(plain, plain, sizes=-1)
+    assert pocket_lab.last() is result
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sizes": -1}, "sizes: -1 is too small"),
+        ({"sizes": "ten"}, "'ten' is not a count"),
+        ({"size": 1, "sizes": 2}, "size= and sizes= mean the same"),
+        ({"size": 1, "executors": "gpu"}, "executors: 'gpu' is not known; choose from serial"),
+        ({"size": 1, "drive": "fly"}, "drive: 'fly' is not known"),
+        ({"size": 1, "margin": "wide"}, "'wide' is not a fraction"),
+        ({"size": 1, "margin": 0}, "margin=0 is not between 0 and 1"),
+        ({"size": 1, "margin": "100%"}, "margin='100%' is not between 0 and 1"),
+        ({"size": 1, "budget": 0}, "budget=0 leaves no time"),
+        ({"size": 1, "budget": "soon"}, "'soon' is not a duration"),
+        ({"size": 1, "input": 5}, "input is a int, so sizes have no effect"),
+        ({}, "plain wants an argument: give sizes, or an input"),
+    ],
+)
+def test_a_bad_option_is_one_clear_sentence_and_starts_nothing(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words.replace("(", r"\(")) as raised:
+        compare(plain, slower, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_sides_of_different_numbers_of_points_are_refused() -> None:
+    with pytest.raises(UsageError, match="different numbers of points"):
+        compare(Variant(naps, workers="1,2"), Variant(naps, workers=4), size=2, input=many)
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_what_is_no_target_is_refused(side: str) -> None:
+    with pytest.raises(UsageError, match="25 cannot be measured"):
+        compare(*((25, plain) if side == "a" else (plain, 25)), size=1)
+
+
+def test_a_result_against_a_function_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be measured"):
+        compare(bench(plain, size=1, budget=0.2), plain, size=1)
+
+
+def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
+    before, after = (bench(target, sizes="1,2", budget=1) for target in (plain, slower))
+    result = compare(before, after, name="stored")
+    assert list(result.frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert set(result.frame["basis"]) == {"wall"}
+    assert result.margin == 0.10
+    assert result.verdict == "slower"
+    assert any("not measured together" in caveat for caveat in result.caveats)
+    assert result.samples.empty
+    assert result.name == "stored"
+    assert pocket_lab.last() is result
+    assert compare(before, before).verdict == "same"
+
+
+def test_two_results_without_a_common_point_are_refused() -> None:
+    with pytest.raises(UsageError, match="no point in common"):
+        compare(bench(plain, size=1, budget=0.2), bench(plain, size=2, budget=0.2))
+
+
+def elsewhere(result: Bench, **changes: Any) -> Bench:
+    """The result as another machine would have given it."""
+    moved = [replace(record, **changes) if isinstance(record, Environment) else record for record in result.records]
+    return Bench(result.name, moved)
+
+
+def test_results_of_other_environments_are_refused_unless_forced() -> None:
+    here = bench(plain, size=1, budget=0.5)
+    there = elsewhere(here, python="2.7.18", cores=1024)
+    with pytest.raises(UsageError, match=r"differ in python, cores.*force=True"):
+        compare(here, there)
+    forced = compare(here, there, force=True)
+    assert forced.verdict == "same"
+    assert any("differ in python, cores" in caveat for caveat in forced.caveats)
+    assert not any("differ in" in caveat for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
+
+
+def test_a_result_without_an_environment_is_refused_unless_forced() -> None:
+    here = bench(plain, size=1, budget=0.3)
+    bare = Bench("bare", [record for record in here.records if not isinstance(record, Environment)])
+    with pytest.raises(UsageError, match="what is known of their machines"):
+        compare(here, bare)
+    assert len(compare(here, bare, force=True).frame) == 1
+
+
+@pytest.mark.parametrize("margin", [0, "500%"])
+def test_a_margin_for_stored_runs_is_checked_too(margin: Any) -> None:
+    here = bench(plain, size=1, budget=0.3)
+    with pytest.raises(UsageError, match="margin"):
+        compare(here, here, margin=margin)
+
+
+def test_the_watcher_sees_every_record_as_it_is_made() -> None:
+    seen: list[Record] = []
+    result = compare(plain, slower, size=1, budget=0.5, watch=seen.append)
+    assert sum(isinstance(record, Sample) for record in seen) >= 2 * len(result.samples) > 20
+
+
+def test_what_the_targets_print_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    def talk(size: int) -> None:
+        print("hello from b")
+        time.sleep(0.05)
+
+    compare(plain, talk, size=1, budget=0.5)
+    assert "hello from b" in capfd.readouterr().out
+
+
+def test_a_comparison_shows_itself_as_text_and_html_and_draws_on_given_axes() -> None:
+    result = compare(plain, Variant(slower, name="<b> & $x$"), size=1, budget=1)
+    bundle = result._repr_mimebundle_()
+    assert "Comparison: <b> & $x$ against plain" in bundle["text/plain"]
+    assert "&lt;b&gt; &amp;" in bundle["text/html"]
+    assert "<svg" in bundle["text/html"]
+    figure = matplotlib.figure.Figure()
+    ax = figure.add_subplot()
+    assert result.plot(ax=ax) is figure
+    assert ax.lines
+    assert isinstance(result.plot(), matplotlib.figure.Figure)
+
+
+def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> None:
+    result = compare(lambda: time.sleep(0.2), lambda: time.sleep(0.4), budget=2)
+    assert result.verdict == "cannot tell"
+    assert result.caveats
+    assert result.frame["seconds_needed"].item() > 2
+
+
+def test_it_ends_soon_after_its_budget() -> None:
+    start = time.monotonic()
+    compare(plain, plain, sizes="1..4", budget=0.5)
+    assert time.monotonic() - start < 3.0
