@@ -11,7 +11,7 @@ from pocket_lab.graph.node import Node
 from pocket_lab.graph.observe import Observer
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.specialise import Chain, Leave, Shape
-from pocket_lab.graph.steps import is_short, needs_context, prepare
+from pocket_lab.graph.steps import is_short, needs_context, prepare, shows_context
 
 Routes = Mapping[str, Mapping[str, Node]]
 _NOTHING: Mapping[str, Node] = {}
@@ -47,6 +47,7 @@ class Block:
     def __post_init__(self) -> None:
         self.length = len(self.steps)
         self.needs_context = needs_context(self.shape)
+        self.shows_context = shows_context(self.shape)
 
     def chain(self, checked: bool = False, *, steps: Sequence[Step] | None = None, leave: Leave = Left) -> Chain:
         """The function that runs the steps (or others of this shape); `checked` asks the context before each."""

@@ -89,6 +89,7 @@ class _Program:
         self._first = self._blocks[source.first.name]
         self._most = math.inf if source.max_steps is None else source.max_steps
         self._needs_context = any(block.needs_context for block in self._blocks.values())
+        self._shows_context = any(block.shows_context for block in self._blocks.values())
 
     @property
     def bare(self) -> Chain:
@@ -96,7 +97,7 @@ class _Program:
         block = self._first
         if len(self._blocks) > 1 or block.routed or self._source.max_steps is not None:
             return self.run
-        chain = block.chain(leave=lambda *left: self._follow(block, Left(*left))[0])
+        chain = block.chain(self._shows_context, leave=lambda *left: self._follow(block, Left(*left))[0])
         if not self._needs_context:
             return chain
         return lambda value, store, _: chain(value, store, self._new_context())
@@ -150,9 +151,9 @@ class _Program:
             block = following
 
     def _entered(self, context: Context | None) -> tuple[Context | None, bool]:
-        """The context of one run, and whether it can be stopped from outside."""
+        """The context of one run, and whether anybody can stop it: the caller, or a node that gets to see it."""
         if context is None:
-            return (self._new_context() if self._needs_context else None), False
+            return (self._new_context() if self._needs_context else None), self._shows_context
         source = self._source
         if source.observers:
             context = context.observed(*begin(source.observers, source.name, context.run, context.item))

@@ -51,7 +51,12 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> tuple[S
 
 def needs_context(shape: Shape) -> bool:
     """Whether a chain of this shape cannot run without a Context."""
-    return bool(shape.flags & {"RETRY", "TIMED", "OBSERVED"}) or any(key == "ctx" for _, key in shape.keywords)
+    return bool(shape.flags & {"RETRY", "TIMED", "OBSERVED"}) or shows_context(shape)
+
+
+def shows_context(shape: Shape) -> bool:
+    """Whether a function of the user's gets to see the context, and so can cancel it."""
+    return any(key == "ctx" for _, key in shape.keywords)
 
 
 def is_short(shape: Shape) -> bool:

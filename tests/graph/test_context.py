@@ -176,3 +176,21 @@ def test_a_map_that_is_cancelled_while_it_reads_its_items_ends(kind: str) -> Non
         context = Context(pool)
         with pytest.raises(Cancelled):
             Graph(Node("n", exec=abs)).map(source(context), context=context)
+
+
+def test_a_node_can_cancel_a_run_that_was_started_without_a_context() -> None:
+    ran: list[str] = []
+
+    def stop(value: int, ctx: Context) -> int:
+        ctx.cancel()
+        return value
+
+    async def later(value: int, ctx: Context) -> int:
+        return stop(value, ctx)
+
+    for first in (stop, later):
+        chain = Node("stop", exec=first) >> Node("on", exec=lambda value: ran.append("on"))
+        for graph in (Graph(chain), Graph(chain >> Node("end")), Graph(Node("a", exec=abs) >> chain)):
+            with pytest.raises(Cancelled):
+                graph.run(1)
+    assert ran == []
