@@ -71,7 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--budget", help="the longest time for all pairs (default 10s)")
     compare.add_argument("--name", help="how the result is called")
     compare.add_argument("--html", type=Path, help="write a self-contained report")
-    compare.add_argument("--fail-on", metavar="slower:5%%", help="exit with 1 where a pair has this verdict by so much")
+    compare.add_argument(
+        "--fail-on",
+        metavar="slower:5%%",
+        help='exit with 1 where a pair has this verdict by so much; also "slower:5%%,cannot tell"',
+    )
     compare.set_defaults(command=_compare)
 
     version = commands.add_parser("version", help="print the version")
@@ -95,9 +99,9 @@ def _compare(
 ) -> int:
     from pocket_lab.analysis.compare import Gate
 
-    gate = None if fail_on is None else Gate.parse(fail_on)
+    gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]
     code, result = _run(console, _verb("compare"), (_load(a), _load(b)), html, _given(input, options))
-    stopped = 0 if gate is None else len(gate.stops(result.frame))
+    stopped = sum(len(gate.stops(result.frame)) for gate in gates)
     if stopped:
         console.print(f"Failed: {stopped} of {len(result.frame)} pairs {fail_on}", highlight=False)
     return 1 if stopped else code

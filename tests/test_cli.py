@@ -56,7 +56,7 @@ def test_a_target_that_fails_is_exit_code_one(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "path", list(sys.path))
     code, out = call("bench", "failing:f", "--sizes", "0,1", "--budget", "0.3s")
     assert code == 1
-    assert "Failed: size 0, serial x 1: ZeroDivisionError: division by zero" in out
+    assert "Failed: broken, size 0, serial x 1: ZeroDivisionError: division by zero" in out
     assert "Traceback" in out
     assert "failing.py" in out
 
@@ -154,7 +154,7 @@ def test_a_gate_fails_the_command_where_it_is_broken(compared: Path, b: str, gat
 def test_a_side_that_fails_is_exit_code_one(compared: Path) -> None:
     code, out = call("compare", "compared:quick", "compared:broken", "--sizes", "0,1", "--budget", "0.5s")
     assert code == 1
-    assert "Failed: size 0, serial x 1: ZeroDivisionError: division by zero" in out
+    assert "Failed: broken, size 0, serial x 1: ZeroDivisionError: division by zero" in out
     assert "compared.py" in out
 
 
@@ -165,7 +165,7 @@ def test_a_side_that_fails_is_exit_code_one(compared: Path) -> None:
         (["compared:quick", "slow", "--size", "1"], "not of the form module:name"),
         (["compared:quick", "compared:slow"], "quick wants an argument"),
         (["compared:quick", "compared:slow", "--size", "1", "--margin", "0"], "margin='0' is not between 0 and 1"),
-        (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "worse:5%"], "write slower:5%, or faster:5%"),
+        (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "worse:5%"], "write slower:5%, faster:5%"),
         (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "slower:much"], "'much' is not a fraction"),
         (["compared:quick", "compared:slow", "--size", "1", "--budget", "-1"], "-1"),
     ],
@@ -177,3 +177,11 @@ def test_what_cannot_be_compared_is_one_line_and_exit_code_two(
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_a_gate_takes_several_rules_and_cannot_tell_is_one(compared: Path) -> None:
+    rules = "slower:500%,cannot tell"
+    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "0.02", "--fail-on", rules)
+    code, out = call(*command)
+    assert code == 1
+    assert f"Failed: 1 of 1 pairs {rules}" in out

@@ -127,16 +127,19 @@ class Gate:
 
     @classmethod
     def parse(cls, text: str) -> Gate:
-        """From "slower:5%" or "slower"; raises UsageError."""
-        verdict, _, change = text.partition(":")
-        if verdict not in ("slower", "faster"):
-            raise UsageError(f"{text!r}: write slower:5%, or faster:5%")
+        """From "slower:5%", "slower", "faster:5%" or "cannot tell"; raises UsageError."""
+        verdict, _, change = text.strip().partition(":")
+        if verdict not in ("slower", "faster", "cannot tell") or (change and verdict == "cannot tell"):
+            raise UsageError(f'{text!r}: write slower:5%, faster:5% or "cannot tell"')
         return cls(verdict, parse_fraction(change) if change else 0.0)
 
     def stops(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a comparison that have this verdict and change by so much: a rise of the time, or a fall."""
-        change = frame["ratio"] - 1 if self.verdict == "slower" else 1 - frame["ratio"]
-        return frame[(frame["verdict"] == self.verdict) & (change >= self.change)]
+        told = frame[frame["verdict"] == self.verdict]
+        if self.verdict == "cannot tell":
+            return told
+        change = told["ratio"] - 1 if self.verdict == "slower" else 1 - told["ratio"]
+        return told[change >= self.change]
 
 
 def geometric_mean(frame: pd.DataFrame) -> float:

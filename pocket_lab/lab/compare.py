@@ -142,6 +142,9 @@ def compare(
         force: compare results of `bench` from different machines or versions, with a caveat.
         watch: called with every record as it is made.
 
+    With several pairs the verdicts are corrected for their number, the intervals are not: a row may exclude no change and
+    still say "cannot tell". `seconds_needed` is the time of one pair's batches.
+
     Both targets run in one process, in neighbouring batches in random order, and are built anew for every block. Raises
     UsageError for what cannot be compared, and the target's own error from the result's `.error`.
     """
