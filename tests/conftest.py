@@ -51,7 +51,7 @@ def _children() -> set[str]:
     for line in listing.stdout.splitlines():
         pid, parent, state, command = line.split(None, 3)
         if int(parent) == os.getpid() and "resource_track" not in command and not command.startswith("ps -A -ww"):
-            children.add(f"process {pid} {state} {command}")
+            children.add(f"process {pid} {'(defunct) ' if state.startswith('Z') else ''}{command}")
     return children
 
 

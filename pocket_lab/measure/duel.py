@@ -97,6 +97,7 @@ def fight(duel: Duel) -> Iterator[Record]:
     yield from dict.fromkeys((*duel.a.caveats, *duel.b.caveats))
     with ExitStack() as stack:
         pools = Pools(duel.points, stack)
+        gc.freeze()  # what is there now is not looked through in every block
         stack.callback(gc.unfreeze)
         yield from _blocks(duel, [Pair(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in _pairs(duel)])
 
@@ -115,7 +116,7 @@ def _blocks(duel: Duel, pairs: list[Pair]) -> Iterator[Record]:
             return
         yield Block(number)
         (a, _shift_a), (b, _shift_b) = (build.build() for build in builds)
-        _tidy()
+        gc.collect()
         for pair in list(pairs):
             if perf_counter() > deadline:
                 break
@@ -142,10 +143,3 @@ def _blocks(duel: Duel, pairs: list[Pair]) -> Iterator[Record]:
 def _job_for(side: Side, job: Job, build: Any) -> Job:
     """The job with the new build; worker processes rebuild what they are sent anyhow, and find modules by their names."""
     return job if side.point.executor == "processes" else replace(job, target=build)
-
-
-def _tidy() -> None:
-    """Collect what earlier blocks left, and freeze what is there out of the collections inside batches."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

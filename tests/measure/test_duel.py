@@ -56,7 +56,7 @@ def test_every_round_has_a_batch_of_both_sides_of_every_pair_next_to_each_other_
 
 
 def test_blocks_are_numbered_and_hold_the_same_number_of_rounds_each() -> None:
-    records = list(fight(duel_of(busy, longer, size=1)))
+    records = list(fight(duel_of(busy, longer, size=1, budget=3.0)))
     blocks: dict[int, set[int]] = {}
     for record in records:
         if isinstance(record, Block):
@@ -101,9 +101,10 @@ def test_a_pair_ends_when_ten_blocks_make_it_precise_and_the_other_goes_on() -> 
     records = list(fight(duel_of(target, target, sizes="1,2", precision=0.05, budget=6.0)))
     status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
     assert status == {1: "done", 2: "budget"}
-    rounds = Counter(sample.point.size for sample in of_kind(records, Sample))
-    assert rounds[1] >= 2 * BLOCKS * MOST_ROUNDS
-    assert rounds[2] > rounds[1]
+    end = max(place for place, record in enumerate(records) if isinstance(record, Closed) and record.point.size == 1)
+    assert len(of_kind(records[:end], Block)) >= BLOCKS
+    later = {sample.point.size for sample in of_kind(records[end:], Sample)}
+    assert later == {2}
 
 
 def test_the_budget_holds_to_within_a_pair_of_batches() -> None:
@@ -170,14 +171,14 @@ def test_a_side_that_fails_ends_its_pair_and_the_others_go_on(side: str) -> None
 
 
 def test_a_side_that_fails_late_keeps_its_earlier_rounds() -> None:
-    end = time.monotonic() + 0.5
+    end = time.monotonic() + 2.0
 
     def tired(size: int) -> int:
         if time.monotonic() > end:
             raise TimeoutError("enough")
         return sum(range(500))
 
-    samples = of_kind(list(fight(duel_of(busy, tired, size=1, budget=5.0))), Sample)
+    samples = of_kind(list(fight(duel_of(busy, tired, size=1, budget=10.0))), Sample)
     assert sum(sample.error is None for sample in samples) > 20
     assert samples[-1].error == "TimeoutError: enough"
 
