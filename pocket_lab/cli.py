@@ -48,29 +48,15 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="benchmark a graph, node or function of a module")
     bench.add_argument("target", help="module:name, for example pocket_lab.demo:graph")
-    bench.add_argument("--sizes", "--size", help="10,100,1k or 2^4..2^12; without, one point")
-    bench.add_argument("--workers", help="1,2,4 or 1..8")
-    bench.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
-    bench.add_argument("--input", help="module:name of a function of the size, or of the input itself")
-    bench.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    _add_sweep(bench, "one point", budget="the whole sweep (default 30s)")
     bench.add_argument("--precision", help="a point is done when its interval is within this (default 2%%)")
-    bench.add_argument("--budget", help="the longest time for the whole sweep (default 30s)")
-    bench.add_argument("--name", help="how results call the target")
-    bench.add_argument("--html", type=Path, help="write a self-contained report")
     bench.set_defaults(command=_bench)
 
     compare = commands.add_parser("compare", help="compare two graphs, nodes or functions: faster, slower, same, cannot tell")
     compare.add_argument("a", help="module:name of what was before")
     compare.add_argument("b", help="module:name of what is now")
-    compare.add_argument("--sizes", "--size", help="10,100,1k or 2^4..2^12; without, one pair")
-    compare.add_argument("--workers", help="1,2,4 or 1..8")
-    compare.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
-    compare.add_argument("--input", help="module:name of a function of the size, or of the input itself")
-    compare.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    _add_sweep(compare, "one pair", budget="all pairs (default 10s)")
     compare.add_argument("--margin", help="the smallest change that counts (default 1%%)")
-    compare.add_argument("--budget", help="the longest time for all pairs (default 10s)")
-    compare.add_argument("--name", help="how the result is called")
-    compare.add_argument("--html", type=Path, help="write a self-contained report")
     compare.add_argument(
         "--fail-on",
         metavar="slower:5%%",
@@ -81,6 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
+
+
+def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
+    """The options of every command that sweeps."""
+    parser.add_argument("--sizes", "--size", help=f"10,100,1k or 2^4..2^12; without, {one}")
+    parser.add_argument("--workers", help="1,2,4 or 1..8")
+    parser.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
+    parser.add_argument("--input", help="module:name of a function of the size, or of the input itself")
+    parser.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    parser.add_argument("--budget", help=f"the longest time for {budget}")
+    parser.add_argument("--name", help="how results call it")
+    parser.add_argument("--html", type=Path, help="write a self-contained report")
 
 
 def _demo(console: Console, budget: str | None, html: Path) -> int:

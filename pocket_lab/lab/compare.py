@@ -153,6 +153,12 @@ def compare(
     if not 0 < share < 1:
         raise UsageError(f"margin={margin!r} is not between 0 and 1; write for example 1%")
     if isinstance(a, Bench) and isinstance(b, Bench):
+        asked = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+        given = [option for option, value in asked.items() if value is not None] + (
+            ["input"] if input is not Input.ABSENT else []
+        )
+        if given:
+            raise UsageError(f"two results of bench are compared as they were measured: leave {', '.join(given)} out")
         return _compare_runs(a, b, share, force, name)
     options = {"size": size, "sizes": sizes, "drive": drive, "budget": budget}
     shared = {"workers": workers, "executor": executor, "executors": executors}

@@ -326,7 +326,11 @@ def test_a_result_against_a_function_is_refused() -> None:
 
 
 def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
-    before, after = (bench(target, sizes="1,2", budget=1) for target in (plain, slower))
+    def thrice(size: int) -> None:
+        for _ in range(3):
+            plain(size)
+
+    before, after = (bench(target, sizes="1,2", budget=2) for target in (plain, thrice))  # unpaired: far beyond the noise
     result = compare(before, after, name="stored")
     assert list(result.frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
     assert set(result.frame["basis"]) == {"wall"}
@@ -415,3 +419,9 @@ def test_it_ends_soon_after_its_budget() -> None:
     start = time.monotonic()
     compare(plain, plain, sizes="1..4", budget=0.5)
     assert time.monotonic() - start < 3.0
+
+
+def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused() -> None:
+    here = bench(plain, size=1, budget=0.3)
+    with pytest.raises(UsageError, match="leave sizes, input out"):
+        compare(here, here, sizes="1,2", input=3)
