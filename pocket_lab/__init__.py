@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Cancelled,
         DeadlineExceeded,
         GraphError,
+        HistoryError,
         MissingExtra,
         NodeError,
         PocketLabError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pocket_lab.graph.store import Store
     from pocket_lab.lab.bench import Bench, bench
     from pocket_lab.lab.compare import Comparison, Variant, compare
+    from pocket_lab.lab.history import History
     from pocket_lab.lab.last import last
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
@@ -43,6 +45,7 @@ _HOME = {
         "Cancelled",
         "DeadlineExceeded",
         "GraphError",
+        "HistoryError",
         "MissingExtra",
         "NodeError",
         "PocketLabError",
@@ -56,6 +59,7 @@ _HOME = {
     "graph.store": ("Store",),
     "lab.bench": ("Bench", "bench"),
     "lab.compare": ("Comparison", "Variant", "compare"),
+    "lab.history": ("History",),
     "lab.last": ("last",),
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),
@@ -71,6 +75,8 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "DeadlineExceeded",
     "Graph",
     "GraphError",
+    "History",
+    "HistoryError",
     "LineProfile",
     "MapReduce",
     "MemoryProfile",

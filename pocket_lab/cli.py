@@ -1,4 +1,4 @@
-"""The command line: `pocket-lab demo`, `bench module:graph`, `compare module:a module:b`, `version`."""
+"""The command line: `pocket-lab demo`, `bench module:graph`, `compare module:a module:b`, `history`, `version`."""
 
 from __future__ import annotations
 
@@ -50,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("target", help="module:name, for example pocket_lab.demo:graph")
     _add_sweep(bench, "one point", budget="the whole sweep (default 30s)")
     bench.add_argument("--precision", help="a point is done when its interval is within this (default 2%%)")
+    bench.add_argument("--isolation", help='"process" (the default), or "kernel" to measure in this process')
+    bench.add_argument("--resume", action="store_true", default=None, help="go on with the newest run of this --name")
     bench.set_defaults(command=_bench)
 
     compare = commands.add_parser("compare", help="compare two graphs, nodes or functions: faster, slower, same, cannot tell")
-    compare.add_argument("a", help="module:name of what was before")
-    compare.add_argument("b", help="module:name of what is now")
+    compare.add_argument("a", help="module:name of what was before, or @name of a run of the history")
+    compare.add_argument("b", help="module:name of what is now, or @name")
     _add_sweep(compare, "one pair", budget="all pairs (default 10s)")
     compare.add_argument("--margin", help="the smallest change that counts (default 1%%)")
     compare.add_argument(
@@ -62,7 +64,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="slower:5%%",
         help='exit with 1 where a pair has this verdict by so much; also "slower:5%%,cannot tell"',
     )
+    compare.add_argument("--force", action="store_true", default=None, help="compare runs of different machines all the same")
     compare.set_defaults(command=_compare)
+
+    history = commands.add_parser("history", help="list earlier runs; show, delete, tag or rename one")
+    history.add_argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
+    change = history.add_mutually_exclusive_group()
+    change.add_argument("--delete", action="store_true", help="delete the run")
+    change.add_argument("--rename", metavar="NAME", help="give it another name")
+    change.add_argument("--tag", metavar="A,B", help="add tags")
+    change.add_argument("--untag", metavar="A,B", help="take tags away")
+    history.set_defaults(command=_history)
 
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
@@ -75,9 +87,14 @@ def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
     parser.add_argument("--workers", help="1,2,4 or 1..8")
     parser.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
     parser.add_argument("--input", help="module:name of a function of the size, or of the input itself")
-    parser.add_argument("--drive", help="run (one input, one run; the default) or map (a list, each item a run)")
+    parser.add_argument("--drive", help="run (one input, one run; the default), map (a list, each item a run), load (clients)")
+    parser.add_argument("--rate", help="under load, the requests a second that come whether answered or not")
     parser.add_argument("--budget", help=f"the longest time for {budget}")
-    parser.add_argument("--name", help="how results call it")
+    parser.add_argument("--point-timeout", help="the longest time for a batch; a longer one is ended")
+    parser.add_argument("--fresh-input", action="store_true", default=None, help="build the input anew for each run")
+    parser.add_argument("--store", help="fresh for each run of a graph (the default) or shared")
+    parser.add_argument("--caches", help="warm (the default), or cold to clear the target's caches before each run")
+    parser.add_argument("--name", help="how results and the history call it")
     parser.add_argument("--html", type=Path, help="write a self-contained report")
 
 
@@ -98,11 +115,40 @@ def _compare(
     from pocket_lab.analysis.compare import Gate
 
     gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]
-    code, result = _run(console, _verb("compare"), (_load(a), _load(b)), html, _given(input, options))
+    sides = tuple(side[1:] if side.startswith("@") else _load(side) for side in (a, b))
+    code, result = _run(console, _verb("compare"), sides, html, _given(input, options))
     stopped = sum(len(gate.stops(result.frame)) for gate in gates)
     if stopped:
         console.print(f"Failed: {stopped} of {len(result.frame)} pairs {fail_on}", highlight=False)
     return 1 if stopped else code
+
+
+def _history(console: Console, run: str | None, delete: bool, rename: str | None, tag: str | None, untag: str | None) -> int:
+    from pocket_lab.lab.history import History
+    from pocket_lab.view.terminal import print_table
+
+    history = History()
+    if run is None:
+        if delete or rename or tag or untag:
+            raise UsageError("give the name or the number of the run to change")
+        print_table(console, history.table, f"History {history.path}")
+        return 0
+    if delete:
+        history.delete(run)
+    elif rename:
+        history.rename(run, rename)
+    elif tag or untag:
+        history.tag(run, *_listed(tag))
+        history.untag(run, *_listed(untag))
+    else:
+        result = history.load(run)
+        _print(console, result)
+        return 1 if result.error is not None else 0
+    return 0
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _verb(name: str) -> Callable[..., Result]:
@@ -123,6 +169,7 @@ def _version(console: Console) -> int:
 def _run(
     console: Console, verb: Callable[..., Result], targets: tuple[Any, ...], html: Path | None, options: dict[str, Any]
 ) -> tuple[int, Result]:
+    """The exit code and the result of a verb, printed."""
     from pocket_lab.view.terminal import TerminalProgress
 
     if html is not None and not html.parent.is_dir():

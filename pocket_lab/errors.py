@@ -51,3 +51,11 @@ class DeadlineExceeded(PocketLabError):
 
 class ProcessDied(PocketLabError):
     """A process of ours ended before its work did: a crash, a kill, a lack of memory."""
+
+
+class HistoryError(PocketLabError):
+    """The file of earlier runs cannot be read or written, or has no such run."""
+
+    def _render_traceback_(self) -> list[str]:
+        """One line where IPython shows the error, as of a UsageError."""
+        return [f"{type(self).__name__}: {self}"]

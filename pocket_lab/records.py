@@ -38,6 +38,40 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """The latencies of the runs that a batch under load answered, in log buckets (`measure.histogram`), and what went wrong.
+
+    `errors` runs failed; `unserved` were due in an open loop and had not begun when the batch ended.
+    """
+
+    point: Point
+    round: int
+    histogram: tuple[tuple[int, int], ...]
+    errors: int = 0
+    unserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measure of the user's own: the mean of what a node reported in a batch, with the number of reports in a run."""
+
+    point: Point
+    node: str
+    name: str
+    value: float
+    unit: str
+    round: int = 0
+    reports: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The odd and the even rounds of this point are of two builds of the same thing: an A/A comparison inside the sweep."""
+
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A point will get no more samples, and why."""
 
@@ -56,7 +90,12 @@ class Caveat:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where a measurement was made."""
+    """Where a measurement was made, and how: `cores` are those that it may use, a container's CPU quota included.
+
+    `governor` is the processor's frequency policy, `memory_bytes` what the machine or its container has, `revision` the git
+    commit of the working directory ("+" where files have changed since), `gc` what was done about garbage collection; None
+    or empty where it is not known.
+    """
 
     python: str
     platform: str
@@ -64,6 +103,11 @@ class Environment:
     cores: int
     load_1m: float
     packages: dict[str, str]
+    governor: str | None = None
+    cpu_quota: float | None = None
+    memory_bytes: int | None = None
+    revision: str | None = None
+    gc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +175,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Consecutive lines of a source file, from the line number `first` on, as they were when it was profiled."""
+
+    file: str
+    first: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LineCost:
     """Hits and time of one source line of a node at a point; the time includes waits for the interpreter lock."""
 
@@ -165,6 +218,9 @@ class NodeMemory:
 Record = (
     Planned
     | Sample
+    | Latency
+    | Metric
+    | Probe
     | Closed
     | Caveat
     | Environment
@@ -174,6 +230,7 @@ Record = (
     | Waits
     | Output
     | Failure
+    | Source
     | LineCost
     | NodeMemory
 )

@@ -73,6 +73,18 @@ def _descriptors() -> set[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests keep their runs in a history of their own, not in the developer's."""
+    before = os.environ.get("POCKET_LAB_HOME")
+    os.environ["POCKET_LAB_HOME"] = str(tmp_path_factory.mktemp("history"))
+    yield
+    if before is None:
+        del os.environ["POCKET_LAB_HOME"]
+    else:
+        os.environ["POCKET_LAB_HOME"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _resource_tracker() -> None:
     """Start the resource trackers, which live as long as this process, before the first test counts descriptors."""
     from multiprocessing import resource_tracker

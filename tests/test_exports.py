@@ -33,6 +33,8 @@ NAMES = [
     "DeadlineExceeded",
     "Graph",
     "GraphError",
+    "History",
+    "HistoryError",
     "LineProfile",
     "MapReduce",
     "MemoryProfile",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pocket_lab.frames import bench_frame, caveats_frame, lines_frame, memory_frame, samples_frame
-from pocket_lab.records import Caveat, Closed, LineCost, NodeMemory, Planned, Point, Sample
+from pocket_lab.records import Caveat, Closed, LineCost, NodeMemory, Planned, Point, Sample, Source
 
 SMALL, LARGE = (Point("t", size, 1, "serial", "run") for size in (10, 20))
 
@@ -80,7 +80,7 @@ def test_memory_is_sorted_by_own_peak_with_shares_that_add_up() -> None:
 
 def test_lines_carry_their_source_and_share() -> None:
     records = [LineCost(SMALL, "n", "f.py", line, 1, time) for line, time in ((1, 1.0), (2, 3.0), (9, 0.0))]
-    frame = lines_frame(records, {"f.py": ["def f():\n", "    return 1\n"]})
+    frame = lines_frame([Source("f.py", 1, ("def f():\n", "    return 1\n")), *records])
     assert list(frame["share"]) == [0.25, 0.75, 0.0]
     assert list(frame["source"]) == ["def f():", "    return 1", ""]
-    assert isinstance(lines_frame([], {}), pd.DataFrame)
+    assert isinstance(lines_frame([]), pd.DataFrame)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pocket_lab.graph.observe import Run, Sink
 
 INLINE = SerialPool()
+Report = tuple[str, str, float, str]
 NAP_S = 0.02
 
 
@@ -42,7 +43,7 @@ class Context:
         timeout: when to stop, counted from now, in seconds or as a text such as "2s".
     """
 
-    __slots__ = ("_owner", "_prepared", "_stops", "deadline_s", "item", "pool", "run", "sink", "workers")
+    __slots__ = ("_owner", "_prepared", "_stops", "deadline_s", "item", "node", "pool", "reports", "run", "sink", "workers")
 
     def __init__(
         self,
@@ -64,6 +65,8 @@ class Context:
         self.item: int | None = None
         self.run: Run | None = None
         self.sink: Sink | None = None
+        self.node = ""
+        self.reports: list[Report] | None = None
         self._owner: Context | None = None
         self._stops: tuple[list[bool], ...] = ([False],)  # its own flag, then those of the contexts around it
         self._prepared: dict[int, tuple[object, Call]] = {}
@@ -77,6 +80,11 @@ class Context:
     def cancel(self) -> None:
         """Ask the run to stop: between its steps, and wherever a node calls `check`."""
         self._stops[0][0] = True
+
+    def report(self, name: str, value: float, unit: str = "1") -> None:
+        """Add a metric of your own to a measurement: `Bench.metrics` shows it under this node; elsewhere nothing happens."""
+        if self.reports is not None:
+            self.reports.append((self.node, str(name), float(value), str(unit)))
 
     def check(self) -> None:
         """Raise Cancelled or DeadlineExceeded where the run has to stop; cheap enough for an inner loop."""
@@ -128,6 +136,14 @@ class Context:
         inner.item = item
         return inner
 
+    def named(self, node: str) -> Context:
+        """The context of a node that gets to see it, where its reports are collected."""
+        if self.reports is None:
+            return self
+        inner = self._derived()
+        inner.node = node
+        return inner
+
     def observed(self, run: Run, sink: Sink) -> Context:
         """The context of one run that is observed."""
         inner = self._derived()
@@ -138,6 +154,7 @@ class Context:
         inner = object.__new__(Context)
         inner.pool, inner.workers, inner.deadline_s = self.pool, self.workers, self.deadline_s
         inner.item, inner.run, inner.sink = self.item, self.run, self.sink
+        inner.node, inner.reports = self.node, self.reports
         inner._owner, inner._stops, inner._prepared = self._owner, self._stops, self._prepared
         return inner
 

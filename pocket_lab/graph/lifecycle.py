@@ -26,8 +26,8 @@ pause: Callable[..., Any] = context.pause
 
 # The flags: what a shape of node has. They are names for `specialise`; here they only have to be there.
 PREP = EXEC = FALLBACK = POST = RETRY = TIMED = HOOKED = True
-OBSERVED = CHECKED = True
-FLAGS = frozenset({"PREP", "EXEC", "FALLBACK", "POST", "RETRY", "TIMED", "HOOKED", "OBSERVED", "CHECKED"})
+OBSERVED = CHECKED = REPORTS = True
+FLAGS = frozenset({"PREP", "EXEC", "FALLBACK", "POST", "RETRY", "TIMED", "HOOKED", "OBSERVED", "CHECKED", "REPORTS"})
 
 
 Phases = Sequence[tuple[int, str]]
@@ -81,6 +81,8 @@ def chain_of(
                     if OBSERVED:
                         begun = 0.0
                     ctx.check()
+                if REPORTS:
+                    ctx = ctx.named(name)
                 if TIMED:
                     outside, ctx = ctx, ctx.within(timeout_s)
                 if OBSERVED:

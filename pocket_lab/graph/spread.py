@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pocket_lab.errors import NodeError
-from pocket_lab.graph.context import Context, stops
+from pocket_lab.graph.context import Context, Report, stops
 from pocket_lab.graph.observe import Collected, Collector, Observer
 from pocket_lab.graph.plan import Plan
 from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OnError = Literal["raise", "collect"]
 Task = tuple[int, Any, dict[str, Any], Limits, float | None]
-Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected]]
+Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected], list[Report] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +51,25 @@ class _Here:
 class _There:
     """Runs an item in a worker process, on a copy of its scope; answers with the writes to it, also where it fails."""
 
-    def __init__(self, spread: Spread, collects: bool) -> None:
-        self._given = spread, collects
+    def __init__(self, spread: Spread, collects: bool, reports: bool) -> None:
+        self._given = spread, collects, reports
         self._collector = Collector() if collects else None
         self._spread = spread.observed([self._collector] if self._collector else [])
 
-    def __reduce__(self) -> tuple[type[_There], tuple[Spread, bool]]:
+    def __reduce__(self) -> tuple[type[_There], tuple[Spread, bool, bool]]:
         return _There, self._given
 
     def __call__(self, task: Task) -> Answer:
         index, value, contents, limits, deadline_s = task
         store = JournalStore(contents, limits)
         result, packed = None, None
+        context = Context(deadline_s=deadline_s).inline()
+        context.reports = [] if self._given[2] else None
         try:
-            result = self._spread.plan(index).run(value, store, Context(deadline_s=deadline_s).inline())
+            result = self._spread.plan(index).run(value, store, context)
         except Exception as error:
             packed = pack_error(error)
-        return result, packed, store.delta, self._collector.take() if self._collector else []
+        return result, packed, store.delta, self._collector.take() if self._collector else [], context.reports
 
 
 class Spread:
@@ -180,12 +182,14 @@ class Spread:
             contents = store.scope(self.scope(index)).snapshot() if occupied else {}
             return index, item, contents, store.limits, context.deadline_s
 
-        there = context.prepare(self, lambda: _There(self, bool(self.observers)))
+        there = context.prepare(self, lambda: _There(self, bool(self.observers), context.reports is not None))
         for outcome in context.pool.imap(there, Numbered(items, task), context.workers, context.check):
             if outcome.error is None:
-                value, error, delta, collected = outcome.value
+                value, error, delta, collected, reports = outcome.value
                 apply_delta(store.scope(self.scope(outcome.index)), delta)
                 Collector(collected).tell(self.observers, context.run, outcome.index)
+                if context.reports is not None and reports:
+                    context.reports += reports
                 outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
             yield outcome
 

@@ -44,6 +44,8 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> tuple[S
     if on_loop and "RETRY" in flags:
         awaited.add("pause")
     keywords = {(name, "ctx") for name, function in present.items() if takes(function, "ctx")}
+    if keywords:
+        flags |= {"REPORTS"}
     if body is not None:
         keywords |= {("exec_", "ctx"), ("exec_", "store")}
     return step, Shape(frozenset(flags), frozenset(awaited), frozenset(keywords))

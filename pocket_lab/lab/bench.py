@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,25 @@ import pandas as pd
 
 from pocket_lab.analysis.advice import Advice, advise_workers
 from pocket_lab.analysis.growth import CANNOT_TELL, Growth, fit_growth
+from pocket_lab.analysis.machines import differences
+from pocket_lab.analysis.noise import Noise, noise_of
 from pocket_lab.analysis.scaling import add_speedup
-from pocket_lab.frames import bench_frame, samples_frame, without_warm_up
+from pocket_lab.errors import UsageError
+from pocket_lab.frames import Columns, bench_frame, metrics_frame, probe_frame, samples_frame, without_warm_up
+from pocket_lab.history.archive import Archive
+from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
+from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
+from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.interval import FEWEST
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.measure import measure
+from pocket_lab.measure.place import place_of
+from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Environment, Record, Sample
+from pocket_lab.records import Caveat, Environment, Planned, Point, Probe, Record, Sample
 from pocket_lab.units import format_percent
 from pocket_lab.view.plot import bench_figure, plot_bench
 from pocket_lab.view.table import TextTable, bench_table
@@ -30,8 +39,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MANY_OUTLIERS = 0.05
+
+
 class Bench(Result):
-    """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`."""
+    """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`.
+
+    `.metrics` has what the runs reported of themselves, `.noise` the A/A comparison inside the sweep. `samples` are given
+    apart where they are not among the records: a loaded run has its million of them in columns.
+    """
+
+    def __init__(self, name: str, records: Sequence[Record], samples: Columns | None = None, run: int | None = None) -> None:
+        super().__init__(name, records, run)
+        self._columns = samples
 
     @property
     def title(self) -> str:
@@ -41,12 +61,23 @@ class Bench(Result):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per point: median seconds per run with 95 % intervals, throughput, speed-up, errors, status."""
-        return add_speedup(bench_frame(self.records))
+        is_open = any(isinstance(r, Planned) and any(point.rate is not None for point in r.points) for r in self.records)
+        return add_speedup(bench_frame(self.records, self.samples), is_open)
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """One row per timed batch; `wall_s` and `cpu_s` are totals of its `loops` runs."""
-        return samples_frame(self.records)
+        """One row per timed batch; `wall_s` and `cpu_s` are totals of its `loops` runs, `run_s` the time of one."""
+        return samples_frame(self.records, self._columns)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One row per point, node and metric that the runs reported (`ctx.report`)."""
+        return metrics_frame(self.records)
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """The A/A comparison inside the sweep; None where it has too few rounds."""
+        return noise_of(probe_frame(self.records, self.samples))
 
     @property
     def table(self) -> TextTable:
@@ -62,7 +93,8 @@ class Bench(Result):
         first = rows.sort_values("workers", kind="stable").iloc[0]
         samples = without_warm_up(self.samples)
         samples = samples[(samples["workers"] == first["workers"]) & (samples["executor"] == first["executor"])]
-        return fit_growth(samples["size"].to_numpy(float), (samples["wall_s"] / samples["loops"]).to_numpy(float))
+        samples = samples[samples["run_s"].notna()]
+        return fit_growth(samples["size"].to_numpy(float), samples["run_s"].to_numpy(float))
 
     @cached_property
     def advice(self) -> Advice | None:
@@ -77,12 +109,14 @@ class Bench(Result):
             texts.append(_growth_sentence(self.growth))
         if self.advice is not None:
             texts.append(_advice_sentence(self.advice))
-        return texts
+        if self.noise is not None:
+            texts.append(_noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe))))
+        return [*texts, *_metric_sentences(self.metrics)]
 
     @cached_property
     def caveats(self) -> list[str]:
         """Doubts noted during the measurement, and those that the figures themselves raise."""
-        return super().caveats + _doubts(self.frame, self.environment)
+        return super().caveats + _doubts(self.frame, self.environment) + _outlier_doubts(self.samples)
 
     @property
     def environment(self) -> Environment | None:
@@ -99,7 +133,8 @@ class Bench(Result):
     def _parts(self) -> list[str]:
         from pocket_lab.view.page import note
 
-        return [*super()._parts(), note(_where(self.environment))]
+        kept = "" if self.run is None else f'; run {self.run} of the history, "{self.name}"'
+        return [*super()._parts(), note(_where(self.environment) + kept)]
 
 
 def bench(
@@ -112,10 +147,17 @@ def bench(
     executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    rate: float | str | None = None,
     precision: float | str = 0.02,
     budget: float | str = 30.0,
+    point_timeout: float | str | None = None,
     isolation: str = "process",
+    fresh_input: bool = False,
+    store: str = "fresh",
+    caches: str = "warm",
     name: str | None = None,
+    resume: bool = False,
+    asked: str | None = None,
     watch: Watcher | None = None,
 ) -> Bench:
     """Measure a graph, node or callable over sizes x executors x workers, in a process of its own.
@@ -126,15 +168,25 @@ def bench(
         workers: worker counts ("1,2,4", "1..16"): tasks in flight of the run's outermost fan-out, or runs in flight.
         executor, executors: "serial", "threads", "processes", and for async nodes "asyncio".
         input: a function of the size, or the input itself; the default is the size (`range(size)` under "map").
-        drive: "run" (one input, one run) or "map" (a list, each item a run).
+        drive: "run" (one input, one run), "map" (a list, each item a run), or "load" (each worker is a client that runs
+            again and again: latencies, their percentiles, and requests a second).
+        rate: under "load" the requests a second that come whether answered or not; their latency counts from when they
+            were due. Without, a client sends its next request when the one before is answered.
         precision: a point is done when half its 95 % interval is within this fraction of its median.
         budget: the most seconds for the whole sweep, to within one batch.
+        point_timeout: the most seconds for one batch; a longer one is ended, and its point has failed.
         isolation: "process", or "kernel" for a target that cannot be sent to another process.
-        name: how results call the target.
+        fresh_input: build the input anew for each run, for a target that changes it.
+        store: "fresh" for each run of a graph, or "shared" by all runs of a point: a warm and contended one.
+        caches: "warm", or "cold" to clear the target's caches (whatever has `cache_clear`) before each run.
+        name: how results and the history call the run.
+        resume: go on with the newest run of that name in the history; no point is measured twice.
+        asked: how it was asked for, kept in the history.
         watch: called with every record as it is made.
 
     An exception of the target fails its point (`.failures`, `.error`), the others go on. Raises UsageError for what
-    cannot be measured. Ctrl-C keeps what was measured as `pocket_lab.last()` and is raised again.
+    cannot be measured. Ctrl-C keeps what was measured as `pocket_lab.last()` and is raised again. Every record is in the
+    history (`History().load(name)`) as soon as it is made.
     """
     sweep = parse_sweep(
         size=size,
@@ -143,20 +195,45 @@ def bench(
         executor=executor,
         executors=executors,
         drive=drive,
+        rate=rate,
         precision=precision,
         budget=budget,
+        point_timeout=point_timeout,
         isolation=isolation,
+        fresh_input=fresh_input,
+        store=store,
+        caches=caches,
     )
-    job = plan_job(target, input, sweep, name)
-    records: list[Record] = []
+    stored, records = _stored(name) if resume else (None, [])
+    job = plan_job(target, input, sweep, name if stored is None else stored.target)
+    label = job.points[0].target if stored is None else stored.name
+    if stored is not None and not (job := resumed(job, records)).points:
+        return Bench(label, records, run=stored.id)
+    recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
     try:
-        with closing(measure(job)) as stream:
-            collect(stream, records, watch)
+        with recording, closing(measure(job)) as stream:
+            collect(stream, records, recording, watch)
     finally:
-        result = Bench(job.points[0].target, records)
+        result = Bench(label, records, run=recording.run)
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result
+
+
+def _stored(name: str | None) -> tuple[Entry, list[Record]]:
+    """The run to go on with, and its records; raises UsageError where it was made in another place."""
+    if name is None:
+        raise UsageError("resume=True goes on with a run of the history: give its name")
+    with Archive() as archive:
+        entry = archive.find(name, "bench")
+        records = archive.records(entry)
+    there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
+    if there is not None and (differing := differences(there, here)):
+        raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: begin a new one under another name')
+    if there is not None and there.revision != here.revision:
+        message = f"begun at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
+        records.append(Caveat("other-revision", message))
+    return entry, records
 
 
 def _growth_sentence(growth: Growth) -> str:
@@ -175,6 +252,26 @@ def _advice_sentence(advice: Advice) -> str:
     return f"Advice: {advice.workers} worker{plural} on {advice.executor}{gain}. Why: {advice.reason}."
 
 
+def _noise_sentence(noise: Noise, point: Point) -> str:
+    low, high = ((end - 1) * 100 for end in (noise.low, noise.high))
+    return (
+        f"Noise floor {format_percent(noise.floor)}: {place_of(point)}, the quickest point, was built twice and measured in "
+        f"turns, and differs from itself by {(noise.ratio - 1) * 100:+.1f} % ({low:+.1f} … {high:+.1f} %)."
+    )
+
+
+def _metric_sentences(metrics: pd.DataFrame) -> list[str]:
+    """The metrics of the last point, the largest one as a rule."""
+    if metrics.empty:
+        return []
+    last = metrics.groupby(["node", "name"], sort=False).tail(1)
+    texts = [
+        f"{row['name']} of {row['node']} {row['value']:.4g}{'' if row['unit'] == '1' else ' ' + row['unit']}"
+        for row in last.to_dict("records")
+    ]
+    return [f"Metrics at the last point: {', '.join(texts)} (all of them in .metrics)."]
+
+
 def _doubts(frame: pd.DataFrame, environment: Environment | None) -> list[str]:
     doubts = []
     few = int(((frame["rounds"] < FEWEST) & (frame["status"] != "failed")).sum())
@@ -186,6 +283,14 @@ def _doubts(frame: pd.DataFrame, environment: Environment | None) -> list[str]:
     if environment is not None and int(frame["workers"].max()) > environment.cores:
         doubts.append(f"more workers than the {environment.cores} cores that the measuring process may use")
     return doubts
+
+
+def _outlier_doubts(samples: pd.DataFrame) -> list[str]:
+    counted = samples[samples["kind"].isin(["usual", "mild", "severe"])]
+    severe = int((counted["kind"] == "severe").sum())
+    if severe < MANY_OUTLIERS * len(counted) or not severe:
+        return []
+    return [f"{severe} of {len(counted)} batches are severe outliers: they are kept, and the median hardly feels them"]
 
 
 def _where(environment: Environment | None) -> str:

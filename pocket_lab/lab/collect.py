@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from pocket_lab.lab.recording import Recording
 from pocket_lab.records import Caveat, Heartbeat, Output, Record, Started
 
 Watcher = Callable[[Record], None]
@@ -12,10 +13,10 @@ Watcher = Callable[[Record], None]
 _MOST_OUTPUT = 10_000
 
 
-def collect(stream: Iterator[Record], into: list[Record], watch: Watcher | None) -> None:
+def collect(stream: Iterator[Record], into: list[Record], recording: Recording, watch: Watcher | None) -> None:
     """Append the records that a result keeps; what the target prints is shown, up to 10,000 characters.
 
-    Records stand in `into` as they arrive, so that an interrupt loses none.
+    Records stand in the history and in `into` as they arrive, so that neither an interrupt nor a kill loses one.
     """
     shown = dropped = 0
     for record in stream:
@@ -27,9 +28,12 @@ def collect(stream: Iterator[Record], into: list[Record], watch: Watcher | None)
             shown += len(text)
             dropped += len(record.text) - len(text)
         elif not isinstance(record, Heartbeat | Started):
+            recording.keep(record)
             into.append(record)
         if watch is not None:
             watch(record)
     if dropped:
         message = f"the target printed more than was shown: {dropped:,} characters were left out"
+        recording.keep(Caveat("output-cut", message))
         into.append(Caveat("output-cut", message))
+    into += recording.caveats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.analysis.compare import FEWEST_BLOCKS, MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
+from pocket_lab.analysis.machines import differences
 from pocket_lab.errors import UsageError
 from pocket_lab.frames import pairs_frame, sides_frame, without_warm_up
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
+from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.stored import stored_bench
 from pocket_lab.measure.duel import Duel, compete
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Caveat, Environment, Failure, Record, Sample
+from pocket_lab.records import Caveat, Failure, Record, Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
 from pocket_lab.view.forest import comparison_figure, plot_comparison
 from pocket_lab.view.table import TextTable, comparison_table
@@ -48,8 +51,15 @@ class Variant:
 class Comparison(Result):
     """The result of `compare`: `.frame` (a row per pair of points), `.samples` (a row per round), `.verdict`, `.plot()`."""
 
-    def __init__(self, name: str, records: list[Record], margin: float = MARGIN, runs: pd.DataFrame | None = None) -> None:
-        super().__init__(name, records)
+    def __init__(
+        self,
+        name: str,
+        records: Sequence[Record],
+        margin: float = MARGIN,
+        runs: pd.DataFrame | None = None,
+        run: int | None = None,
+    ) -> None:
+        super().__init__(name, records, run)
         self.margin = margin
         self._runs = runs
 
@@ -125,21 +135,30 @@ def compare(
     executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    rate: float | str | None = None,
     margin: float | str | None = None,
     budget: float | str = 10.0,
+    point_timeout: float | str | None = None,
+    fresh_input: bool = False,
+    store: str = "fresh",
+    caches: str = "warm",
     name: str | None = None,
     force: bool = False,
+    asked: str | None = None,
     watch: Watcher | None = None,
 ) -> Comparison:
     """Measure two targets together and say of b: "faster", "slower", "same" or "cannot tell".
 
     Args:
-        a, b: graphs, nodes, callables, or a `Variant` with workers or an executor of its own; or two results of `bench`.
-        size, sizes, workers, executor, executors, input, drive: as in `bench`, for both sides.
+        a, b: graphs, nodes, callables, or a `Variant` with workers or an executor of its own; or two results of `bench`,
+            or the names of two runs of the history.
+        size, sizes, workers, executor, executors, input, drive, rate: as in `bench`, for both sides.
         margin: the smallest change that counts ("1%"; "10%" for two results of `bench`, which were not taken in pairs).
         budget: the most seconds for all pairs together; a pair that is precise enough ends earlier.
-        name: how the result is called.
+        point_timeout, fresh_input, store, caches: as in `bench`; caches="cold" compares first calls.
+        name: how the result and the history call the comparison.
         force: compare results of `bench` from different machines or versions, with a caveat.
+        asked: how it was asked for, kept in the history.
         watch: called with every record as it is made.
 
     With several pairs the verdicts are corrected for their number, the intervals are not: a row may exclude no change and
@@ -148,19 +167,30 @@ def compare(
     Both targets run in one process, in neighbouring batches in random order, and are built anew for every block. Raises
     UsageError for what cannot be compared, and the target's own error from the result's `.error`.
     """
+    a, b = (stored_bench(side) if isinstance(side, str) else side for side in (a, b))
     are_runs = isinstance(a, Bench) and isinstance(b, Bench)
     share = (STORED_MARGIN if are_runs else MARGIN) if margin is None else parse_fraction(margin)
     if not 0 < share < 1:
         raise UsageError(f"margin={margin!r} is not between 0 and 1; write for example 1%")
     if isinstance(a, Bench) and isinstance(b, Bench):
-        asked = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-        given = [option for option, value in asked.items() if value is not None] + (
+        sweeping = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+        given = [option for option, value in sweeping.items() if value is not None] + (
             ["input"] if input is not Input.ABSENT else []
         )
         if given:
             raise UsageError(f"two results of bench are compared as they were measured: leave {', '.join(given)} out")
         return _compare_runs(a, b, share, force, name)
-    options = {"size": size, "sizes": sizes, "drive": drive, "budget": budget}
+    options = {
+        "size": size,
+        "sizes": sizes,
+        "drive": drive,
+        "rate": rate,
+        "budget": budget,
+        "point_timeout": point_timeout,
+        "fresh_input": fresh_input,
+        "store": store,
+        "caches": caches,
+    }
     shared = {"workers": workers, "executor": executor, "executors": executors}
     jobs = [_job(side, input, options, shared) for side in (a, b)]
     pair = Duel(*_told_apart(*jobs), precision=share / 2, budget_s=jobs[0].sweep.budget_s)
@@ -169,12 +199,14 @@ def compare(
             "the two sides have different numbers of points: give them the same workers and executors, or one each"
         )
     records: list[Record] = []
+    one, other = (job.points[0].target for job in (pair.a, pair.b))
+    label = name or f"{other} against {one}"
+    recording = Recording("compare", label, other, told_options(jobs[0].sweep, asked, margin=share))
     try:
-        with closing(compete(pair)) as stream:
-            collect(stream, records, watch)
+        with recording, closing(compete(pair)) as stream:
+            collect(stream, records, recording, watch)
     finally:
-        label = name or f"{pair.b.points[0].target} against {pair.a.points[0].target}"
-        result = Comparison(label, records, share)
+        result = Comparison(label, records, share, run=recording.run)
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result
@@ -203,7 +235,7 @@ def _told_apart(a: Job, b: Job) -> tuple[Job, Job]:
 def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | None) -> Comparison:
     """Two measured results, unpaired."""
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
-    if differing := _differences(a.environment, b.environment):
+    if differing := differences(a.environment, b.environment):
         message = f"the two runs differ in {', '.join(differing)}"
         if not force:
             raise UsageError(
@@ -216,12 +248,6 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
     result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
     keep(result)
     return result
-
-
-def _differences(a: Environment | None, b: Environment | None) -> list[str]:
-    if a is None or b is None:
-        return ["what is known of their machines"]
-    return [name for name in ("python", "platform", "processor", "cores") if getattr(a, name) != getattr(b, name)]
 
 
 def _sentence(row: Mapping[Any, Any], margin: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.code import node_codes
 from pocket_lab.profile.lines import profile_lines
-from pocket_lab.records import Record
 from pocket_lab.view import page
 from pocket_lab.view.bars import lines_figure, plot_lines
 from pocket_lab.view.heat import heat_html
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
 class LineProfile(Result):
     """The result of `lines`: `.frame` has a row per source line of each node, shown as heat; `.plot()` draws the dearest."""
 
-    def __init__(self, name: str, records: Sequence[Record], sources: dict[str, Sequence[str]]) -> None:
-        super().__init__(name, records)
-        self._sources = sources
-
     @property
     def title(self) -> str:
         """The target's name."""
@@ -43,7 +38,7 @@ class LineProfile(Result):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Hits, seconds, share and source per line and node."""
-        return lines_frame(self.records, self._sources)
+        return lines_frame(self.records)
 
     @property
     def table(self) -> TextTable:
@@ -72,6 +67,7 @@ def lines(
     drive: str = "run",
     budget: float | str | None = None,
     name: str | None = None,
+    asked: str | None = None,
     watch: Watcher | None = None,
 ) -> LineProfile:
     """Time every source line of every node in one run with line_profiler, in a process of its own.
@@ -85,5 +81,5 @@ def lines(
     if (job.sweep.workers, job.sweep.executors) != ((1,), ("serial",)):
         raise UsageError("line times of concurrent workers include their waits for each other: profile lines with one worker")
     codes, _ = node_codes(job.target, job.points[0].target)
-    sources = read_sources([code.file for code in codes])
-    return profile(profile_lines, job, lambda name, records: LineProfile(name, records, sources), budget, watch)
+    sources = read_sources([(code.file, code.first, code.last) for code in codes])
+    return profile("lines", profile_lines, job, LineProfile, budget, watch, asked, sources)

@@ -62,6 +62,7 @@ def memory(
     budget: float | str | None = None,
     python_allocators: bool = False,
     name: str | None = None,
+    asked: str | None = None,
     watch: Watcher | None = None,
 ) -> MemoryProfile:
     """Profile the memory of one run with memray, in a process of its own, and attribute every allocation to its node.
@@ -77,4 +78,4 @@ def memory(
     if "processes" in (job.sweep.executors or ()):
         raise UsageError('memory sees the measuring process only: choose the executor "serial" or "threads"')
     task = profile_every_object if python_allocators else profile_memory
-    return profile(task, job, MemoryProfile, budget, watch)
+    return profile("memory", task, job, MemoryProfile, budget, watch, asked)

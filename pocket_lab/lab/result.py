@@ -12,9 +12,9 @@ import pandas as pd
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames import caveats_frame
+from pocket_lab.measure.place import place_of
 from pocket_lab.records import Failure, Record
 from pocket_lab.run.outcome import unpack_error
-from pocket_lab.units import format_count
 from pocket_lab.view import page
 from pocket_lab.view.figure import to_svg
 from pocket_lab.view.table import TextTable
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 
 class Result(ABC):
-    """A finished or interrupted measurement; everything else is derived from its records."""
+    """A finished or interrupted measurement; everything else is derived from its records.
 
-    def __init__(self, name: str, records: Sequence[Record]) -> None:
+    `run` is its number in the history; None where it is not kept there.
+    """
+
+    def __init__(self, name: str, records: Sequence[Record], run: int | None = None) -> None:
         self.name = name
         self.records = tuple(records)
+        self.run = run
 
     @property
     @abstractmethod
@@ -77,9 +81,7 @@ class Result(ABC):
         texts = []
         for record in self.records:
             if isinstance(record, Failure):
-                point = record.point
-                size = "" if point is None or point.size is None else f"size {format_count(point.size)}, "
-                where = "" if point is None else f"{size}{point.executor} x {point.workers}: "
+                where = "" if record.point is None else f"{place_of(record.point)}: "
                 texts.append(where + record.chain[0][1])
         return texts
 

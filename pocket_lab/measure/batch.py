@@ -2,70 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import repeat
 from time import perf_counter, process_time
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from pocket_lab.measure.drive import Work
+from pocket_lab.measure.histogram import Histogram
+from pocket_lab.measure.reports import Reports
 from pocket_lab.run.pool import Pool
 
 _LOOP_MATTERS_S = 10e-6
 _MOST_FRESH = 1000
 
 
-class Timing(NamedTuple):
-    """Wall and CPU seconds of a whole batch, CPU of worker processes included."""
+class Answers(NamedTuple):
+    """What became of the requests of a window under load: latencies, failures, and those that were due but not begun."""
 
+    histogram: Histogram
+    errors: int
+    unserved: int
+    first_error: str | None
+
+
+class Timing(NamedTuple):
+    """Wall and CPU seconds of a whole batch of `loops` runs, CPU of worker processes included; `answers` under load."""
+
+    loops: int
     wall_s: float
     cpu_s: float
+    answers: Answers | None = None
+
+    @property
+    def run_s(self) -> float:
+        """Seconds of one run, under load the median latency; NaN where none was answered."""
+        if self.answers is not None:
+            return self.answers.histogram.quantile(0.5)
+        return self.wall_s / self.loops
 
 
-def time_batch(work: Work, loops: int, pool: Pool) -> Timing:
-    """Run the work `loops` times; what is built fresh for each run is built before the clock starts."""
-    prepared = [work.fresh() for _ in range(loops)] if work.fresh else None
-    workers_cpu = pool.cpu_s
-    cpu, wall = process_time(), perf_counter()
-    if prepared is not None:
-        _loop_fresh(work, prepared)
-    elif work.arguments:
-        _loop_one(work, loops)
-    else:
-        _loop_none(work, loops)
-    wall_s = perf_counter() - wall
-    cpu_s = process_time() - cpu + pool.cpu_s - workers_cpu
-    if wall_s < loops * _LOOP_MATTERS_S:
-        bare_s = _bare_loop(max(1, loops // 4)) * loops / max(1, loops // 4)
-        return Timing(max(wall_s - bare_s, 0.0), max(cpu_s - bare_s, 0.0))
-    return Timing(wall_s, cpu_s)
+class Work(Protocol):
+    """What a batch at a point does; `items` are those of one run, `reports` what the runs of the batch told of themselves."""
+
+    items: int
+    reports: Reports
+
+    def calibrate(self, batch_s: float) -> Timing:
+        """Warm up; a batch of as many runs as this one had takes about `batch_s` seconds."""
+
+    def time(self, loops: int) -> Timing:
+        """One batch."""
+
+    def once(self) -> None:
+        """One run, untimed: for a profiler."""
 
 
-def calibrate(work: Work, pool: Pool, batch_s: float) -> tuple[int, Timing]:
-    """The number of runs that take about `batch_s` seconds, and the timing of the last trial batch."""
-    loops, timing = 1, time_batch(work, 1, pool)
-    most = _MOST_FRESH if work.fresh else 2**40
-    while timing.wall_s < batch_s / 2 and loops < most:
-        needed = batch_s / max(timing.wall_s / loops, 1e-9)
-        loops = int(min(max(needed, loops * 2), loops * 16, most))
-        timing = time_batch(work, loops, pool)
-    return loops, timing
+@dataclass(slots=True)
+class Runs:
+    """`function(*arguments)` is one run.
+
+    Where `fresh` is given, it makes the arguments of each run, outside the clock; `reset` is called before each batch, which
+    then has one run.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    pool: Pool
+    items: int = 1
+    fresh: Callable[[], tuple[Any, ...]] | None = None
+    reset: Callable[[], None] | None = None
+    reports: Reports = field(default_factory=Reports)
+
+    def calibrate(self, batch_s: float) -> Timing:
+        """Batches of more and more runs, until one is half as long as asked."""
+        loops, timing = 1, self.time(1)
+        most = 1 if self.reset else _MOST_FRESH if self.fresh else 2**40
+        while timing.wall_s < batch_s / 2 and loops < most:
+            needed = batch_s / max(timing.wall_s / loops, 1e-9)
+            loops = int(min(max(needed, loops * 2), loops * 16, most))
+            timing = self.time(loops)
+        return timing
+
+    def time(self, loops: int) -> Timing:
+        """Run `loops` times; the time of the loop itself is measured beside it and taken off where it matters."""
+        if self.reset is not None:
+            self.reset()
+        prepared = [self.fresh() for _ in range(loops)] if self.fresh else None
+        self.reports.clear()
+        workers_cpu = self.pool.cpu_s
+        cpu, wall = process_time(), perf_counter()
+        if prepared is not None:
+            _loop_fresh(self.function, prepared)
+        elif self.arguments:
+            _loop_one(self.function, loops, *self.arguments)
+        else:
+            _loop_none(self.function, loops)
+        wall_s = perf_counter() - wall
+        cpu_s = process_time() - cpu + self.pool.cpu_s - workers_cpu
+        if wall_s < loops * _LOOP_MATTERS_S:
+            bare_s = _bare_loop(max(1, loops // 4)) * loops / max(1, loops // 4)
+            return Timing(loops, max(wall_s - bare_s, 0.0), max(cpu_s - bare_s, 0.0))
+        return Timing(loops, wall_s, cpu_s)
+
+    def once(self) -> None:
+        """One run."""
+        self.function(*(self.fresh() if self.fresh else self.arguments))
 
 
-def _loop_one(work: Work, loops: int) -> None:
-    function, (argument,) = work.function, work.arguments
+def _loop_one(function: Callable[..., Any], loops: int, argument: Any) -> None:
     for _ in repeat(None, loops):
         function(argument)
 
 
-def _loop_none(work: Work, loops: int) -> None:
-    function = work.function
+def _loop_none(function: Callable[..., Any], loops: int) -> None:
     for _ in repeat(None, loops):
         function()
 
 
-def _loop_fresh(work: Work, prepared: list[object]) -> None:
-    function = work.function
-    for argument in prepared:
-        function(argument)
+def _loop_fresh(function: Callable[..., Any], prepared: list[tuple[Any, ...]]) -> None:
+    for arguments in prepared:
+        function(*arguments)
 
 
 def _bare_loop(loops: int) -> float:

@@ -10,18 +10,20 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.caches import cache_caveats
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed import failed_point
+from pocket_lab.measure.hang import within_timeout
 from pocket_lab.measure.interval import BLOCKS
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.pools import Pools
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.rebuild import Renewable
-from pocket_lab.measure.sampler import LONGEST_BATCH_S, SHORTEST_BATCH_S
 from pocket_lab.records import Block, Closed, Planned, Point, Record, Started
 
 _MOST_BLOCKS = 1000
+_LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.05, 0.001
 _IN_SAMPLES = 0.8  # of the time; the rest goes to building anew and warming up
 
 
@@ -73,7 +75,7 @@ def compete(duel: Duel) -> Generator[Record]:
         at: Point | None = None
         try:
             with closing(stream(fight, duel)) as records:
-                for record in records:
+                for record in within_timeout(records, duel.a.sweep.point_timeout_s):
                     if isinstance(record, Started):
                         at = record.point
                     elif isinstance(record, Closed):
@@ -94,7 +96,7 @@ def fight(duel: Duel) -> Iterator[Record]:
     Both sides of a pair get copies of one input. An error of a side closes its pair; the others go on.
     """
     yield read_environment()
-    yield from dict.fromkeys((*duel.a.caveats, *duel.b.caveats))
+    yield from dict.fromkeys((*duel.a.caveats, *duel.b.caveats, *cache_caveats(duel.a), *cache_caveats(duel.b)))
     with ExitStack() as stack:
         pools = Pools(duel.points, stack)
         gc.freeze()  # what is there now is not looked through in every block
@@ -109,7 +111,7 @@ def _pairs(duel: Duel) -> Iterator[tuple[Point, Point]]:
 def _blocks(duel: Duel, pairs: list[Pair]) -> Iterator[Record]:
     deadline = perf_counter() + duel.budget_s
     block_s = duel.budget_s / len(pairs) / BLOCKS * _IN_SAMPLES
-    batch_s = min(LONGEST_BATCH_S, max(SHORTEST_BATCH_S, block_s / MOST_ROUNDS / 4))
+    batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / MOST_ROUNDS / 4))
     builds = Renewable(duel.a.target), Renewable(duel.b.target)
     for number in range(1, _MOST_BLOCKS + 1):
         if not pairs:

@@ -1,4 +1,4 @@
-"""Where a measurement is made: interpreter, processor, usable cores, load."""
+"""Where a measurement is made: interpreter, processor, usable cores, load, limits of a container, versions."""
 
 from __future__ import annotations
 
@@ -6,40 +6,107 @@ import importlib.metadata
 import math
 import os
 import platform
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from pocket_lab.records import Environment
 
-_PACKAGES = ("pocket-lab", "loky", "cloudpickle")
+_OWN_PACKAGES = ("pocket-lab", "loky", "cloudpickle")
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_GIT_PATIENCE_S = 2.0
 
 
 def read_environment() -> Environment:
     """The machine and interpreter of this process, with nothing that names its owner."""
+    quota = cpu_quota()
     return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
-        cores=usable_cores(),
+        cores=usable_cores(quota),
         load_1m=os.getloadavg()[0],
-        packages={name: version for name in _PACKAGES if (version := _version(name))},
+        packages=_packages(),
+        governor=_read(_GOVERNOR) or None,
+        cpu_quota=quota,
+        memory_bytes=_memory_bytes(),
+        revision=_revision(),
     )
 
 
-def usable_cores() -> int:
-    """The cores that this process may use: its affinity, cut by a container's CPU quota (cgroup v2)."""
+def usable_cores(quota: float | None) -> int:
+    """The cores that this process may use: its affinity, cut by a container's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def cpu_quota() -> float | None:
+    """The cores that a container (control group, version 1 or 2) grants at most; None where there is no limit."""
+    quotas = []
+    for group in _groups("cpu"):
+        told = _read(group / "cpu.max") or f"{_read(group / 'cpu.cfs_quota_us')} {_read(group / 'cpu.cfs_period_us')}"
+        quota, _, period = told.partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period):
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def _memory_bytes() -> int | None:
+    """What the machine has, or its container grants."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (OSError, ValueError):
-        return cores
+        sizes = []
+    for group in _groups("memory"):
+        told = _read(group / "memory.max") or _read(group / "memory.limit_in_bytes")
+        if told.isdigit():
+            sizes.append(int(told))
+    return min(sizes, default=None)
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """The folders of this process's control group and of those around it, in which a limit may stand."""
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, inner = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = Path("/sys/fs/cgroup") / (controllers and controller)
+        place = root / inner.strip("/")
+        yield place
+        yield from (parent for parent in place.parents if parent.is_relative_to(root))
+
+
+def _packages() -> dict[str, str]:
+    """Our own versions, and that of every other package that is imported and says its version."""
+    found = {name: told for name in _OWN_PACKAGES if (told := _version(name))}
+    for name, module in list(sys.modules.items()):
+        if "." not in name and name not in sys.stdlib_module_names and not name.startswith("_"):
+            told = getattr(module, "__version__", None)
+            if isinstance(told, str) and name.replace("_", "-") not in found:
+                found[name] = told
+    return found
+
+
+def _revision() -> str | None:
+    """The git commit of the working directory, with a "+" where its files have changed since; None where there is none."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
+    lines = _read(Path("/proc/cpuinfo")).splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 

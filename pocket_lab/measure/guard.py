@@ -13,14 +13,14 @@ import time
 GRACE_S = 0.5
 
 
-def fork_guard(lifeline: int, scratch: str) -> None:
-    """Fork the guard; it waits for the end of file on `lifeline`, whose other end only the parent holds.
+def fork_guard(lifeline: int, scratch: str) -> int:
+    """Fork the guard and return its process id; it waits for the end of file on `lifeline`, which only the parent holds.
 
     Then it ends the group and removes the folder `scratch`, since the parent no longer can.
     """
-    if os.fork():
+    if guard := os.fork():
         os.close(lifeline)
-        return
+        return guard
     try:
         for descriptor in range(3, 256):
             if descriptor != lifeline:
@@ -37,6 +37,12 @@ def fork_guard(lifeline: int, scratch: str) -> None:
         os.killpg(0, signal.SIGKILL)
     finally:
         os._exit(0)
+
+
+def dismiss_guard(guard: int) -> None:
+    """End the guard, and let nothing of it stay that its parent would have to wait for."""
+    os.kill(guard, signal.SIGKILL)
+    os.waitpid(guard, 0)
 
 
 def _close_quietly(descriptor: int) -> None:

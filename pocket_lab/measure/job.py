@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,9 +13,10 @@ from pocket_lab.graph.calls import is_async
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Point, Sample
+from pocket_lab.records import Caveat, Latency, Point, Sample
 
 OWN = "own"
+_OURS = ("workers", "executor", "ctx")
 _UNTOLD = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)
 
 
@@ -29,7 +30,7 @@ class Input(Enum):
 class Job:
     """What to measure.
 
-    `earlier` are samples that an interrupted measurement of the same points left; `scratch` is a folder of the parent's
+    `earlier` is what an interrupted measurement of the same points left of samples; `scratch` is a folder of the parent's
     for files that must not outlive the measuring process.
     """
 
@@ -38,7 +39,7 @@ class Job:
     points: tuple[Point, ...]
     sweep: Sweep
     caveats: tuple[Caveat, ...] = ()
-    earlier: tuple[Sample, ...] = ()
+    earlier: tuple[Sample | Latency, ...] = ()
     scratch: str = ""
 
     @property
@@ -67,7 +68,9 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     _check_input(target, input, sweep, label)
     caveats: list[Caveat] = []
     levels = _levels(target, sweep, label, caveats)
-    points = tuple(Point(label, size, count, executor, sweep.drive) for size in sweep.sizes for executor, count in levels)
+    points = tuple(
+        Point(label, size, count, executor, sweep.drive, sweep.rate) for size in sweep.sizes for executor, count in levels
+    )
     return Job(target, input, points, sweep, tuple(caveats))
 
 
@@ -107,7 +110,7 @@ def needs_argument(function: Any) -> bool:
 def _positional(function: Any) -> list[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = _parameters(function).items()
-    return [p for name, p in parameters if name not in ("workers", "executor") and p.kind in kinds]
+    return [p for name, p in parameters if name not in _OURS and p.kind in kinds]
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:
@@ -119,6 +122,10 @@ def _parameters(function: Any) -> dict[str, inspect.Parameter]:
 
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
     sized = sweep.sizes != (None,)
+    if sweep.fresh_input and input is not Input.ABSENT and not callable(input):
+        raise UsageError(
+            f"fresh_input builds an input for each run, and this input is a {type(input).__name__}: give a function of the size"
+        )
     if sized and input is not Input.ABSENT and not callable(input):
         raise UsageError(
             f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes"
@@ -132,6 +139,8 @@ def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
             raise UsageError(f"{label} takes no argument, so it can have neither sizes nor an input")
         if sweep.drive == "map":
             raise UsageError(f'{label} takes no argument, so the drive "map" has nothing to give it')
+    if isinstance(input, Iterator) and (sweep.drive != "run" or sized):
+        raise UsageError("the input is an iterator, which the first run uses up: give a list, or a function that makes one")
     if sweep.drive == "map" and not sized and input is Input.ABSENT:
         raise UsageError('the drive "map" needs sizes, or an input that is a list of items')
 

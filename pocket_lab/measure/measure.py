@@ -9,10 +9,11 @@ from time import monotonic
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.failed import failed_point
+from pocket_lab.measure.hang import within_timeout
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.sampler import sample
-from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Sample, Started
+from pocket_lab.records import Caveat, Closed, Latency, Planned, Point, Record, Sample, Started
 
 _IN_PLACE = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
@@ -32,17 +33,17 @@ def measure(job: Job) -> Generator[Record]:
         return
     end = monotonic() + job.sweep.budget_s
     open_points = dict.fromkeys(job.points)
-    samples: list[Sample] = list(job.earlier)
+    samples: list[Sample | Latency] = list(job.earlier)
     while open_points:
         at: Point | None = None
         try:
             with closing(stream(sample, job)) as records:
-                for record in records:
+                for record in within_timeout(records, job.sweep.point_timeout_s):
                     if isinstance(record, Started):
                         at = record.point
                     elif isinstance(record, Closed):
                         open_points.pop(record.point, None)
-                    elif isinstance(record, Sample):
+                    elif isinstance(record, Sample | Latency):
                         samples.append(record)
                     yield record
             return

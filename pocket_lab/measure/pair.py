@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-import cloudpickle
-
-from pocket_lab.measure.batch import calibrate, time_batch
-from pocket_lab.measure.drive import Work, build_input, build_work
+from pocket_lab.measure.batch import Work
+from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
 from pocket_lab.measure.interval import BLOCKS, half_width
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.runs import build_input
 from pocket_lab.records import Closed, Point, Record, Sample, Started, Status, Waits
+from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Pool
 
 MOST_ROUNDS = 8
@@ -34,7 +34,7 @@ class Input:
         value = build_input(job, point)
         self._value = list(value) if point.drive == "map" and not isinstance(value, Sized) else value
         try:
-            self._pickled: bytes | None = cloudpickle.dumps(self._value)
+            self._pickled: bytes | None = dumps(self._value)
         except Exception:  # any class may fail to pickle in its own way; then both sides share the one there is
             self._pickled = None
 
@@ -61,19 +61,22 @@ class Side:
         """Build the work on a new target and warm it up; the number of runs in a batch is found once."""
         self.work = build_work(job, self.point, value, self.pool)
         if not self.loops:
-            self.loops, timing = calibrate(self.work, self.pool, batch_s)
-            self.batch_s = timing.wall_s
+            timing = self.work.calibrate(batch_s)
+            self.loops, self.batch_s = timing.loops, timing.wall_s
+        elif self.point.drive == "load":
+            self.work.calibrate(batch_s)
         elif self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
-            time_batch(self.work, max(1, self.loops // 2), self.pool)
+            self.work.time(max(1, self.loops // 2))
 
     def visit(self, round_number: int) -> Sample:
         """One batch."""
         assert self.work is not None
         before = read_idle()
-        timing = time_batch(self.work, self.loops, self.pool)
+        timing = self.work.time(self.loops)
         self.idle += read_idle() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
-        return Sample(self.point, round_number, self.loops, timing.wall_s, timing.cpu_s, self.work.items * self.loops)
+        items = self.work.items * timing.loops
+        return Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)
 
     def take_waits(self) -> Waits:
         """What its thread did since the last call."""
@@ -119,7 +122,7 @@ class Pair:
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
-            runs_s[id(side)] = sample.wall_s / sample.loops
+            runs_s[id(side)] = sample.wall_s / sample.loops if sample.loops else 0.0
             yield sample
         if all(runs_s.values()):
             self.block.append(math.log(runs_s[id(self.b)] / runs_s[id(self.a)]))

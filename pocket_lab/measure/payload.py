@@ -6,11 +6,10 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-import cloudpickle
-
 from pocket_lab.errors import UsageError
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
+from pocket_lab.run.pickling import dumps
 
 
 class Sendable(Protocol):
@@ -27,11 +26,10 @@ class Sendable(Protocol):
 def dump(task: Callable[..., Any], job: Sendable) -> bytes:
     """The pickled (task, job); raises a UsageError that names the object which cannot be sent, and the way out."""
     try:
-        payload: bytes = cloudpickle.dumps((task, job))
+        return dumps((task, job))
     except Exception as error:  # any class may fail to pickle in its own way
         place, reason = _culprit(job, error)
         raise UsageError(f"{place} cannot be sent to the measuring process ({reason}); {job.way_out}") from error
-    return payload
 
 
 def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
@@ -48,7 +46,7 @@ def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
 def _unpicklable(parts: dict[str, Any], error: Exception) -> tuple[str, Any, Exception] | None:
     for place, part in parts.items():
         try:
-            cloudpickle.dumps(part)
+            dumps(part)
         except Exception as found:  # as above
             return place, part, found
     return None

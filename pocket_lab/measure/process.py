@@ -29,10 +29,11 @@ _AFTERMATH_S = 0.1
 _BOOT = """
 import sys
 sys.path[:] = {path!r}
-from pocket_lab.measure.guard import fork_guard
-fork_guard({lifeline}, {scratch!r})
+from pocket_lab.measure.guard import dismiss_guard, fork_guard
+guard = fork_guard({lifeline}, {scratch!r})
 from pocket_lab.measure.child import main
 main({records})
+dismiss_guard(guard)
 """
 
 

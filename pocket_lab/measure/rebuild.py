@@ -11,9 +11,8 @@ import random
 from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
 from pocket_lab.graph.node import Node
+from pocket_lab.run.pickling import Pickler
 
 _SHIFTS = 400
 _LARGEST_SHIFT = 4096
@@ -34,13 +33,18 @@ class Renewable:
         self._pickled = buffer.getvalue()
         self._functions = pickler.functions
 
+    @property
+    def size(self) -> int:
+        """The bytes of the target, without the functions of modules."""
+        return len(self._pickled)
+
     def build(self) -> tuple[Any, list[bytearray]]:
         """A new build, and what shifts the heap under it for as long as it is kept."""
         shift = [bytearray(_random.randrange(_LARGEST_SHIFT)) for _ in range(_random.randrange(_SHIFTS))]
         return _Unpickler(io.BytesIO(self._pickled), self._functions).load(), shift
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.functions: list[FunctionType] = []

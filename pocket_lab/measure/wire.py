@@ -21,6 +21,8 @@ def decode(line: bytes) -> Record:
     kind, values = json.loads(line)
     record = _KINDS[kind]
     for field in fields(record):
+        if field.name not in values:  # a record from before there was such a field
+            continue
         value = values[field.name]
         if field.name == "point" and value is not None:
             values[field.name] = Point(**value)

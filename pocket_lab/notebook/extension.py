@@ -10,20 +10,24 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics, and the display of results exactly once."""
+    from pocket_lab.lab.history import History
     from pocket_lab.lab.result import Result
     from pocket_lab.notebook.magics import PocketMagics
 
     magics = PocketMagics(shell)
     shell.register_magics(magics)
-    shell.display_formatter.ipython_display_formatter.for_type(Result, magics.show)
+    for kind in (Result, History):
+        shell.display_formatter.ipython_display_formatter.for_type(kind, magics.show)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics and the display hook away again."""
+    from pocket_lab.lab.history import History
     from pocket_lab.lab.result import Result
     from pocket_lab.notebook.magics import PocketMagics
 
     for kind in ("line", "cell"):
         for name in PocketMagics.magics[kind]:
             shell.magics_manager.magics[kind].pop(name, None)
-    shell.display_formatter.ipython_display_formatter.pop(Result, None)
+    for shown in (Result, History):
+        shell.display_formatter.ipython_display_formatter.pop(shown, None)

@@ -15,6 +15,7 @@ from rich.console import Console
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.bench import Bench, bench
 from pocket_lab.lab.compare import Comparison, Variant, compare
+from pocket_lab.lab.history import History
 from pocket_lab.lab.last import last
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
@@ -26,8 +27,13 @@ from pocket_lab.view.failure import is_from_target, render_failure
 from pocket_lab.view.terminal import TerminalProgress
 
 _INPUT = argument("--input", "-i", help="a function of the size, or the input itself: an expression of this notebook")
-_DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default) or "map" (a list, each item a run)')
-_NAME = argument("--name", help="how results call the target")
+_DRIVE = argument("--drive", "-d", help='"run" (one input, one run; the default), "map" (a list, each item a run) or "load"')
+_RATE = argument("--rate", help="under load, the requests a second that come whether answered or not")
+_TIMEOUT = argument("--point-timeout", help="the longest time for a batch; a longer one is ended")
+_FRESH = argument("--fresh-input", action="store_true", default=None, help="build the input anew for each run")
+_STORE = argument("--store", help='"fresh" for each run of a graph (the default) or "shared"')
+_CACHES = argument("--caches", help='"warm" (the default), or "cold" to clear the target\'s caches before each run')
+_NAME = argument("--name", help="how results and the history call it")
 _BUDGET = argument("--budget", "-b", help="the longest time for the run: 30s")
 _SIZE = argument("--size", "-s", help="the number handed to the input function")
 
@@ -40,7 +46,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self._shown: tuple[int, Result] | None = None
+        self._shown: tuple[int, Result | History] | None = None
 
     @magic_arguments()
     @argument("target", nargs="?", help="a graph, node or callable of this notebook (not for %%%%pocket_bench)")
@@ -52,7 +58,13 @@ class PocketMagics(Magics):  # type: ignore[misc]
     @argument("--precision", "-p", help="a point is done when its interval is within this: 2%%")
     @argument("--budget", "-b", help="the longest time for the whole sweep: 30s")
     @argument("--isolation", help='"process" (the default), or "kernel" to measure in place')
+    @_RATE
+    @_TIMEOUT
+    @_FRESH
+    @_STORE
+    @_CACHES
     @_NAME
+    @argument("--resume", help="go on with the newest run of this name; without a target, with what it was asked for")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -62,7 +74,39 @@ class PocketMagics(Magics):  # type: ignore[misc]
         return result
 
     @magic_arguments()
-    @argument("a", help="a graph, node or callable of this notebook, or a result of %%pocket_bench")
+    @argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
+    @argument("--delete", action="store_true", help="delete the run")
+    @argument("--rename", help="give it another name")
+    @argument("--tag", help="add a tag")
+    @argument("--untag", help="take a tag away")
+    @no_var_expand
+    @line_magic
+    def pocket_history(self, line: str) -> Result | History:
+        """What was measured earlier? The list of runs, or one of them again."""
+        found = self._history(_parse(self.pocket_history, line))
+        display(found)
+        return found
+
+    def _history(self, asked: dict[str, Any]) -> Result | History:
+        history = History()
+        run = asked.pop("run", None)
+        if run is None:
+            if any(asked.values()):
+                raise UsageError("give the name or the number of the run to change")
+            return history
+        if asked["delete"]:
+            history.delete(run)
+        elif "rename" in asked:
+            history.rename(run, asked["rename"])
+        elif "tag" in asked or "untag" in asked:
+            history.tag(run, *filter(None, [asked.get("tag")]))
+            history.untag(run, *filter(None, [asked.get("untag")]))
+        else:
+            return history.load(run)
+        return history
+
+    @magic_arguments()
+    @argument("a", help="a graph, node or callable of this notebook, a result of %%pocket_bench, or @name of a run")
     @argument("b", help="what to compare with it")
     @argument("--sizes", "--size", "-s", help="10,100,1k or 2^4..2^12; without, one pair")
     @argument("--workers", "-w", help="1,2,4 or 1..8")
@@ -71,6 +115,11 @@ class PocketMagics(Magics):  # type: ignore[misc]
     @_DRIVE
     @argument("--margin", "-m", help="the smallest change that counts: 1%%")
     @argument("--budget", "-b", help="the longest time for all pairs: 10s")
+    @_RATE
+    @_TIMEOUT
+    @_FRESH
+    @_STORE
+    @_CACHES
     @argument("--force", action="store_true", default=None, help="compare stored results of different machines too")
     @_NAME
     @no_var_expand
@@ -114,7 +163,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
         result: LineProfile = self._call(lines, line, None, local_ns)
         return result
 
-    def show(self, result: Result) -> None:
+    def show(self, result: Result | History) -> None:
         """Display a result, unless this very cell has shown it: a magic on a cell's last line is displayed twice."""
         now = (self.shell.execution_count, result)
         if self._shown is None or self._shown[0] != now[0] or self._shown[1] is not result:
@@ -123,7 +172,12 @@ class PocketMagics(Magics):  # type: ignore[misc]
 
     def _call(self, verb: Callable[..., Any], line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Any:
         names = {**self.shell.user_ns, **(local_ns or {})}
-        options = _parse(getattr(self, f"pocket_{verb.__name__}"), line)
+        magic = getattr(self, f"pocket_{verb.__name__}")
+        options = _parse(magic, line)
+        if "resume" in options:
+            options = _resuming(magic, options, cell)
+        else:
+            options["asked"] = f"%{'' if cell is None else '%'}{magic.__name__} {line}".strip()
         targets = self._targets(options, cell, names)
         if "input" in options:
             options["input"] = evaluate(options["input"], names)
@@ -151,7 +205,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     def _targets(self, options: dict[str, Any], cell: str | None, names: dict[str, Any]) -> list[Any]:
         """What to measure, taken out of the options; what has no name of its own is called as it was written."""
         if "a" in options:
-            return [_called(evaluate(text, names), text) for text in (options.pop("a"), options.pop("b"))]
+            return [_side(text, names) for text in (options.pop("a"), options.pop("b"))]
         expression = options.pop("target")
         target = self._target(expression, cell, names)
         if target_name(target) in ("<lambda>", type(target).__name__):
@@ -170,9 +224,26 @@ class PocketMagics(Magics):  # type: ignore[misc]
         return compile_cell(body, file, self.shell.user_ns)
 
 
-def _called(side: Any, expression: str) -> Any:
-    """A side of a comparison, under its expression where it has no name of its own."""
+def _side(expression: str, names: dict[str, Any]) -> Any:
+    """A side of a comparison, under its expression where it has no name of its own; @name is a run of the history."""
+    if expression.startswith("@"):
+        return expression[1:]
+    side = evaluate(expression, names)
     return Variant(side, name=expression) if target_name(side) == "<lambda>" else side
+
+
+def _resuming(magic: Any, options: dict[str, Any], cell: str | None) -> dict[str, Any]:
+    """The options of the run to go on with, where no target is given, and those that are given now."""
+    name = options.pop("resume")
+    earlier: dict[str, Any] = {}
+    if options.get("target") is None:
+        asked = History().asked(name) or ""
+        kind, _, line = asked.partition(" ")
+        if kind.lstrip("%") != magic.__name__ or (kind.startswith("%%") and cell is None):
+            raise UsageError(f'"{name}" was not asked for by %{magic.__name__} alone: give its target or its cell again')
+        earlier = _parse(magic, line)
+        options.pop("target", None)
+    return {**earlier, **options, "name": name, "resume": True}
 
 
 def _show_user_traceback(error: BaseException) -> None:

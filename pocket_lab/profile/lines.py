@@ -7,8 +7,9 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.graph.context import INLINE
-from pocket_lab.measure.drive import build_input, build_work
+from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.runs import build_input
 from pocket_lab.profile.code import NodeCode, node_codes
 from pocket_lab.records import Caveat, Failure, LineCost, Point, Record, Started
 from pocket_lab.run.outcome import pack_error
@@ -35,10 +36,9 @@ def profile_lines(job: Job) -> Iterator[Record]:
         if not codes:
             raise UsageError(f"{point.target} has no Python function whose lines could be timed")
         work = build_work(job, point, build_input(job, point), INLINE)
-        arguments = (work.fresh(),) if work.fresh else work.arguments
         profiler.enable_by_count()
         try:
-            work.function(*arguments)
+            work.once()
         finally:
             profiler.disable_by_count()
     except (Exception, SystemExit) as error:

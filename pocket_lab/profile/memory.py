@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocket_lab.measure.drive import build_input, build_work
+from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.runs import build_input
 from pocket_lab.profile.code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.profile.ledger import Ledger
 from pocket_lab.records import Caveat, Failure, NodeMemory, Record, Started
@@ -44,9 +45,8 @@ def _profile(job: Job, every_object: bool) -> Iterator[Record]:
     with open_pool(point.executor, point.workers) as pool:
         try:
             work = build_work(job, point, build_input(job, point), pool)
-            arguments = (work.fresh(),) if work.fresh else work.arguments
             with Tracker(destination=FileDestination(file), trace_python_allocators=every_object):
-                work.function(*arguments)
+                work.once()
         except (Exception, SystemExit) as error:
             yield Failure(point, pack_error(error))
             return

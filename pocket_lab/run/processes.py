@@ -16,6 +16,7 @@ import cloudpickle
 from pocket_lab.errors import ProcessDied, UsageError
 from pocket_lab.run.concurrent import ConcurrentPool, run_chunk
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Call, Check
 
 Answer = tuple[int, bytes, tuple[Link, ...] | None]
@@ -114,10 +115,9 @@ class _Payload:
 
 def _send(what: str, thing: Any) -> bytes:
     try:
-        pickled: bytes = cloudpickle.dumps(thing)
+        return dumps(thing)
     except Exception as error:  # any class may fail to pickle in its own way
         raise UsageError(f"{what} cannot be sent to another process: {error}") from error
-    return pickled
 
 
 _seen: dict[str, Call] = {}
@@ -155,8 +155,7 @@ def _pickle(value: Any) -> bytes:
     try:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception:  # as above
-        pickled: bytes = cloudpickle.dumps(value)
-        return pickled
+        return dumps(value)
 
 
 def _rebuild(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcome:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from time import monotonic
 
 from pocket_lab.measure.interval import estimate_median
+from pocket_lab.measure.place import place_of
 from pocket_lab.records import Closed, Planned, Point, Record, Sample, Started
-from pocket_lab.units import format_count, format_duration, format_percent
+from pocket_lab.units import format_duration, format_percent
 
 
 class ProgressState:
@@ -29,7 +30,7 @@ class ProgressState:
             self._closed += 1
         elif isinstance(record, Started) and self._latest is None:
             self._latest = record.point
-        elif isinstance(record, Sample) and record.error is None:
+        elif isinstance(record, Sample) and record.error is None and record.loops:
             self._samples += 1
             self._latest = record.point
             if record.round <= 1:  # the warm-up stands in for an estimate until there is one
@@ -61,8 +62,7 @@ class ProgressState:
         point = self._latest
         if point is None:
             return "starting the measuring process"
-        size = "" if point.size is None else f"size {format_count(point.size)}, "
-        where = f"{size}{point.executor} x {point.workers}"
+        where = place_of(point)
         runs_s = self._runs_s.get(point)
         if not runs_s:
             return f"{where}: warming up"

@@ -97,6 +97,25 @@ def _change(ratio: float) -> str:
     return "–" if pd.isna(ratio) else f"{(ratio - 1) * 100:+.1f} %"
 
 
+def history_table(frame: pd.DataFrame) -> TextTable:
+    """The runs of the history, newest first, with the time of this machine's clock; the first 40 rows."""
+    headers = ("run", "name", "verb", "begun", "took", "samples", "status", "tags")
+    rows = tuple(
+        (
+            str(row["id"]),
+            shorten(row["name"]),
+            str(row["verb"]),
+            row["started_at"].to_pydatetime().astimezone().strftime("%Y-%m-%d %H:%M"),
+            format_duration(row["seconds"]),
+            format_count(row["samples"]),
+            str(row["status"]),
+            shorten(row["tags"]),
+        )
+        for row in frame.head(_MOST_ROWS).to_dict("records")
+    )
+    return TextTable(headers, rows, frozenset({"name", "verb", "begun", "status", "tags"}), max(len(frame) - _MOST_ROWS, 0))
+
+
 def memory_table(frame: pd.DataFrame) -> TextTable:
     """Peaks and allocations per node."""
     headers = ("node", "own peak", "inclusive peak", "share at peak", "allocated", "allocations", "temporary", "left behind")

@@ -1,4 +1,4 @@
-"""How often three ways of comparing call a change: of nothing (false alarms), of 2 % and of 3 %, at two seconds a side.
+"""How often three ways of comparing call a change: of nothing, of 2 %, of 3 % and of an added sleep, at two seconds a side.
 
 python tests/benchmarks/verdicts.py --trials 200 --slower 100
 
@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
 import subprocess
 import sys
 from collections import Counter
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
-
-from scipy.stats import mannwhitneyu, ttest_ind
-
-from pocket_lab import compare
 
 SIDE_S = 2.0
 SAMPLES = 10
 SIZES = {"50 us": 1_900, "5 ms": 190_000}
-FALSE_ALARMS, FINDS = 0.01, {1.02: 0.90, 1.03: 0.98}
+NOTHING, SLEEP = "nothing", "a sleep"
+CHANGES = {NOTHING: 1.0, "2 %": 1.02, "3 %": 1.03, SLEEP: 1.0}
+FALSE_ALARMS, FINDS = 0.01, {"2 %": 0.90, "3 %": 0.98, SLEEP: 0.90}
+SLEEP_SHARE = 0.10
 _WORKER = "--worker"
 
 
@@ -39,50 +39,64 @@ def work(count: int) -> int:
     return total
 
 
-def slowed(factor: float) -> Any:
-    """The same work, so much longer."""
+def changed(change: str) -> Any:
+    """The same work, so much longer, or with a sleep of a tenth of its time."""
+    factor, sleep_s = CHANGES[change], SLEEP_SHARE * 27e-9 if change == SLEEP else 0.0
 
     def longer(count: int) -> int:
+        if sleep_s:
+            sleep(count * sleep_s)
         return work(round(count * factor))
 
     return longer
 
 
-def samples_s(count: int, seconds: float, number: int) -> list[float]:
+def samples_s(function: Any, count: int, seconds: float, number: int) -> list[float]:
     """Seconds of one run in each of a number of batches, one after the other."""
-    work(count)
+    function(count)
     values = []
     for _ in range(number):
         runs, start = 0, perf_counter()
         while perf_counter() - start < seconds / number:
-            work(count)
+            function(count)
             runs += 1
         values.append((perf_counter() - start) / runs)
     return values
 
 
-def by_compare(count: int, factor: float) -> bool:
-    """Whether `compare` calls a change."""
-    result = compare(slowed(1.0), slowed(factor), size=count, budget=2 * SIDE_S)
-    return result.verdict in ("slower", "faster")
+def by_compare(count: int, change: str) -> str:
+    """What `compare` says."""
+    from pocket_lab import compare  # here, since the fresh processes of the third way have no use for it
+
+    return compare(changed(NOTHING), changed(change), size=count, budget=2 * SIDE_S).verdict
 
 
-def by_blocks(count: int, factor: float) -> bool:
+def by_blocks(count: int, change: str) -> str:
     """Whether ten samples of one side after ten of the other differ by the U test."""
-    sides = [samples_s(n, SIDE_S, SAMPLES) for n in (count, round(count * factor))]
-    return bool(mannwhitneyu(*sides).pvalue < 0.05)
+    from scipy.stats import mannwhitneyu
+
+    sides = [samples_s(changed(side), count, SIDE_S, SAMPLES) for side in (NOTHING, change)]
+    return _told(sides, mannwhitneyu(*sides).pvalue)
 
 
-def by_processes(count: int, factor: float) -> bool:
+def by_processes(count: int, change: str) -> str:
     """Whether the means of fresh processes of one side after those of the other differ by the t test."""
+    from scipy.stats import ttest_ind
+
     sides = []
-    for n in (count, round(count * factor)):
-        command = [sys.executable, __file__, _WORKER, str(n), str(SIDE_S / SAMPLES)]
+    for side in (NOTHING, change):
+        command = [sys.executable, __file__, _WORKER, side, str(count), str(SIDE_S / SAMPLES)]
         sides.append([json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(SAMPLES)])
-    return bool(ttest_ind(*sides).pvalue < 0.05)
+    return _told(sides, ttest_ind(*sides).pvalue)
 
 
-WAYS = {"compare": by_compare, "blocks, Mann-Whitney": by_blocks, "processes, t test": by_processes}
+def _told(sides: list[list[float]], p: float) -> str:
+    if p >= 0.05:
+        return "same"
+    return "slower" if statistics.median(sides[1]) > statistics.median(sides[0]) else "faster"
+
+
+WAYS = {"compare": by_compare, "blocks": by_blocks, "processes": by_processes}
 
 
 def main() -> int:
@@ -94,31 +108,38 @@ def main() -> int:
     parser.add_argument("--sizes", default=",".join(SIZES), help="which workloads")
     options = parser.parse_args()
     ways, sizes = options.ways.split(","), options.sizes.split(",")
-    cells = [(way, size, factor) for way in ways for size in sizes for factor in (1.0, *FINDS)]
-    trials = [cell for cell in cells for _ in range(options.trials if cell[2] == 1.0 else options.slower)]
+    counts = {change: options.trials if change == NOTHING else options.slower for change in CHANGES}
+    cells = [(way, size, change) for way in ways for size in sizes for change in CHANGES]
+    trials = [cell for cell in cells if cell[0] == "compare" or cell[2] != SLEEP for _ in range(counts[cell[2]])]
     random.shuffle(trials)
-    called: Counter[Any] = Counter()
+    said: dict[Any, Counter[str]] = {trial: Counter() for trial in trials}
     loads = []
-    for way, size, factor in trials:
-        called[way, size, factor] += WAYS[way](SIZES[size], factor)
+    for way, size, change in trials:
+        said[way, size, change][WAYS[way](SIZES[size], change)] += 1
         loads.append(os.getloadavg()[0])
     cells_text = f"{options.trials} and {options.slower} trials a cell"
     print(f"load {statistics.median(loads):.1f} (median), {SIDE_S:g} s a side, {cells_text}")
-    print(f"{'':24}{'':8}{'nothing':>10}{'2 %':>8}{'3 %':>8}")
+    print(f"{'':12}{'':8}{'false alarms':>14}" + "".join(f"{change:>10}" for change in FINDS) + f"{'called same':>12}")
     met = True
     for way in ways:
         for size in sizes:
-            alarms = called[way, size, 1.0] / max(options.trials, 1)
-            found = {factor: called[way, size, factor] / max(options.slower, 1) for factor in FINDS}
-            print(f"{way:24}{size:8}{alarms:10.1%}" + "".join(f"{share:8.0%}" for share in found.values()))
+            alarms = _share(said, (way, size, NOTHING), "slower", "faster")
+            found = {change: _share(said, (way, size, change), "slower") for change in FINDS}
+            missed = _share(said, (way, size, SLEEP), "same")
+            shares = "".join(f"{share:10.0%}" for share in found.values()) + f"{missed:12.0%}"
+            print(f"{way:12}{size:8}{alarms:14.1%}{shares}".replace("nan%", "   –"))
             if way == "compare":
-                met &= alarms <= FALSE_ALARMS and all(found[factor] >= least for factor, least in FINDS.items())
+                met &= alarms <= FALSE_ALARMS and missed == 0 and all(found[c] >= least for c, least in FINDS.items())
     return 0 if met else 1
+
+
+def _share(said: dict[Any, Counter[str]], cell: Any, *verdicts: str) -> float:
+    return sum(said[cell][verdict] for verdict in verdicts) / said[cell].total() if cell in said else math.nan
 
 
 if __name__ == "__main__":
     if _WORKER in sys.argv:
-        n, seconds = sys.argv[-2:]
-        print(json.dumps(statistics.mean(samples_s(int(n), float(seconds), 1))))
+        side, size, seconds = sys.argv[-3:]
+        print(json.dumps(statistics.mean(samples_s(changed(side), int(size), float(seconds), 1))))
         sys.exit()
     sys.exit(main())

@@ -11,7 +11,7 @@ from pocket_lab.measure.sweep import Sweep, parse_sweep
 
 
 def test_nothing_asked_is_one_point_for_thirty_seconds() -> None:
-    assert parse_sweep() == Sweep((None,), (1,), None, "run", 0.02, 30.0, "process")
+    assert parse_sweep() == Sweep((None,), (1,), None, "run", None, 0.02, 30.0, None, "process", False, "fresh", "warm")
 
 
 def test_texts_become_base_units() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames import bench_frame, lines_frame, memory_frame, samples_frame
-from pocket_lab.records import Closed, LineCost, NodeMemory, Planned, Point, Record, Sample
+from pocket_lab.records import Closed, LineCost, NodeMemory, Planned, Point, Record, Sample, Source
 from pocket_lab.view.bars import lines_figure, memory_figure
 from pocket_lab.view.figure import INK, LabFigure, to_svg
 from pocket_lab.view.forest import comparison_figure
@@ -72,7 +72,8 @@ def test_a_thousand_points_stay_readable() -> None:
 def test_names_of_users_stay_text() -> None:
     frame, samples = frames(sweep([1, 2], [1], name=EVIL))
     memory = memory_frame([NodeMemory(Point("t", 1, 1, "serial", "run"), EVIL, 1, 1, 1, 1, 1, 0, 0)])
-    lines = lines_frame([LineCost(Point("t", 1, 1, "serial", "run"), EVIL, "f", 1, 1, 1.0)], {"f": [f"x = {EVIL!r}\n"]})
+    cost = LineCost(Point("t", 1, 1, "serial", "run"), EVIL, "f", 1, 1, 1.0)
+    lines = lines_frame([Source("f", 1, (f"x = {EVIL!r}\n",)), cost])
     parts = [
         bench_table(frame).to_html(),
         to_svg(bench_figure(frame, samples)),
@@ -112,7 +113,7 @@ def test_no_global_state_of_matplotlib_changes() -> None:
 def test_heat_is_stronger_for_dearer_lines() -> None:
     point = Point("t", 1, 1, "serial", "run")
     costs = [LineCost(point, "n", "f", line, 1, time) for line, time in ((1, 0.0), (2, 1.0), (3, 9.0))]
-    strengths = [float(s) for s in re.findall(r"rgba\(213,94,0,([\d.]+)\)", heat_html(lines_frame(costs, {})))]
+    strengths = [float(s) for s in re.findall(r"rgba\(213,94,0,([\d.]+)\)", heat_html(lines_frame(costs)))]
     assert strengths == sorted(strengths)
     assert strengths[0] == 0.0
     assert strengths[2] == pytest.approx(0.55)

@@ -1,0 +1,161 @@
+"""The archive of runs: begin one, find one, read it back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pocket_lab.errors import HistoryError
+from pocket_lab.history.database import Database
+from pocket_lab.history.entry import Entry, read_entries
+from pocket_lab.history.place import default_path
+from pocket_lab.history.session import Session
+from pocket_lab.history.stream import last_seq, read_other_records, read_points, read_records, read_sample_columns
+from pocket_lab.records import Caveat, Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BEGIN = "INSERT INTO session (verb, name, target, options, version, started_at) VALUES (?, ?, ?, ?, ?, ?)"
+_MOST_NAMES = 5
+
+
+class Archive:
+    """The history file, by default `history.db` in POCKET_LAB_HOME or the user's data folder; made where it is not there.
+
+    Processes and threads may use one file at once. Every method raises HistoryError where the file cannot be read or
+    written, or has no such run.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._database = Database(default_path() if path is None else path)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Doubts about where the file is: "history-journal" where every sample has to wait for the disk."""
+        return self._database.caveats
+
+    def begin(self, verb: str, name: str, target: str, options: Mapping[str, Any]) -> Session:
+        """A new run to write to; `options` are JSON."""
+        values = (verb, _text(name, "a name"), target, json.dumps(dict(options)), _version(), time.time())
+        with self._database.transaction("IMMEDIATE") as connection:
+            id = connection.execute(_BEGIN, values).lastrowid
+        assert id is not None
+        return Session(self._database, id)
+
+    def resume(self, entry: Entry) -> Session:
+        """The run, to go on writing where it stopped; until it is closed again it reads as broken off."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            changed = connection.execute("UPDATE session SET ended_at = NULL, status = NULL WHERE id = ?", (entry.id,))
+            self._expect(changed.rowcount, entry)
+            return Session(self._database, entry.id, read_points(connection, entry.id), last_seq(connection, entry.id))
+
+    def entries(self) -> list[Entry]:
+        """Every run, newest first."""
+        with self._database.transaction("DEFERRED") as connection:
+            return read_entries(connection)
+
+    def find(self, key: str | int, verb: str | None = None) -> Entry:
+        """The newest run of that name, or else the one with that id; `verb` leaves out those of other verbs.
+
+        Raises HistoryError that names what there is instead.
+        """
+        with self._database.transaction("DEFERRED") as connection:
+            found = read_entries(connection, "name = ?", (key,)) if isinstance(key, str) else []
+            found = [entry for entry in found if verb in (None, entry.verb)]
+            if not found and (isinstance(key, int) or (key.isascii() and key.isdigit())):
+                found = [e for e in read_entries(connection, "id = ?", (int(key),)) if verb in (None, e.verb)]
+            if found:
+                return found[0]
+            there = dict.fromkeys(entry.name for entry in read_entries(connection) if verb in (None, entry.verb))
+        raise HistoryError(_not_found(key, verb, list(there), self.path))
+
+    def records(self, entry: Entry) -> list[Record]:
+        """The whole stream of a run, in its order."""
+        with self._database.transaction("DEFERRED") as connection:
+            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
+            return read_records(connection, entry.id)
+
+    def other_records(self, entry: Entry) -> list[Record]:
+        """The stream of a run without its samples, in its order."""
+        with self._database.transaction("DEFERRED") as connection:
+            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
+            return [record for _, record in read_other_records(connection, entry.id)]
+
+    def sample_columns(self, entry: Entry) -> dict[str, NDArray[Any]]:
+        """The samples of a run, in their order, an array for each column: the fields of the point and of the sample."""
+        with self._database.transaction("DEFERRED") as connection:
+            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
+            return read_sample_columns(connection, entry.id)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete a run with all its records, and give the space back to the system."""
+        self._expect(self._database.write("DELETE FROM session WHERE id = ?", (entry.id,)), entry)
+        self._database.shrink()
+
+    def tag(self, entry: Entry, *tags: str) -> Entry:
+        """The run with these tags beside those that it has."""
+        rows = [(entry.id, _text(tag, "a tag")) for tag in tags]
+        return self._change(entry, "INSERT OR IGNORE INTO tag (session, tag) VALUES (?, ?)", rows)
+
+    def untag(self, entry: Entry, *tags: str) -> Entry:
+        """The run without these tags."""
+        return self._change(entry, "DELETE FROM tag WHERE session = ? AND tag = ?", [(entry.id, tag) for tag in tags])
+
+    def rename(self, entry: Entry, name: str) -> Entry:
+        """The run under another name."""
+        return self._change(entry, "UPDATE session SET name = ?2 WHERE id = ?1", [(entry.id, _text(name, "a name"))])
+
+    def close(self) -> None:
+        """Close the file; a run that is still being written reads as broken off."""
+        self._database.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _change(self, entry: Entry, statement: str, rows: Iterable[tuple[Any, ...]]) -> Entry:
+        with self._database.transaction("IMMEDIATE") as connection:
+            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
+            connection.executemany(statement, rows)
+            return read_entries(connection, "id = ?", (entry.id,))[0]
+
+    def _expect(self, found: int, entry: Entry) -> None:
+        if not found:
+            raise HistoryError(f'run {entry.id} ("{entry.name}") was deleted from {self.path}')
+
+
+def _version() -> str:
+    """That of the installed package; "" where it runs from a folder that was never installed."""
+    try:
+        return version("pocket-lab")
+    except PackageNotFoundError:
+        return ""
+
+
+def _text(text: str, what: str) -> str:
+    if not text.strip():
+        raise HistoryError(f"{text!r}: {what} has at least one letter or digit")
+    return text
+
+
+def _not_found(key: str | int, verb: str | None, names: list[str], path: Path) -> str:
+    what = f"run {key}" if isinstance(key, int) else f'run named "{key}"'
+    of_verb = f" of {verb}" if verb else ""
+    if not names:
+        return f"there is no {what}{of_verb} in {path}: it holds no run{of_verb} yet"
+    near = get_close_matches(str(key), names, _MOST_NAMES, 0.5)
+    listed = ", ".join(f'"{name}"' for name in near or names[:_MOST_NAMES])
+    return f"there is no {what}{of_verb} in {path}: the {'nearest' if near else 'newest'} names are {listed}"

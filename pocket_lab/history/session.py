@@ -1,0 +1,64 @@
+"""A run that is being written."""
+
+from __future__ import annotations
+
+import time
+
+from pocket_lab.errors import HistoryError
+from pocket_lab.history.database import Database
+from pocket_lab.history.stream import INSERT_POINT, INSERT_RECORD, INSERT_SAMPLE, point_row, record_row, sample_row
+from pocket_lab.records import Heartbeat, Output, Point, Record, Sample, Started
+
+_PASSING = (Heartbeat, Started, Output)
+_END = """UPDATE session SET ended_at = ?2, status = ?3,
+    samples = (SELECT count(*) FROM sample WHERE session = ?1) WHERE id = ?1"""
+
+
+class Session:
+    """A run in the history that takes records until it is closed; one thread at a time writes to it.
+
+    `points` and `seq` are what a run that goes on has already.
+    """
+
+    def __init__(self, database: Database, id: int, points: dict[int, Point] | None = None, seq: int = 0) -> None:
+        self.id = id
+        self._database = database
+        self._numbers = {point: number for number, point in (points or {}).items()}
+        self._last_number = max(points or {}, default=0)
+        self._seq = seq
+        self._is_open = True
+
+    def write(self, record: Record) -> None:
+        """Keep a record; once this returns, killing the process does not lose it. Raises HistoryError, and keeps nothing.
+
+        Heartbeats, starts of batches and output are not kept.
+        """
+        if not self._is_open:
+            raise HistoryError(f"run {self.id} of {self._database.path} has ended: resume it to write more")
+        if isinstance(record, Sample):
+            number = self._numbers.get(record.point)
+            if number is None:
+                number = self._add_point(record.point)
+            self._database.write(INSERT_SAMPLE, sample_row(self.id, self._next_seq(), number, record))
+        elif not isinstance(record, _PASSING):
+            self._database.write(INSERT_RECORD, record_row(self.id, self._next_seq(), record))
+
+    def close(self, status: str) -> None:
+        """Note when and how the run ended ("done", "budget", "cancelled", "failed"); a second call changes nothing."""
+        if not self._is_open:
+            return
+        if not self._database.write(_END, (self.id, time.time(), status)):
+            raise HistoryError(f"run {self.id} was deleted from {self._database.path} while it was being written")
+        self._is_open = False
+
+    def _next_seq(self) -> int:
+        """Counted before the write: after an interrupt in its midst, no number is given twice."""
+        self._seq += 1
+        return self._seq
+
+    def _add_point(self, point: Point) -> int:
+        self._last_number += 1  # as above
+        number = self._last_number
+        self._database.write(INSERT_POINT, point_row(self.id, number, point))
+        self._numbers[point] = number
+        return number

@@ -1,0 +1,100 @@
+"""History: every earlier run, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pocket_lab.analysis.compare import MARGIN
+from pocket_lab.frames import history_frame
+from pocket_lab.history.archive import Archive
+from pocket_lab.history.entry import Entry
+from pocket_lab.lab.compare import Comparison
+from pocket_lab.lab.lines import LineProfile
+from pocket_lab.lab.memory import MemoryProfile
+from pocket_lab.lab.result import Result
+from pocket_lab.lab.stored import read_bench
+from pocket_lab.view import page
+from pocket_lab.view.table import TextTable, history_table
+
+Key = str | int
+
+
+class History:
+    """The runs of every verb, kept as they were measured; a key is a name (the newest run of it) or a number.
+
+    They stand in `history.db` in the folder POCKET_LAB_HOME, by default the user's data folder; `path` names another file.
+    Every method raises HistoryError where the file cannot be read or written, or has no such run.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._path = None if path is None else Path(path)
+        with self._archive() as archive:
+            self.path = archive.path
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per run, newest first: id, name, verb, target, started_at, seconds, samples, status, tags, asked, version."""
+        with self._archive() as archive:
+            return history_frame(archive.entries())
+
+    @property
+    def table(self) -> TextTable:
+        """The frame as text."""
+        return history_table(self.frame)
+
+    def load(self, key: Key) -> Result:
+        """The result of a run, of the same kind as its verb returned."""
+        with self._archive() as archive:
+            return _read(archive, archive.find(key))
+
+    def delete(self, key: Key) -> None:
+        """Delete a run and all that was measured in it."""
+        with self._archive() as archive:
+            archive.delete(archive.find(key))
+
+    def tag(self, key: Key, *tags: str) -> None:
+        """Add tags to a run."""
+        with self._archive() as archive:
+            archive.tag(archive.find(key), *tags)
+
+    def untag(self, key: Key, *tags: str) -> None:
+        """Take tags from a run."""
+        with self._archive() as archive:
+            archive.untag(archive.find(key), *tags)
+
+    def rename(self, key: Key, name: str) -> None:
+        """Give a run another name."""
+        with self._archive() as archive:
+            archive.rename(archive.find(key), name)
+
+    def asked(self, key: Key) -> str | None:
+        """The line of the magic or the command that asked for a run; None where it was called from Python."""
+        with self._archive() as archive:
+            asked = archive.find(key).options.get("asked")
+        return None if asked is None else str(asked)
+
+    def __str__(self) -> str:
+        return f"History {self.path}\n\n{self.table.to_text()}"
+
+    def __repr__(self) -> str:
+        return f"<History {str(self.path)!r}, {len(self.frame)} runs>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        html = page.fragment("History", [self.table.to_html(), page.note(str(self.path))])
+        return {"text/plain": str(self), "text/html": html}
+
+    def _archive(self) -> Archive:
+        return Archive(self._path)
+
+
+def _read(archive: Archive, entry: Entry) -> Result:
+    if entry.verb == "bench":
+        return read_bench(archive, entry)
+    records = archive.records(entry)
+    if entry.verb == "compare":
+        return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
+    kind = {"memory": MemoryProfile, "lines": LineProfile}[entry.verb]
+    return kind(entry.name, records, entry.id)

@@ -1,0 +1,78 @@
+"""What is measured goes into the history as it arrives; where the history fails, the measurement goes on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any, Self
+
+from pocket_lab.errors import HistoryError
+from pocket_lab.history.archive import Archive
+from pocket_lab.history.entry import Entry
+from pocket_lab.history.session import Session
+from pocket_lab.measure.sweep import Sweep
+from pocket_lab.records import Caveat, Closed, Record, Status
+
+_WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")
+
+
+class Recording:
+    """A consumer of records that keeps each in the history, and a context manager around the measurement.
+
+    `run` is the number of the run there, `caveats` tell where it is not, or not safely, kept.
+    """
+
+    def __init__(self, verb: str, name: str, target: str, options: Mapping[str, Any], goes_on: Entry | None = None) -> None:
+        self.caveats: list[Caveat] = []
+        self._archive: Archive | None = None
+        self._session: Session | None = None
+        self._statuses: dict[object, Status] = {}
+        try:
+            self._archive = Archive()
+            self.caveats += self._archive.caveats
+            if goes_on is None:
+                self._session = self._archive.begin(verb, name, target, options)
+            else:
+                self._session = self._archive.resume(goes_on)
+        except HistoryError as error:
+            self._lost(error)
+
+    @property
+    def run(self) -> int | None:
+        """The number of the run in the history; None where it is not kept."""
+        return None if self._session is None else self._session.id
+
+    def keep(self, record: Record) -> None:
+        """Write a record; once this returns, killing this process does not lose it."""
+        if isinstance(record, Closed):
+            self._statuses[record.point] = record.status
+        if self._session is not None:
+            try:
+                self._session.write(record)
+            except HistoryError as error:
+                self._lost(error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        told = {*self._statuses.values(), *(["cancelled"] if error is not None else [])}
+        status = min(told, key=_WORST_FIRST.index, default="done")
+        try:
+            if self._session is not None:
+                self._session.close(status)
+        except HistoryError as failure:
+            self._lost(failure)
+        finally:
+            if self._archive is not None:
+                self._archive.close()
+
+    def _lost(self, error: HistoryError) -> None:
+        self._session = None
+        self.caveats.append(Caveat("history", f"not kept in the history from here on: {error}"))
+
+
+def told_options(sweep: Sweep, asked: str | None = None, **more: Any) -> dict[str, Any]:
+    """What was asked for, as JSON; `asked` is the line of the magic or the command that asked it."""
+    return {"sweep": asdict(sweep), **({} if asked is None else {"asked": asked}), **more}

@@ -1,0 +1,128 @@
+"""A client of the drive "load": it runs the target again and again for the length of a window, and keeps each latency."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from pocket_lab.graph.context import INLINE
+from pocket_lab.measure.batch import Runs
+from pocket_lab.measure.histogram import Histogram
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.runs import build_input, build_runs
+from pocket_lab.records import Point
+from pocket_lab.run.outcome import text_of
+
+_SPIN_S = 0.0002  # by which a sleep may end late
+
+clock = time.monotonic  # the processes of one machine share it
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When clients send requests: without a `rate` one after the other, else request k at start + k / rate.
+
+    `tickets` gives each k to the client that is free first; `is_apart` where the clients are processes of their own.
+    """
+
+    start_s: float
+    end_s: float
+    rate: float | None = None
+    tickets: Iterator[int] | None = None
+    is_apart: bool = False
+
+    def due(self) -> Iterator[float]:
+        """When each request of one client is due, given out when the client is free; at least one without a rate."""
+        if self.rate is None:
+            yield self.start_s
+            while clock() < self.end_s:
+                yield self.start_s
+            return
+        for number in self.tickets or ():
+            due_s = self.start_s + number / self.rate
+            if due_s >= self.end_s - 1e-6 / self.rate or clock() >= self.end_s:
+                return
+            yield due_s
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one client saw: latencies, failures, and for how long requests kept it busy."""
+
+    histogram: Histogram = field(default_factory=Histogram)
+    answered: int = 0
+    errors: int = 0
+    first_error: str | None = None
+    busy_s: float = 0.0
+    ended_s: float = 0.0
+    reports: list[Any] = field(default_factory=list)
+
+    def answer(self, begun_s: float, since_s: float) -> None:
+        """A request was answered, so long after `since_s`."""
+        self.ended_s = clock()
+        self.answered += 1
+        self.busy_s += self.ended_s - begun_s
+        self.histogram.record(self.ended_s - since_s)
+
+    def fail(self, begun_s: float, error: BaseException) -> None:
+        """A request failed."""
+        self.ended_s = clock()
+        self.busy_s += self.ended_s - begun_s
+        self.errors += 1
+        self.first_error = self.first_error or text_of(error)
+
+
+class Client:
+    """Runs the target in place, with an input that it builds where it is; one object serves any number of clients."""
+
+    def __init__(self, job: Job, point: Point) -> None:
+        self._given = replace(job, points=(), caveats=(), earlier=()), replace(point, workers=1, drive="run", rate=None)
+
+    def __reduce__(self) -> tuple[type[Client], tuple[Job, Point]]:
+        return Client, self._given
+
+    @cached_property
+    def runs(self) -> Runs:
+        """One request in plain code, with an input of its own."""
+        return self.on(build_input(*self._given))
+
+    def on(self, value: Any, awaited: bool = False) -> Runs:
+        """One request with this input."""
+        return build_runs(*self._given, value, INLINE, awaited)
+
+    def __call__(self, window: Window) -> Tally:
+        """One window of one client, in this thread."""
+        runs, tally = self.runs, Tally()
+        for due_s in window.due():
+            arguments = runs.fresh() if runs.fresh else runs.arguments
+            while (wait_s := due_s - clock()) > 0:
+                time.sleep(max(wait_s - _SPIN_S, 0.0))
+            begun_s = clock()
+            try:
+                runs.function(*arguments)
+            except (Exception, SystemExit) as error:
+                tally.fail(begun_s, error)
+            else:
+                tally.answer(begun_s, begun_s if window.rate is None else due_s)
+        if window.is_apart:
+            tally.reports, runs.reports.sink[:] = runs.reports.sink[:], []
+        return tally
+
+    async def acall(self, runs: Runs, window: Window) -> Tally:
+        """The same as a task of an event loop, with `runs` that are awaited."""
+        tally = Tally()
+        for due_s in window.due():
+            arguments = runs.fresh() if runs.fresh else runs.arguments
+            await asyncio.sleep(max(due_s - clock(), 0.0))
+            begun_s = clock()
+            try:
+                await runs.function(*arguments)
+            except (Exception, SystemExit) as error:
+                tally.fail(begun_s, error)
+            else:
+                tally.answer(begun_s, begun_s if window.rate is None else due_s)
+        return tally

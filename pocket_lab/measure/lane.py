@@ -1,0 +1,149 @@
+"""A point under measurement: its work, its samples so far, and whether they are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pocket_lab.measure.batch import Timing, Work
+from pocket_lab.measure.drive import build_work
+from pocket_lab.measure.failed import failed_point
+from pocket_lab.measure.histogram import Histogram
+from pocket_lab.measure.interval import estimate_median, is_look
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.mutation import Fingerprint
+from pocket_lab.measure.place import place_of
+from pocket_lab.measure.rebuild import Renewable
+from pocket_lab.measure.runs import build_input
+from pocket_lab.measure.steady import drift, warm_up
+from pocket_lab.records import Caveat, Closed, Latency, Point, Probe, Record, Sample, Started, Status
+from pocket_lab.run.pool import Pool
+from pocket_lab.units import format_percent
+
+_FRESH = "fresh_input=True builds one for each run"
+_MOST_TO_REBUILD = 1 << 20
+_MOST_UNSERVED = 0.01  # of the others: the last of a window may always be late
+
+
+@dataclass(slots=True)
+class Lane:
+    """The builds of a point's work, of which rounds take turns, and `runs_s`: seconds of a run, a value for each round."""
+
+    point: Point
+    pool: Pool
+    runs_s: list[float] = field(default_factory=list)
+    builds: list[Work] = field(default_factory=list)
+    value: Any = None
+    loops: int = 1
+    batch_s: float = 0.0
+    requests: int = 0
+    errors: int = 0
+    unserved: int = 0
+    first_error: str | None = None
+
+    def recall(self, earlier: Iterable[Sample | Latency]) -> None:
+        """Take over what an interrupted measurement left of this point."""
+        for record in earlier:
+            if record.point != self.point or not record.round:
+                continue
+            if isinstance(record, Latency):
+                self.runs_s.append(Histogram(record.histogram).quantile(0.5))
+            elif record.loops and self.point.drive != "load":
+                self.runs_s.append(record.wall_s / record.loops)
+
+    def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
+        """Build the input, warm up, find the number of runs in a batch; False where that failed.
+
+        The warm-up is kept as round 0, in case it stays alone.
+        """
+        yield Started(self.point)
+        try:
+            self.value = build_input(job, self.point)
+            before = None if job.sweep.fresh_input else Fingerprint(self.value)
+            work = build_work(job, self.point, self.value, self.pool)
+            timing = work.calibrate(batch_s)
+            changed = before is not None and before.changed(self.value)
+        except (Exception, SystemExit) as error:
+            yield from failed_point(self.point, 0, error)
+            return False
+        self.builds, self.loops, self.batch_s = [work], timing.loops, timing.wall_s
+        if changed:
+            message = f"{place_of(self.point)}: a run changes its input, so the next one gets another: {_FRESH}"
+            yield Caveat("input-changed", message, self.point)
+        yield from self._told(work, 0, timing)
+        return True
+
+    def probe(self, job: Job) -> Iterator[Record]:
+        """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
+
+        The target is built anew as for a comparison, unless it is measured in place or holds a lot.
+        """
+        yield Started(self.point)
+        try:
+            if job.sweep.isolation != "kernel" and self.point.executor != "processes":
+                renewable = Renewable(job.target)
+                if renewable.size <= _MOST_TO_REBUILD:
+                    job = replace(job, target=renewable.build()[0])
+            twin = build_work(job, self.point, self.value, self.pool)
+            twin.calibrate(self.batch_s) if self.point.drive == "load" else twin.time(self.loops)
+        except (Exception, SystemExit):  # what cannot be built twice is measured without
+            return
+        self.builds.append(twin)
+        yield Probe(self.point)
+
+    def visit(self, round_number: int) -> Generator[Record, None, bool]:
+        """One batch; False where it failed."""
+        yield Started(self.point)
+        work = self.builds[round_number % len(self.builds)]
+        try:
+            timing = work.time(self.loops)
+        except (Exception, SystemExit) as error:
+            yield from failed_point(self.point, round_number, error)
+            return False
+        if timing.loops:
+            self.runs_s.append(timing.run_s)
+        yield from self._told(work, round_number, timing)
+        return True
+
+    def is_precise(self, precision: float) -> bool:
+        """Whether the interval is narrow enough; looked at seldom, since every look is a chance to stop too early."""
+        if not is_look(len(self.runs_s)):
+            return False
+        return estimate_median(self.runs_s[warm_up(self.runs_s) :]).precision <= precision
+
+    def closed(self, status: Status) -> Iterator[Record]:
+        """The end of the point, with the doubts that its samples raise."""
+        if self.errors:
+            share = f"{self.errors:,} of {self.requests + self.errors:,} runs failed, the first with {self.first_error}"
+            yield Caveat("load-errors", f"{place_of(self.point)}: {share}", self.point)
+        if self.unserved > _MOST_UNSERVED * (self.requests + self.errors):
+            yield Caveat("load-unserved", f"{place_of(self.point)}: {self._behind()}", self.point)
+        if early := warm_up(self.runs_s):
+            message = f"{place_of(self.point)}: the first {early} of {len(self.runs_s)} rounds were a warm-up and are left out"
+            yield Caveat("warm-up", message, self.point)
+        if trend := drift(self.runs_s[early:]):
+            change = f"{'rose' if trend > 0 else 'fell'} by {format_percent(abs(trend))} while it was measured"
+            yield Caveat(
+                "drift", f"{place_of(self.point)}: the time of a run {change}: the figure holds for no moment of it", self.point
+            )
+        yield Closed(self.point, status)
+
+    def _behind(self) -> str:
+        share = self.unserved / max(self.unserved + self.requests + self.errors, 1)
+        return (
+            f"{format_percent(share)} of the requests at {self.point.rate:g} a second were not begun in time: "
+            "more than the target can serve, so that the latencies grow for as long as the load lasts"
+        )
+
+    def _told(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
+        answers = timing.answers
+        if answers is not None:
+            yield Latency(self.point, round_number, answers.histogram.buckets, answers.errors, answers.unserved)
+            if round_number:
+                self.requests, self.errors = self.requests + timing.loops, self.errors + answers.errors
+                self.unserved += answers.unserved
+                self.first_error = self.first_error or answers.first_error
+        yield from work.reports.metrics(self.point, round_number, max(timing.loops, 1))
+        items = work.items * timing.loops
+        yield Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)

@@ -1,0 +1,27 @@
+"""A job that goes on where an earlier run of it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pocket_lab.errors import UsageError
+from pocket_lab.measure.job import Job
+from pocket_lab.records import Closed, Latency, Planned, Record, Sample
+
+
+def resumed(job: Job, records: Sequence[Record]) -> Job:
+    """The job without the points that the records have brought to an end, and with the samples of the others.
+
+    A point that the budget ended goes on. Raises UsageError where the records are of other points altogether.
+    """
+    planned = {point for record in records if isinstance(record, Planned) for point in record.points}
+    if planned and not planned & set(job.points):
+        stored = min(planned, key=str)
+        raise UsageError(
+            f'the stored run "{stored.target}" has other points (such as size {stored.size}, {stored.executor} x '
+            f"{stored.workers}, {stored.drive}): resume it with the same sizes, workers, executors and drive"
+        )
+    ended = {record.point for record in records if isinstance(record, Closed) and record.status in ("done", "failed")}
+    kept = tuple(record for record in records if isinstance(record, Sample | Latency) and record.point in job.points)
+    return replace(job, points=tuple(point for point in job.points if point not in ended), earlier=kept)

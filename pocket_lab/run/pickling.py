@@ -1,0 +1,34 @@
+"""Objects as bytes for another process: what cloudpickle takes, and functions of notebook cells under `functools.cache`."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+_Cached = type(functools.cache(lambda: None))
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's, with cached functions that another process could not find by name sent by value, their cache empty."""
+
+    def reducer_override(self, thing: Any) -> Any:
+        """How to rebuild an object, for the kinds that are not left to pickle."""
+        if type(thing) is _Cached and (thing.__module__ in ("__main__", "__mp_main__") or "<locals>" in thing.__qualname__):
+            return _cached, (thing.__wrapped__, thing.cache_parameters())
+        return super().reducer_override(thing)
+
+
+def dumps(thing: Any) -> bytes:
+    """The object pickled; raises whatever its class raises where it cannot be."""
+    buffer = io.BytesIO()
+    Pickler(buffer).dump(thing)
+    return buffer.getvalue()
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Callable[..., Any]:
+    cached: Callable[..., Any] = functools.lru_cache(**parameters)(function)
+    return cached
