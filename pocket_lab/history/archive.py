@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +138,8 @@ class Archive:
 
 def _version() -> str:
     """That of the installed package; "" where it runs from a folder that was never installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("pocket-lab")
     except PackageNotFoundError:

@@ -23,7 +23,7 @@ from pocket_lab.lab.last import keep
 from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
-from pocket_lab.measure.interval import FEWEST
+from pocket_lab.measure.interval import FEWEST, FEWEST_TO_STOP
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.measure import measure
 from pocket_lab.measure.place import place_of
@@ -277,6 +277,11 @@ def _doubts(frame: pd.DataFrame, environment: Environment | None) -> list[str]:
     few = int(((frame["rounds"] < FEWEST) & (frame["status"] != "failed")).sum())
     if few:
         doubts.append(f"{few} of {len(frame)} points have fewer than {FEWEST} samples and so no interval: raise the budget")
+    thin = int(((frame["rounds"] >= FEWEST) & (frame["rounds"] < FEWEST_TO_STOP) & (frame["status"] == "budget")).sum())
+    if thin:
+        doubts.append(
+            f"{thin} of {len(frame)} points have fewer than {FEWEST_TO_STOP} samples: their intervals may be too narrow"
+        )
     wide = int(((frame["status"] == "budget") & (frame["rounds"] >= FEWEST)).sum())
     if wide:
         doubts.append(f"the budget ended before {wide} of {len(frame)} points reached the precision asked for")

@@ -106,7 +106,13 @@ class Runs:
 
     def once(self) -> None:
         """One run."""
-        self.function(*(self.fresh() if self.fresh else self.arguments))
+        self.function(*self.made())
+
+    def made(self) -> tuple[Any, ...]:
+        """The arguments of one run, which then has nothing left of the runs before it."""
+        if self.reset is not None:
+            self.reset()
+        return self.arguments if self.fresh is None else self.fresh()
 
 
 def _loop_one(function: Callable[..., Any], loops: int, argument: Any) -> None:

@@ -98,7 +98,7 @@ class Client:
         """One window of one client, in this thread."""
         runs, tally = self.runs, Tally()
         for due_s in window.due():
-            arguments = runs.fresh() if runs.fresh else runs.arguments
+            arguments = runs.made()
             while (wait_s := due_s - clock()) > 0:
                 time.sleep(max(wait_s - _SPIN_S, 0.0))
             begun_s = clock()
@@ -116,7 +116,7 @@ class Client:
         """The same as a task of an event loop, with `runs` that are awaited."""
         tally = Tally()
         for due_s in window.due():
-            arguments = runs.fresh() if runs.fresh else runs.arguments
+            arguments = runs.made()
             await asyncio.sleep(max(due_s - clock(), 0.0))
             begun_s = clock()
             try:

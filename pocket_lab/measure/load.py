@@ -21,7 +21,7 @@ from pocket_lab.run.pool import Pool
 
 _SHORTEST_S = 0.1
 _REQUESTS_A_WINDOW = 20
-_WINDOWS_A_POINT = 15
+_WINDOWS_A_POINT = 25
 _LEAD_S = 0.002  # in which every client gets to know when to begin
 
 

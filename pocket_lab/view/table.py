@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -52,23 +54,29 @@ class TextTable:
 
 
 def bench_table(frame: pd.DataFrame) -> TextTable:
-    """Size x workers with the median time and its interval, throughput and speed-up; the first 40 rows."""
-    headers = ("size", "executor", "workers", "time", "95 % interval", "per s", "speed-up", "rounds", "status")
-    rows = tuple(
-        (
-            "–" if pd.isna(row["size"]) else format_count(row["size"]),
-            str(row["executor"]),
-            str(row["workers"]),
-            format_duration(row["wall_s"]),
-            format_interval(row["wall_low_s"], row["wall_high_s"]),
-            format_count(row["throughput_per_s"]),
-            "–" if pd.isna(row["speedup"]) else f"{row['speedup']:.2f}x",
-            str(row["rounds"]),
-            str(row["status"]),
-        )
-        for row in frame.head(_MOST_ROWS).to_dict("records")
-    )
-    return TextTable(headers, rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
+    """Size x workers with the median time and its interval, throughput and speed-up; the first 40 rows.
+
+    Under load the percentiles of the latency too; errors where there are any.
+    """
+    columns: dict[str, Callable[[dict[Any, Any]], str]] = {
+        "size": lambda row: "–" if pd.isna(row["size"]) else format_count(row["size"]),
+        "executor": lambda row: str(row["executor"]),
+        "workers": lambda row: str(row["workers"]),
+        "time": lambda row: format_duration(row["wall_s"]),
+        "95 % interval": lambda row: format_interval(row["wall_low_s"], row["wall_high_s"]),
+        "p95": lambda row: format_duration(row["p95_s"]),
+        "p99": lambda row: format_duration(row["p99_s"]),
+        "per s": lambda row: format_count(row["throughput_per_s"]),
+        "speed-up": lambda row: "–" if pd.isna(row["speedup"]) else f"{row['speedup']:.2f}x",
+        "errors": lambda row: format_count(row["errors"]),
+        "rounds": lambda row: str(row["rounds"]),
+        "status": lambda row: str(row["status"]),
+    }
+    is_load = (frame["drive"] == "load").any()
+    left_out = {*(() if is_load else ("p95", "p99")), *(() if frame["errors"].any() else ("errors",))}
+    shown = {header: cell for header, cell in columns.items() if header not in left_out}
+    rows = tuple(tuple(cell(row) for cell in shown.values()) for row in frame.head(_MOST_ROWS).to_dict("records"))
+    return TextTable(tuple(shown), rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
 
 
 def comparison_table(frame: pd.DataFrame) -> TextTable:

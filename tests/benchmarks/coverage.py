@@ -145,7 +145,7 @@ def sweep_over(rows: Draws, clock: Clock) -> list[Record]:
         clock.now += next(values[size - 1])
 
     # in place, since a clock cannot be moved from another process
-    budget = ROUNDS * RUN_S * float(np.median(rows)) * len(rows)
+    budget = ROUNDS * RUN_S * float(np.median(rows[:, :ROUNDS])) * len(rows)
     sweep = parse_sweep(sizes=range(1, len(rows) + 1), budget=budget, isolation="kernel")
     return list(sampler.sample(plan_job(target, Input.ABSENT, sweep)))
 

@@ -1,4 +1,4 @@
-"""What the history costs, and that it keeps its promise: samples a second, a million into a frame, fifty killed writers.
+"""What the history costs, and that it keeps its promise: samples a second, a million into a frame, fifty killed sweeps.
 
 python tests/benchmarks/history.py
 
@@ -7,6 +7,7 @@ Exits with 1 where a bar is missed.
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
 import subprocess
@@ -16,28 +17,32 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from pocket_lab import History, bench
 from pocket_lab.history.archive import Archive
-from pocket_lab.history.entry import BROKEN_OFF
 from pocket_lab.history.session import Session
+from pocket_lab.lab.stored import read_bench
 from pocket_lab.records import Point, Sample
 
 SAMPLES, READS, KILLS = 1_000_000, 5, 50
 LEAST_A_SECOND, MOST_READ_S = 20_000, 3.0
+SIZES = [100, 300, 1000, 3000, 10_000, 30_000]
 POINTS = [Point("graph", 10**k, workers, "threads", "run") for k in range(5) for workers in (1, 2, 4, 8)]
-WRITER = """
-import sys
-from itertools import count
-from pathlib import Path
-from pocket_lab.history.archive import Archive
-from pocket_lab.records import Point, Sample
-points = [Point("victim", size, 1, "serial", "run") for size in range(20)]
-with Archive(Path(sys.argv[1])) as archive:
-    session = archive.begin("bench", "victim", "victim", {})
-    for number in count(1):
-        session.write(Sample(points[number % 20], number, 1, 1e-3, 1e-3, 1))
-        print(number, flush=True)
+VICTIM = """
+from pocket_lab import bench
+from pocket_lab.records import Sample
+
+seen = 0
+
+def work(size):
+    return sum(range(size))
+
+def watch(record):
+    global seen
+    if isinstance(record, Sample):
+        seen += 1
+        print(seen, flush=True)
+
+bench(work, sizes=[100, 300, 1000, 3000, 10_000, 30_000], precision=1e-6, budget="60s", name="victim", watch=watch)
 """
 
 
@@ -70,7 +75,7 @@ def read_million(archive: Archive) -> list[float]:
     times = []
     for _ in range(READS):
         start = time.perf_counter()
-        frame = pd.DataFrame(archive.sample_columns(entry))
+        frame = read_bench(archive, entry).samples
         times.append(time.perf_counter() - start)
         assert len(frame) == SAMPLES
         assert frame["round"].is_monotonic_increasing
@@ -78,34 +83,46 @@ def read_million(archive: Archive) -> list[float]:
     return times
 
 
-def kill_and_count(command: Sequence[str], path: Path, after_s: float) -> bool:
-    """Run a command that prints how many samples it has kept so far, kill it, and see whether the file has them all.
-
-    The command writes one run to the history at `path`; a last line that is cut off in its midst counts for nothing.
-    """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def kill_sweep(after_s: float) -> tuple[int, int]:
+    """Kill a process in the middle of a sweep; the samples that it had told of, and those that the history has of it."""
+    process = subprocess.Popen([sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         process.stdout.readline()
         time.sleep(after_s)
     finally:
         process.kill()
-        lines = process.stdout.read().split("\n")[:-1]
+        lines = process.stdout.read().split("\n")[:-1]  # a last line that is cut off in its midst counts for nothing
         process.stdout.close()
         process.wait()
-    with Archive(path) as archive:
-        entry = archive.entries()[0]
-        kept = len(archive.sample_columns(entry)["round"])
-        said = int(lines[-1]) if lines else 1
-        archive.delete(entry)
-    return entry.status == BROKEN_OFF and kept >= said
+    return (int(lines[-1]) if lines else 1), len(History().load("victim").samples)
 
 
-def kill_writers(path: Path) -> int:
-    """How many of the killed processes had lost nothing; each is killed at a random moment of its first 0.3 s of writing."""
+def resume_sweep() -> bool:
+    """Go on with the killed sweep: the same points, all that there was is still there, and no round is there twice."""
+    before = History().load("victim")
+    after = bench(_work, sizes=SIZES, precision=1e-6, budget="0.3s", name="victim", resume=True)
+    rounds = after.samples[after.samples["round"] > 0]
+    same = before.samples.equals(after.samples.iloc[: len(before.samples)].assign(kind=before.samples["kind"]))
+    grown = len(after.samples) > len(before.samples)
+    return same and grown and list(after.frame["size"]) == SIZES and not rounds.duplicated(["size", "round"]).any()
+
+
+def _work(size: int) -> int:
+    return sum(range(size))
+
+
+def kill_sweeps() -> tuple[int, int, int]:
+    """How many of the killed sweeps had lost nothing, how many went on right, and the most samples that one had beyond."""
     moment = random.Random(50)
-    command = [sys.executable, "-c", WRITER, str(path)]
-    return sum(kill_and_count(command, path, moment.uniform(0, 0.3)) for _ in range(KILLS))
+    whole = resumed = beyond = 0
+    for _ in range(KILLS):
+        told, kept = kill_sweep(moment.uniform(0, 0.5))
+        whole += kept >= told
+        beyond = max(beyond, kept - told)
+        resumed += resume_sweep()
+        History().delete("victim")
+    return whole, resumed, beyond
 
 
 def row(name: str, figure: str, bar: str, met: bool) -> bool:
@@ -132,8 +149,11 @@ def main() -> int:
             archive.delete(archive.find("million"))
             row("deleting them", f"{time.perf_counter() - start:.2f} s", "-", True)
             print(f"{size / SAMPLES:.0f} bytes a sample; {archive.path.stat().st_size:,} bytes after deleting them")
-        whole = kill_writers(Path(folder) / "killed.db")
-        met.append(row("killed writers whose samples are all there", f"{whole} of {KILLS}", f"{KILLS}", whole == KILLS))
+        os.environ["POCKET_LAB_HOME"] = folder
+        whole, resumed, beyond = kill_sweeps()
+        met.append(row("killed sweeps whose samples are all there", f"{whole} of {KILLS}", f"{KILLS}", whole == KILLS))
+        met.append(row("resumed: the same points, no round twice", f"{resumed} of {KILLS}", f"{KILLS}", resumed == KILLS))
+        print(f"at most {beyond} samples were in the file and not yet told when their process died")
     return 0 if all(met) else 1
 
 

@@ -194,3 +194,114 @@ def test_a_node_can_cancel_a_run_that_was_started_without_a_context() -> None:
             with pytest.raises(Cancelled):
                 graph.run(1)
     assert ran == []
+
+
+REPORTING = ("serial", "threads", "processes", "asyncio")
+
+
+def reports_of(graph: Graph, value: Any, executor: str, workers: int = 2) -> list[tuple[str, str, float, str]]:
+    """What a run reports of itself, in a stable order."""
+    with open_pool(executor, 1 if executor == "serial" else workers) as pool:
+        context = Context(pool, workers)
+        context.reports = []
+        graph.run(value, context=context)
+        return sorted(context.reports)
+
+
+def teller(name: str, executor: str = "serial") -> Node:
+    def tell(value: int, ctx: Context) -> int:
+        ctx.report("seen", value, "B")
+        return value + 1
+
+    async def tell_later(value: int, ctx: Context) -> int:
+        return tell(value, ctx)
+
+    return Node(name, exec=tell_later if executor == "asyncio" else tell)
+
+
+def test_elsewhere_a_report_does_nothing() -> None:
+    context = Context()
+    context.report("seen", 1)
+    assert context.reports is None
+    assert Graph(teller("n")).run(1) == 2
+
+
+@pytest.mark.parametrize("executor", REPORTING)
+def test_a_report_stands_under_the_node_that_made_it(executor: str) -> None:
+    graph = Graph(teller("first", executor) >> Node("quiet", exec=lambda value: value) >> teller("last", executor))
+    assert reports_of(graph, 1, executor) == [("first", "seen", 1.0, "B"), ("last", "seen", 2.0, "B")]
+
+
+@pytest.mark.parametrize("executor", REPORTING)
+def test_reports_of_a_fan_out_come_back_from_every_kind_of_worker(executor: str) -> None:
+    graph = Graph(teller("before", executor).with_(exec=lambda value: value) >> fan_out(teller("inside", executor)))
+    assert reports_of(graph, [3, 1, 2], executor) == [("inside", "seen", float(value), "B") for value in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("executor", REPORTING)
+def test_a_graph_inside_a_fan_out_reports_under_the_names_of_its_own_nodes(executor: str) -> None:
+    inner = Graph(teller("head", executor) >> teller("tail", executor)).as_node("inner")
+    told = reports_of(Graph(teller("outer", executor).with_(exec=lambda value: [value, value]) >> fan_out(inner)), 5, executor)
+    assert told == [("head", "seen", 5.0, "B")] * 2 + [("tail", "seen", 6.0, "B")] * 2
+
+
+@pytest.mark.parametrize("executor", ["serial", "threads", "processes"])
+def test_reports_of_an_item_that_fails_are_kept(executor: str) -> None:
+    def tell(value: int, ctx: Context) -> int:
+        ctx.report("seen", value)
+        return 1 // value
+
+    with open_pool(executor, 1) as pool:
+        context = Context(pool)
+        context.reports = []
+        with pytest.raises(Exception, match="ZeroDivisionError"):
+            Graph(fan_out(Node("n", exec=tell))).run([1, 0], context=context)
+        assert context.reports == [("n", "seen", 1.0, "1"), ("n", "seen", 0.0, "1")]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"retry": Retry(retries=2)}, {"timeout": "10s"}, {"retry": Retry(retries=2), "timeout": "10s"}]
+)
+def test_every_phase_and_every_attempt_reports_under_its_node(options: dict[str, Any]) -> None:
+    def prep(store: Any, value: int, ctx: Context) -> int:
+        ctx.report("prep", 1)
+        return value
+
+    def exec_(value: int, ctx: Context) -> int:
+        ctx.report("exec", 1)
+        raise ValueError("then the fallback")
+
+    def fallback(value: int, error: Exception, ctx: Context) -> int:
+        ctx.report("fallback", 1)
+        return value
+
+    def post(store: Any, value: int, prepared: int, result: int, ctx: Context) -> tuple[int, str]:
+        ctx.report("post", 1)
+        return result, "default"
+
+    whole = Node("whole", prep=prep, exec=exec_, fallback=fallback, post=post, **options)
+    context = Context()
+    context.reports = []
+    Graph(Node("quiet", exec=lambda value: value) >> whole >> teller("after")).run(1, context=context)
+    tries = 3 if "retry" in options else 1
+    names = ["prep", *["exec"] * tries, "fallback", "post"]
+    assert [(node, name) for node, name, _, _ in context.reports] == [*(("whole", name) for name in names), ("after", "seen")]
+
+
+def test_names_and_units_become_text_and_values_floats() -> None:
+    context = Context().named("")
+    context.reports = []
+    context.report(5, True)  # type: ignore[arg-type]
+    assert context.reports == [("", "5", 1.0, "1")]
+
+
+def test_a_named_context_is_a_new_one_only_where_reports_are_collected() -> None:
+    context = Context()
+    assert context.named("n") is context
+    context.reports = []
+    inner = context.named("n")
+    assert (inner.node, context.node) == ("n", "")
+    assert inner.reports is context.reports
+    context.cancel()
+    with pytest.raises(Cancelled):
+        inner.check()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import gc
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,7 +21,7 @@ import matplotlib.figure
 import pytest
 
 import pocket_lab
-from pocket_lab import Graph, NodeError, UsageError, bench, fan_out, node
+from pocket_lab import Context, Graph, Node, NodeError, UsageError, bench, fan_out, node
 from pocket_lab.records import Record, Sample
 
 COLUMNS = [
@@ -243,3 +247,212 @@ def test_a_module_that_fails_to_import_in_the_child_says_so(tmp_path: Path, monk
     (tmp_path / "fragile.py").write_text("raise OSError('the data disk is gone')\n")
     with pytest.raises(OSError, match="the data disk is gone"):
         bench(fragile.f, size=1, budget=0.5)
+
+
+CONCURRENT = ("threads", "processes", "asyncio")
+
+
+def waiting(executor: str, nap_s: float) -> Any:
+    """A target that waits: plain, or async where the workers are tasks."""
+
+    def wait(value: Any) -> None:
+        time.sleep(nap_s)
+
+    async def wait_later(value: Any) -> None:
+        await asyncio.sleep(nap_s)
+
+    return wait_later if executor == "asyncio" else wait
+
+
+@pytest.mark.parametrize("executor", CONCURRENT)
+def test_under_load_two_clients_that_wait_serve_twice_as_many(executor: str) -> None:
+    result = bench(waiting(executor, 0.01), size=1, workers="1,2", executor=executor, drive="load", budget=1.6)
+    one, two = result.frame.to_dict("records")
+    assert list(result.frame.columns) == COLUMNS
+    for row in (one, two):
+        assert 0.0099 <= row["wall_s"] < 0.02, "the latency, whatever the number of clients"
+        assert row["wall_s"] * 0.99 <= row["p95_s"]
+        assert row["errors"] == 0
+    assert two["speedup"] == pytest.approx(2.0, rel=0.3)
+    assert two["throughput_per_s"] == pytest.approx(two["speedup"] * one["throughput_per_s"])
+
+
+def test_under_load_errors_are_counted_and_the_point_goes_on() -> None:
+    def picky(value: int) -> None:
+        time.sleep(0.002)
+        if random.random() < 0.25:
+            raise ValueError("one in four")
+
+    result = bench(picky, size=1, drive="load", budget=1)
+    (row,) = result.frame.to_dict("records")
+    assert row["status"] in ("done", "budget")
+    answered = int(result.samples.loc[result.samples["round"] > 0, "loops"].sum())
+    assert row["errors"] / (row["errors"] + answered) == pytest.approx(0.25, abs=0.15)
+    assert 0.0019 <= row["wall_s"] < 0.01
+    assert result.failures == []
+    assert any("runs failed, the first with ValueError: one in four" in caveat for caveat in result.caveats)
+
+
+def test_requests_at_a_rate_have_latencies_and_no_speedup() -> None:
+    result = bench(waiting("threads", 0.002), size=1, workers="1,2", drive="load", rate=100, budget=2)
+    assert list(result.frame["throughput_per_s"]) == [pytest.approx(100, rel=0.2)] * 2
+    assert result.frame[["speedup", "efficiency"]].isna().all(axis=None)
+    assert result.advice is None
+    assert not any("not begun in time" in caveat for caveat in result.caveats)
+
+
+def test_a_rate_beyond_what_the_target_serves_is_a_caveat() -> None:
+    result = bench(waiting("threads", 0.02), size=1, drive="load", rate=100, budget=1)
+    assert any("of the requests at 100 a second were not begun in time" in caveat for caveat in result.caveats)
+    assert result.frame["wall_s"][0] > 0.025, "most of them waited for their turn"
+
+
+def test_a_stall_shows_in_the_percentiles_of_an_open_loop_and_hides_in_a_closed_one() -> None:
+    def stalls(value: int) -> None:
+        now = time.monotonic()
+        if now > stalls.__dict__.setdefault("next", now + 0.25):
+            stalls.__dict__["next"] = now + 0.25
+            time.sleep(0.06)
+        time.sleep(0.001)
+
+    options = {"size": 1, "drive": "load", "isolation": "kernel", "precision": 1e-9, "budget": 3.2}
+    (closed,) = bench(stalls, **options).frame.to_dict("records")
+    (opened,) = bench(stalls, rate=100, **options).frame.to_dict("records")
+    assert closed["p95_s"] < 0.015, "one request in two hundred stalls"
+    assert opened["p95_s"] > 0.02, "a quarter of the requests is due while the target stands still"
+    assert opened["wall_s"] < 0.015
+
+
+@pytest.mark.parametrize(
+    ("drive", "executor"),
+    [("run", "serial"), *(("run", kind) for kind in CONCURRENT), ("load", "threads"), ("load", "processes")],
+)
+def test_what_the_nodes_report_becomes_metrics_under_their_names(drive: str, executor: str) -> None:
+    def tell(value: int, ctx: Context) -> int:
+        ctx.report("seen", value, "B")
+        return value
+
+    async def tell_later(value: int, ctx: Context) -> int:
+        return tell(value, ctx)
+
+    teller = Node("teller", exec=tell_later if executor == "asyncio" else tell)
+    counter = Node("counter", exec=count_all)
+    graph = Graph(fan_out(teller) >> counter, name="told")
+    result = bench(
+        graph, size=3, workers=1 if executor == "serial" else 2, executor=executor, input=many, drive=drive, budget=0.6
+    )
+    assert result.failures == []
+    rows = result.metrics.set_index(["node", "name"])
+    assert set(rows.index) == {("teller", "seen"), ("counter", "items")}
+    seen, items = rows.loc[("teller", "seen")], rows.loc[("counter", "items")]
+    assert (seen["value"], seen["unit"], seen["reports_per_run"]) == (1.0, "B", 3.0)
+    assert (items["value"], items["reports_per_run"]) == (3.0, 1.0)
+    assert (seen["executor"], seen["drive"], seen["size"]) == (executor, drive, 3)
+    assert any("seen of teller 1 B" in text for text in result.findings)
+
+
+def count_all(values: list[int], ctx: Context) -> int:
+    ctx.report("items", len(values))
+    return len(values)
+
+
+def test_a_callable_reports_under_its_own_name() -> None:
+    def plain(value: int, ctx: Context) -> None:
+        ctx.report("double", 2 * value)
+
+    metrics = bench(plain, sizes="3,5", budget=0.4).metrics
+    assert list(zip(metrics["size"], metrics["node"], metrics["value"], strict=True)) == [(3, "plain", 6.0), (5, "plain", 10.0)]
+    assert bench(lambda: None, budget=0.2).metrics.empty
+
+
+def test_each_run_can_have_an_input_of_its_own() -> None:
+    def empty(value: list[int]) -> None:
+        time.sleep(0.001)
+        assert value, "another run was here before"
+        value.clear()
+
+    shared = bench(empty, size=5, input=many, budget=0.3)
+    assert list(shared.frame["status"]) == ["failed"]
+    assert bench(empty, size=5, input=many, fresh_input=True, budget=0.3).failures == []
+    assert bench(empty, size=5, input=many, fresh_input=True, drive="load", budget=0.5).frame["errors"][0] == 0
+
+
+def test_a_target_that_changes_its_input_is_said() -> None:
+    def grow(value: list[int]) -> None:
+        time.sleep(0.001)
+        value.append(1)
+
+    (caveat,) = [text for text in bench(grow, size=5, input=many, budget=0.3).caveats if "changes its input" in text]
+    assert "fresh_input=True" in caveat
+    fresh = bench(grow, size=5, input=many, fresh_input=True, budget=0.3).caveats
+    assert not [text for text in fresh if "changes its input" in text]
+
+
+def test_runs_of_a_point_can_share_a_store() -> None:
+    def post(store: Any, value: int, prepared: int, result: int, ctx: Context) -> tuple[int, str]:
+        store.set("runs", store.get("runs", 0) + 1)
+        ctx.report("runs", store.get("runs"))
+        return result, "default"
+
+    graph = Graph(Node("n", exec=lambda value: time.sleep(0.001), post=post))
+    assert bench(graph, size=1, budget=0.4).metrics["value"][0] == 1.0
+    assert bench(graph, size=1, budget=0.4, store="shared").metrics["value"][0] > 5.0
+
+
+@functools.cache
+def cached_nap(value: int) -> int:
+    time.sleep(0.01)
+    return value
+
+
+def uses_cache(value: int) -> int:
+    return cached_nap(value)
+
+
+@pytest.mark.parametrize(("how", "words"), [("cold", "cleared before each run"), ("warm", "kept warm")])
+def test_caches_are_cold_in_every_run_or_kept_warm_and_the_result_says_which(how: str, words: str) -> None:
+    result = bench(uses_cache, size=3, caches=how, budget=0.5)
+    runs = result.samples["wall_s"] / result.samples["loops"]
+    assert (runs[1:] >= 0.01).all() if how == "cold" else (runs[1:] < 0.01).all()
+    assert any(f"1 cache of the target was {words}" in caveat for caveat in result.caveats)
+
+
+HANGS = {"in C": lambda: sum(range(10**13)), "printing": lambda: chatter(), "asleep": lambda: time.sleep(600)}
+
+
+def chatter() -> None:
+    while True:
+        print("still here")
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", HANGS)
+def test_a_batch_that_hangs_is_ended_and_the_other_points_go_on(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    hang = HANGS[kind]
+
+    def target(size: int) -> None:
+        hang() if size == 2 else time.sleep(0.001)
+
+    start = time.monotonic()
+    result = bench(target, sizes="1,2,3", budget=5, point_timeout="2.5s", precision="50%")
+    assert time.monotonic() - start < 15
+    assert list(result.frame["status"] == "failed") == [False, True, False]
+    assert result.frame["wall_s"].notna().tolist() == [True, False, True]
+    assert result.failures == ["size 2, serial x 1: ProcessDied: a batch took longer than point_timeout=2.50 s and was ended"]
+
+
+def test_measured_in_place_a_target_keeps_what_it_holds_and_the_result_says_so() -> None:
+    lock, runs = threading.Lock(), []
+
+    def target(value: int) -> None:
+        with lock:
+            runs.append(os.getpid())
+            time.sleep(0.001)
+
+    for drive in ("run", "map", "load"):
+        runs.clear()
+        result = bench(target, size=2, drive=drive, isolation="kernel", budget=0.3)
+        assert result.failures == []
+        assert set(runs) == {os.getpid()}
+        assert any("measured inside this process" in caveat for caveat in result.caveats)
+    assert gc.get_freeze_count() == 0, "nothing stays frozen in the kernel"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -425,3 +426,53 @@ def test_two_results_are_compared_as_they_were_measured_and_other_options_are_re
     here = bench(plain, size=1, budget=0.3)
     with pytest.raises(UsageError, match="leave sizes, input out"):
         compare(here, here, sizes="1,2", input=3)
+
+
+@pytest.mark.parametrize("kind", ["in C", "printing"])
+def test_a_side_that_hangs_is_ended_and_the_other_pairs_go_on(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def hangs(size: int) -> None:
+        if size == 1 and kind == "in C":
+            sum(range(10**13))
+        while size == 1:
+            print("still here")
+            time.sleep(0.01)
+        time.sleep(0.001)
+
+    def waits(size: int) -> None:
+        time.sleep(0.001)
+
+    start = time.monotonic()
+    result = compare(waits, hangs, sizes="1,2", budget=5, point_timeout="2.5s")
+    assert time.monotonic() - start < 15
+    frame = result.frame.set_index("size")
+    assert math.isnan(frame["ratio"][1])
+    assert frame["ratio"][2] == pytest.approx(1.0, rel=0.3)
+    words = "a batch took longer than point_timeout=2.50 s and was ended"
+    assert result.failures == [f"hangs, size 1, serial x 1: ProcessDied: {words}"]
+
+
+def test_first_calls_can_be_compared() -> None:
+    @functools.cache
+    def quick(value: int) -> int:
+        time.sleep(0.002)
+        return value
+
+    @functools.cache
+    def slow(value: int) -> int:
+        time.sleep(0.006)
+        return value
+
+    cold = compare(quick, slow, size=1, caches="cold", budget=1.5)
+    assert only_row(cold)["ratio"] == pytest.approx(3.0, rel=0.4)
+    assert any("cleared before each run" in caveat for caveat in cold.caveats)
+
+
+def test_two_targets_are_compared_by_their_requests_a_second_under_load() -> None:
+    def quick(value: int) -> None:
+        time.sleep(0.002)
+
+    def slow(value: int) -> None:
+        time.sleep(0.006)
+
+    result = compare(quick, slow, size=1, drive="load", budget=2)
+    assert only_row(result)["ratio"] == pytest.approx(3.0, rel=0.4)

@@ -34,9 +34,7 @@ def told(clock: list[float], records: list[Record], timeout_s: float | None) -> 
     """What came through, and the words with which it ended."""
     passed: list[Record] = []
     try:
-        passed += []
-        for record in within_timeout(ticking(clock, records), timeout_s):
-            passed.append(record)
+        passed.extend(within_timeout(ticking(clock, records), timeout_s))
     except ProcessDied as died:
         return passed, str(died)
     return passed, ""

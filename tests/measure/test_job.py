@@ -49,6 +49,35 @@ def test_map_varies_the_runs_in_flight_of_any_target() -> None:
     assert levels(len, workers="2", executors="processes", drive="map", sizes=3) == [("processes", 2)]
 
 
+def test_under_load_workers_are_clients_of_any_target_at_the_rate_of_the_sweep() -> None:
+    assert levels(double, workers="1,2", drive="load") == [("threads", 1), ("threads", 2)]
+    assert levels(lambda value: value, workers="2", drive="load", executors="serial,processes") == [
+        ("serial", 1),
+        ("processes", 2),
+    ]
+    job = plan_job(double, Input.ABSENT, parse_sweep(sizes="1,2", drive="load", rate=50))
+    assert [(point.size, point.drive, point.rate) for point in job.points] == [(1, "load", 50.0), (2, "load", 50.0)]
+    assert plan_job(double, Input.ABSENT, parse_sweep(drive="load")).points[0].rate is None
+
+
+def test_an_async_target_gets_tasks_of_an_event_loop_as_clients() -> None:
+    async def answer(value: int) -> int:
+        return value
+
+    assert levels(answer, workers="1,8", drive="load") == [("asyncio", 1), ("asyncio", 8)]
+    assert levels(answer, drive="run") == [("asyncio", 1)]
+    with pytest.raises(UsageError, match='"asyncio" is for those'):
+        levels(double, drive="load", executors="asyncio")
+
+
+def test_the_context_and_the_level_are_no_arguments_of_the_input() -> None:
+    assert len(plan_job(lambda ctx: None, Input.ABSENT, parse_sweep()).points) == 1
+    assert levels(lambda ctx, workers, executor: None, sizes=None, workers="1,2", executors="processes") == [
+        ("processes", 1),
+        ("processes", 2),
+    ]
+
+
 def test_a_callable_with_a_workers_parameter_receives_the_count() -> None:
     assert levels(lambda size, workers: None, workers="1,2") == [("own", 1), ("own", 2)]
     assert levels(lambda size, workers, executor: None, workers="2", executors="processes") == [("processes", 2)]
@@ -78,6 +107,9 @@ def test_points_are_sizes_times_levels_under_the_targets_name() -> None:
         (lambda: None, 5, {}, "takes no argument"),
         (lambda: None, Input.ABSENT, {"drive": "map"}, "takes no argument"),
         (double, Input.ABSENT, {"drive": "map"}, "needs sizes"),
+        (double, [1, 2], {"fresh_input": True}, "fresh_input builds an input for each run, and this input is a list"),
+        (double, iter([1, 2]), {"drive": "load"}, "an iterator, which the first run uses up"),
+        (lambda ctx: None, 5, {}, "takes no argument"),
     ],
 )
 def test_what_cannot_be_measured_is_said(target: Any, given: Any, options: dict[str, Any], words: str) -> None:

@@ -23,6 +23,13 @@ def test_texts_become_base_units() -> None:
     assert sweep.budget_s == 120.0
 
 
+def test_rates_and_timeouts_are_numbers_or_texts() -> None:
+    sweep = parse_sweep(drive="load", rate="12.5", point_timeout="200ms", store="shared", caches="cold", fresh_input=1)  # type: ignore[arg-type]
+    assert (sweep.rate, sweep.point_timeout_s) == (12.5, 0.2)
+    assert (sweep.store, sweep.caches, sweep.fresh_input) == ("shared", "cold", True)
+    assert parse_sweep(drive="load", rate=200).rate == 200.0
+
+
 def test_singular_and_plural_mean_the_same() -> None:
     assert parse_sweep(size=10, executor="serial") == parse_sweep(sizes=[10], executors=["serial"])
 
@@ -44,6 +51,19 @@ def test_singular_and_plural_mean_the_same() -> None:
         ({"budget": "soon"}, "'soon'"),
         ({"budget": 0}, "budget"),
         ({"isolation": "none"}, "isolation: 'none'"),
+        ({"store": "mine"}, "store: 'mine'"),
+        ({"caches": "hot"}, "caches: 'hot'"),
+        ({"rate": 10}, 'rate=10 is for the drive "load"'),
+        ({"rate": 10, "drive": "map"}, 'this is the drive "map"'),
+        ({"rate": 0, "drive": "load"}, "rate=0"),
+        ({"rate": -1, "drive": "load"}, "rate=-1"),
+        ({"rate": "inf", "drive": "load"}, "rate='inf'"),
+        ({"rate": "nan", "drive": "load"}, "rate='nan'"),
+        ({"rate": "often", "drive": "load"}, "rate='often'"),
+        ({"rate": [5], "drive": "load"}, "rate=[5]"),
+        ({"point_timeout": 0}, "point_timeout=0"),
+        ({"point_timeout": "long"}, "'long'"),
+        ({"point_timeout": 5, "isolation": "kernel"}, 'no effect with isolation="kernel"'),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(options: dict[str, Any], words: str) -> None:

@@ -1,0 +1,79 @@
+"""The noise of a sweep, from an A/A comparison inside it."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.analysis.noise import FEWEST_PAIRS, Noise, noise_of
+
+
+def pairs(a: list[float], b: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"wall_a_s": a, "wall_b_s": b}, dtype=float)
+
+
+def scattered(count: int, ratio: float = 1.0, spread: float = 0.02, seed: int = 3) -> pd.DataFrame:
+    """Two sides with a known ratio, both with noise of a known spread."""
+    source = random.Random(seed)
+    a, b = ([side * math.exp(source.gauss(0, spread)) for _ in range(count)] for side in (1e-3, 1e-3 * ratio))
+    return pairs(a, b)
+
+
+def told(frame: pd.DataFrame) -> Noise:
+    noise = noise_of(frame)
+    assert noise is not None
+    return noise
+
+
+def test_two_sides_that_are_equal_have_no_noise() -> None:
+    assert told(pairs([2.0] * 8, [2.0] * 8)) == Noise(1.0, 1.0, 1.0, 8)
+    assert told(pairs([2.0] * 8, [2.0] * 8)).floor == 0.0
+
+
+def test_a_fixed_difference_is_the_ratio_of_b_to_a() -> None:
+    noise = told(pairs([2.0, 4.0, 6.0, 8.0, 10.0], [3.0, 6.0, 9.0, 12.0, 15.0]))
+    assert noise.ratio == pytest.approx(1.5)
+    assert noise.floor == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("ratio", [0.8, 1.0, 1.25])
+@pytest.mark.parametrize("count", [10, 200])
+def test_the_interval_holds_the_true_ratio_as_often_as_it_says(ratio: float, count: int) -> None:
+    held = 0
+    for seed in range(200):
+        noise = told(scattered(count, ratio, seed=seed))
+        held += noise.low <= ratio <= noise.high
+    assert held >= 0.9 * 200
+
+
+def test_more_rounds_lower_the_floor() -> None:
+    floors = [told(scattered(count)).floor for count in (6, 60, 6000)]
+    assert floors == sorted(floors, reverse=True)
+    assert floors[-1] < 0.003 < floors[0] < 0.2
+
+
+@given(st.lists(st.tuples(st.floats(1e-9, 1e3), st.floats(1e-9, 1e3)), min_size=FEWEST_PAIRS, max_size=50))
+def test_the_sides_have_no_order_but_for_the_sign(rounds: list[tuple[float, float]]) -> None:
+    a, b = [one for one, _ in rounds], [other for _, other in rounds]
+    there, back = told(pairs(a, b)), told(pairs(b, a))
+    assert there.low <= there.ratio <= there.high
+    assert there.ratio * back.ratio == pytest.approx(1.0)
+    assert there.low * back.high == pytest.approx(1.0)
+    assert there.pairs == back.pairs == len(rounds)
+    assert there.floor >= 0
+
+
+@pytest.mark.parametrize("count", range(FEWEST_PAIRS))
+def test_few_pairs_tell_nothing(count: int) -> None:
+    assert noise_of(scattered(count)) is None
+
+
+def test_rounds_too_short_for_the_clock_are_left_out() -> None:
+    assert noise_of(pairs([0.0] * 9, [0.0] * 9)) is None
+    noise = told(pairs([0.0, *[1e-8] * 5], [1e-8, *[1e-8] * 5]))
+    assert (noise.ratio, noise.pairs) == (1.0, 5)
