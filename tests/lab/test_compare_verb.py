@@ -428,26 +428,20 @@ def test_two_results_are_compared_as_they_were_measured_and_other_options_are_re
         compare(here, here, sizes="1,2", input=3)
 
 
-@pytest.mark.parametrize("kind", ["in C", "printing"])
-def test_a_side_that_hangs_is_ended_and_the_other_pairs_go_on(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_side_that_hangs_in_a_c_call_is_ended_and_the_other_pairs_go_on() -> None:
     def hangs(size: int) -> None:
-        if size == 1 and kind == "in C":
-            sum(range(10**13))
-        while size == 1:
-            print("still here")
-            time.sleep(0.01)
-        time.sleep(0.001)
+        sum(range(10**13)) if size == 1 else time.sleep(0.001)
 
     def waits(size: int) -> None:
         time.sleep(0.001)
 
     start = time.monotonic()
-    result = compare(waits, hangs, sizes="1,2", budget=5, point_timeout="2.5s")
+    result = compare(waits, hangs, sizes="1,2", budget=7, point_timeout="4s")
     assert time.monotonic() - start < 15
     frame = result.frame.set_index("size")
     assert math.isnan(frame["ratio"][1])
     assert frame["ratio"][2] == pytest.approx(1.0, rel=0.3)
-    words = "a batch took longer than point_timeout=2.50 s and was ended"
+    words = "a batch took longer than point_timeout=4.00 s and was ended"
     assert result.failures == [f"hangs, size 1, serial x 1: ProcessDied: {words}"]
 
 
