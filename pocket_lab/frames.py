@@ -198,17 +198,19 @@ def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
     """
     pairs = _pairs(records)
     place = {point: (number, side) for number, points in enumerate(pairs) for side, point in enumerate(points)}
-    rows: dict[tuple[int, int], dict[str, Any]] = {}
-    block = 0
+    rows: dict[tuple[int, int, int], dict[str, Any]] = {}
+    block, latency_s = 0, NAN
     for record in records:
         if isinstance(record, Block):
-            block = record.number
-        elif isinstance(record, Sample) and record.error is None and record.point in place:
+            block += 1  # not its number, which begins anew where the measuring process died
+        elif isinstance(record, Latency):
+            latency_s = Histogram(record.histogram).quantile(0.5)
+        elif isinstance(record, Sample) and record.error is None and record.loops and record.point in place:
             number, side = place[record.point]
             start = {**_pair_columns(number, *pairs[number]), "block": block, "round": record.round}
-            row = rows.setdefault((number, record.round), start)
+            row = rows.setdefault((number, block, record.round), start)
             row["spent_s"] = row.get("spent_s", 0.0) + record.wall_s
-            row[f"wall_{'ab'[side]}_s"] = record.wall_s / record.loops
+            row[f"wall_{'ab'[side]}_s"] = latency_s if record.point.drive == "load" else record.wall_s / record.loops
             row[f"cpu_{'ab'[side]}_s"] = record.cpu_s / record.loops
     columns = [*PAIR_COLUMNS, "block", "round", "wall_a_s", "wall_b_s", "cpu_a_s", "cpu_b_s", "spent_s"]
     return _with_sizes(pd.DataFrame(list(rows.values()), columns=columns).dropna(subset=columns[-5:], ignore_index=True))

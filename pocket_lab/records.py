@@ -41,14 +41,15 @@ class Sample:
 class Latency:
     """The latencies of the runs that a batch under load answered, in log buckets (`measure.histogram`), and what went wrong.
 
-    `errors` runs failed; `unserved` were due in an open loop and had not begun when the batch ended.
+    `errors` runs failed; `late` were due in an open loop and had not begun when the batch ended: what is given up then counts
+    with the time that it had waited.
     """
 
     point: Point
     round: int
     histogram: tuple[tuple[int, int], ...]
     errors: int = 0
-    unserved: int = 0
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,9 @@ class Context:
 
     def report(self, name: str, value: float, unit: str = "1") -> None:
         """Add a metric of your own to a measurement: `Bench.metrics` shows it under this node; elsewhere nothing happens."""
+        number = float(value)
         if self.reports is not None:
-            self.reports.append((self.node, str(name), float(value), str(unit)))
+            self.reports.append((self.node, str(name), number, str(unit)))
 
     def check(self) -> None:
         """Raise Cancelled or DeadlineExceeded where the run has to stop; cheap enough for an inner loop."""

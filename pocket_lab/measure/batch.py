@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.reports import Reports
+from pocket_lab.records import Latency, Point
 from pocket_lab.run.pool import Pool
 
 _LOOP_MATTERS_S = 10e-6
@@ -17,12 +18,16 @@ _MOST_FRESH = 1000
 
 
 class Answers(NamedTuple):
-    """What became of the requests of a window under load: latencies, failures, and those that were due but not begun."""
+    """What became of the requests of a window under load: latencies, failures, and those that began after its end, or never."""
 
     histogram: Histogram
     errors: int
-    unserved: int
+    late: int
     first_error: str | None
+
+    def latency(self, point: Point, round_number: int) -> Latency:
+        """The record of them."""
+        return Latency(point, round_number, self.histogram.buckets, self.errors, self.late)
 
 
 class Timing(NamedTuple):
@@ -75,8 +80,10 @@ class Runs:
 
     def calibrate(self, batch_s: float) -> Timing:
         """Batches of more and more runs, until one is half as long as asked."""
+        begun = perf_counter()
         loops, timing = 1, self.time(1)
-        most = 1 if self.reset else _MOST_FRESH if self.fresh else 2**40
+        building_s = perf_counter() - begun - timing.wall_s
+        most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
         while timing.wall_s < batch_s / 2 and loops < most:
             needed = batch_s / max(timing.wall_s / loops, 1e-9)
             loops = int(min(max(needed, loops * 2), loops * 16, most))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any
 
 from pocket_lab.graph.graph import Graph
@@ -21,10 +22,9 @@ def caches(target: Any) -> list[Callable[[], Any]]:
     """
     roots = [f for node in target.walk() for _, f in node.phases()] if isinstance(target, Graph) else [target]
     found: dict[int, Any] = {}
-    seen: set[int] = set()
     for root in roots:
-        for thing in _reached(root, _DEEPEST, seen):
-            if callable(getattr(thing, "cache_clear", None)) and not inspect.isclass(thing):
+        for thing in _reached(root, _DEEPEST, {}):
+            if callable(_attribute(thing, "cache_clear")) and not inspect.isclass(thing):
                 found[id(thing)] = thing
     return [thing.cache_clear for thing in found.values()]
 
@@ -57,20 +57,40 @@ def cache_caveats(job: Job) -> Iterator[Caveat]:
         yield Caveat("caches-apart", "caches inside worker processes cannot be cleared from here, and stay warm")
 
 
-def _reached(thing: Any, deep: int, seen: set[int]) -> Iterator[Any]:
-    if id(thing) in seen:
+def _reached(thing: Any, deep: int, seen: dict[int, int]) -> Iterator[Any]:
+    if seen.get(id(thing), -1) >= deep:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = deep
     yield thing
+    inner = [_attribute(thing, "__wrapped__"), _attribute(thing, "__func__")]
     if isinstance(thing, functools.partial):
-        yield from _reached(thing.func, deep, seen)
-    if (wrapped := getattr(thing, "__wrapped__", None)) is not None:
-        yield from _reached(wrapped, deep, seen)
+        inner.append(thing.func)
+    for other in inner:
+        if other is not None:
+            yield from _reached(other, deep, seen)
     if deep and inspect.isfunction(thing):
-        named = [thing.__globals__[name] for name in thing.__code__.co_names if name in thing.__globals__]
+        named = [thing.__globals__[name] for name in _names(thing.__code__) if name in thing.__globals__]
         for other in (*named, *_closed_over(thing)):
             if callable(other) and not inspect.isclass(other):
                 yield from _reached(other, deep - 1, seen)
+    elif deep and callable(thing) and not inspect.isroutine(thing) and not inspect.isclass(thing):
+        yield from _reached(_attribute(type(thing), "__call__"), deep - 1, seen)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """What a function and those written inside it name."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _attribute(thing: Any, name: str) -> Any:
+    """An attribute, or None where there is none; a foreign `__getattr__` raises what it likes."""
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        return None
 
 
 def _closed_over(function: Any) -> Iterator[Any]:

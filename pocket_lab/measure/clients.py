@@ -17,7 +17,7 @@ from pocket_lab.measure.runs import build_input, build_runs
 from pocket_lab.records import Point
 from pocket_lab.run.outcome import text_of
 
-_SPIN_S = 0.0002  # by which a sleep may end late
+_SPIN_S, _LOOP_SPIN_S = 0.0002, 0.0015  # by which a sleep may end late, of a thread and of an event loop
 
 clock = time.monotonic  # the processes of one machine share it
 
@@ -44,9 +44,14 @@ class Window:
             return
         for number in self.tickets or ():
             due_s = self.start_s + number / self.rate
-            if due_s >= self.end_s - 1e-6 / self.rate or clock() >= self.end_s:
+            if due_s >= self.end_s - 1e-6 / self.rate:
                 return
             yield due_s
+
+    @property
+    def closes_s(self) -> float:
+        """When requests that have not begun are given up: a window's length after its end."""
+        return 2 * self.end_s - self.start_s
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class Tally:
     histogram: Histogram = field(default_factory=Histogram)
     answered: int = 0
     errors: int = 0
+    late: int = 0
     first_error: str | None = None
     busy_s: float = 0.0
     ended_s: float = 0.0
@@ -67,6 +73,10 @@ class Tally:
         self.answered += 1
         self.busy_s += self.ended_s - begun_s
         self.histogram.record(self.ended_s - since_s)
+
+    def give_up(self, due_s: float) -> None:
+        """A request is not sent any more; it has waited so long, and would have taken longer."""
+        self.histogram.record(clock() - due_s)
 
     def fail(self, begun_s: float, error: BaseException) -> None:
         """A request failed."""
@@ -102,6 +112,11 @@ class Client:
             while (wait_s := due_s - clock()) > 0:
                 time.sleep(max(wait_s - _SPIN_S, 0.0))
             begun_s = clock()
+            if window.rate is not None and begun_s > window.end_s:
+                tally.late += 1
+                if begun_s > window.closes_s:
+                    tally.give_up(due_s)
+                    continue
             try:
                 runs.function(*arguments)
             except (Exception, SystemExit) as error:
@@ -117,8 +132,14 @@ class Client:
         tally = Tally()
         for due_s in window.due():
             arguments = runs.made()
-            await asyncio.sleep(max(due_s - clock(), 0.0))
+            while (wait_s := due_s - clock()) > 0:
+                await asyncio.sleep(max(wait_s - _LOOP_SPIN_S, 0.0))
             begun_s = clock()
+            if window.rate is not None and begun_s > window.end_s:
+                tally.late += 1
+                if begun_s > window.closes_s:
+                    tally.give_up(due_s)
+                    continue
             try:
                 await runs.function(*arguments)
             except (Exception, SystemExit) as error:

@@ -20,7 +20,7 @@ from pocket_lab.measure.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.pools import Pools
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.rebuild import Renewable
-from pocket_lab.records import Block, Closed, Planned, Point, Record, Started
+from pocket_lab.records import Block, Caveat, Closed, Planned, Point, Record, Started
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.05, 0.001
@@ -83,6 +83,9 @@ def compete(duel: Duel) -> Generator[Record]:
                     yield record
             return
         except ProcessDied as died:
+            if not closed.symmetric_difference(duel.points):
+                yield Caveat("died-at-end", f"all was measured, and then {died}")
+                return
             if at is None:
                 raise
             yield from failed_point(at, 0, died)

@@ -82,7 +82,7 @@ def _packages() -> dict[str, str]:
     found = {name: told for name in _OWN_PACKAGES if (told := _version(name))}
     for name, module in list(sys.modules.items()):
         if "." not in name and name not in sys.stdlib_module_names and not name.startswith("_"):
-            told = getattr(module, "__version__", None)
+            told = vars(module).get("__version__")
             if isinstance(told, str) and name.replace("_", "-") not in found:
                 found[name] = told
     return found

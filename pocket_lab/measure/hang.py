@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from time import monotonic
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.records import Heartbeat, Output, Record
+from pocket_lab.records import Heartbeat, Output, Record, Started
 from pocket_lab.units import format_duration
 
 
 def within_timeout(records: Iterator[Record], timeout_s: float | None) -> Iterator[Record]:
     """The records as they come; raises ProcessDied where a batch takes longer than `timeout_s`, as if it had died of it.
 
-    The clock starts with each record but the target's own output, so that what prints all the time hangs too.
+    The clock runs from the start of a batch, whatever its target prints meanwhile, and not while the caller is busy.
     """
-    since = monotonic()
+    since: float | None = None
     for record in records:
-        if not isinstance(record, Heartbeat | Output):
+        if isinstance(record, Started):
             since = monotonic()
-        elif timeout_s is not None and monotonic() - since > timeout_s:
+        elif not isinstance(record, Heartbeat | Output):
+            since = None
+        elif timeout_s is not None and since is not None and monotonic() - since > timeout_s:
             raise ProcessDied(f"a batch took longer than point_timeout={format_duration(timeout_s)} and was ended")
+        yielded = monotonic()
         yield record
+        if since is not None:
+            since += monotonic() - yielded

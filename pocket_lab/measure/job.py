@@ -10,6 +10,7 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.graph.calls import is_async
+from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.sweep import Sweep
@@ -82,7 +83,10 @@ def _awaited(function: Callable[..., Any]) -> Node:
     async def call(_: Any) -> Any:
         return await function()
 
-    return Node(target_name(function), exec=call)
+    async def call_with(_: Any, ctx: Context) -> Any:
+        return await function(ctx=ctx)
+
+    return Node(target_name(function), exec=call_with if takes(function, "ctx") else call)
 
 
 def target_name(target: Any) -> str:

@@ -16,14 +16,13 @@ from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.place import place_of
 from pocket_lab.measure.rebuild import Renewable
 from pocket_lab.measure.runs import build_input
+from pocket_lab.measure.served import Served
 from pocket_lab.measure.steady import drift, warm_up
 from pocket_lab.records import Caveat, Closed, Latency, Point, Probe, Record, Sample, Started, Status
 from pocket_lab.run.pool import Pool
 from pocket_lab.units import format_percent
 
-_FRESH = "fresh_input=True builds one for each run"
 _MOST_TO_REBUILD = 1 << 20
-_MOST_UNSERVED = 0.01  # of the others: the last of a window may always be late
 
 
 @dataclass(slots=True)
@@ -37,10 +36,7 @@ class Lane:
     value: Any = None
     loops: int = 1
     batch_s: float = 0.0
-    requests: int = 0
-    errors: int = 0
-    unserved: int = 0
-    first_error: str | None = None
+    served: Served = field(default_factory=Served)
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
         """Take over what an interrupted measurement left of this point."""
@@ -48,7 +44,9 @@ class Lane:
             if record.point != self.point or not record.round:
                 continue
             if isinstance(record, Latency):
-                self.runs_s.append(Histogram(record.histogram).quantile(0.5))
+                self.served.recall(record)
+                if record.histogram:
+                    self.runs_s.append(Histogram(record.histogram).quantile(0.5))
             elif record.loops and self.point.drive != "load":
                 self.runs_s.append(record.wall_s / record.loops)
 
@@ -58,19 +56,21 @@ class Lane:
         The warm-up is kept as round 0, in case it stays alone.
         """
         yield Started(self.point)
+        before = None
         try:
             self.value = build_input(job, self.point)
             before = None if job.sweep.fresh_input else Fingerprint(self.value)
+            yield Started(self.point)  # from here on it is the batch that takes the time
             work = build_work(job, self.point, self.value, self.pool)
             timing = work.calibrate(batch_s)
-            changed = before is not None and before.changed(self.value)
         except (Exception, SystemExit) as error:
+            if before is not None:
+                yield from before.caveats(self.value, self.point)
             yield from failed_point(self.point, 0, error)
             return False
+        if before is not None:
+            yield from before.caveats(self.value, self.point)
         self.builds, self.loops, self.batch_s = [work], timing.loops, timing.wall_s
-        if changed:
-            message = f"{place_of(self.point)}: a run changes its input, so the next one gets another: {_FRESH}"
-            yield Caveat("input-changed", message, self.point)
         yield from self._told(work, 0, timing)
         return True
 
@@ -80,6 +80,9 @@ class Lane:
         The target is built anew as for a comparison, unless it is measured in place or holds a lot.
         """
         yield Started(self.point)
+        if job.sweep.store == "shared":  # there is one store, and so one build; the rounds take turns all the same
+            yield Probe(self.point)
+            return
         try:
             if job.sweep.isolation != "kernel" and self.point.executor != "processes":
                 renewable = Renewable(job.target)
@@ -114,11 +117,7 @@ class Lane:
 
     def closed(self, status: Status) -> Iterator[Record]:
         """The end of the point, with the doubts that its samples raise."""
-        if self.errors:
-            share = f"{self.errors:,} of {self.requests + self.errors:,} runs failed, the first with {self.first_error}"
-            yield Caveat("load-errors", f"{place_of(self.point)}: {share}", self.point)
-        if self.unserved > _MOST_UNSERVED * (self.requests + self.errors):
-            yield Caveat("load-unserved", f"{place_of(self.point)}: {self._behind()}", self.point)
+        yield from self.served.caveats(self.point)
         if early := warm_up(self.runs_s):
             message = f"{place_of(self.point)}: the first {early} of {len(self.runs_s)} rounds were a warm-up and are left out"
             yield Caveat("warm-up", message, self.point)
@@ -129,21 +128,12 @@ class Lane:
             )
         yield Closed(self.point, status)
 
-    def _behind(self) -> str:
-        share = self.unserved / max(self.unserved + self.requests + self.errors, 1)
-        return (
-            f"{format_percent(share)} of the requests at {self.point.rate:g} a second were not begun in time: "
-            "more than the target can serve, so that the latencies grow for as long as the load lasts"
-        )
-
     def _told(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
         answers = timing.answers
         if answers is not None:
-            yield Latency(self.point, round_number, answers.histogram.buckets, answers.errors, answers.unserved)
-            if round_number:
-                self.requests, self.errors = self.requests + timing.loops, self.errors + answers.errors
-                self.unserved += answers.unserved
-                self.first_error = self.first_error or answers.first_error
+            yield answers.latency(self.point, round_number)
+        if round_number:
+            self.served.count(timing)
         yield from work.reports.metrics(self.point, round_number, max(timing.loops, 1))
         items = work.items * timing.loops
         yield Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)

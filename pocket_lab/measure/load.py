@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
+import time
 from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
 from time import process_time
@@ -17,7 +17,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.reports import Reports
 from pocket_lab.measure.tickets import Tickets
 from pocket_lab.records import Point
-from pocket_lab.run.pool import Pool
+from pocket_lab.run.pool import Call, Pool
 
 _SHORTEST_S = 0.1
 _REQUESTS_A_WINDOW = 20
@@ -42,10 +42,12 @@ class Load:
     window_s: float = _SHORTEST_S
     reports: Reports = field(default_factory=Reports)
     client: Client = field(init=False)
+    prepared: Call = field(init=False)
     awaited: Runs | None = None
 
     def __post_init__(self) -> None:
         self.client = Client(self.job, self.point)
+        self.prepared = self.pool.prepare(self.client)
         runs = self.client.on(self.value, awaited=self.pool.loop is not None)
         self.reports = runs.reports
         if self.pool.loop is not None:
@@ -58,6 +60,8 @@ class Load:
         wanted_s = max(_SHORTEST_S, batch_s, _REQUESTS_A_WINDOW / self.point.rate if self.point.rate else 0.0)
         share_s = self.job.sweep.budget_s / max(len(self.job.points), 1) / _WINDOWS_A_POINT
         self.window_s = max(min(wanted_s, share_s), _SHORTEST_S / 5)
+        if self.point.rate:  # a whole number of requests
+            self.window_s = max(round(self.window_s * self.point.rate), 1) / self.point.rate
         return self.time(1)
 
     def time(self, loops: int) -> Timing:
@@ -71,11 +75,11 @@ class Load:
             histogram.add(tally.histogram.buckets)
             self.reports.sink += tally.reports
         answered, errors = sum(tally.answered for tally in tallies), sum(tally.errors for tally in tallies)
-        unserved = 0
-        if window.rate is not None:
-            unserved = max(math.ceil(self.window_s * window.rate - 1e-6) - answered - errors, 0)
+        late = sum(tally.late for tally in tallies)
+        if window.rate is not None:  # the next one begins when this one has ended, however early the last answer came
+            time.sleep(max(window.end_s - clock(), 0.0))
         first_error = next((tally.first_error for tally in tallies if tally.first_error), None)
-        answers = Answers(histogram, errors, unserved, first_error)
+        answers = Answers(histogram, errors, late, first_error)
         return Timing(answered, _wall_s(window, tallies), cpu_s, answers)
 
     def once(self) -> None:
@@ -97,7 +101,7 @@ class Load:
 
     def _sent(self, window: Window) -> list[Tally]:
         clients = self.point.workers
-        return [outcome.get() for outcome in self.pool.imap(self.client, [window] * clients, clients)]
+        return [outcome.get() for outcome in self.pool.imap(self.prepared, [window] * clients, clients)]
 
     async def _clients(self, window: Window) -> list[Tally]:
         assert self.awaited is not None

@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
+from pocket_lab.measure.place import place_of
+from pocket_lab.records import Caveat, Point
+
 _PATIENCE_S = 0.05
+_SLICE = 1 << 20
 
 
 class Fingerprint:
@@ -22,8 +26,15 @@ class Fingerprint:
         self._is_iterator = isinstance(value, Iterator)
         self._seen = None if self._is_iterator else _Hash.of(value, None)
 
+    def caveats(self, value: Any, point: Point) -> Iterator[Caveat]:
+        """The doubt that a change raises."""
+        if self.changed(value):
+            way = "fresh_input=True builds one for each run"
+            message = f"{place_of(point)}: a run changes its input, so the next one gets another: {way}"
+            yield Caveat("input-changed", message, point)
+
     def changed(self, value: Any) -> bool:
-        """Whether the input is not what it was; an iterator never is."""
+        """Whether the input is not what it was; an iterator is taken to be used up."""
         if self._is_iterator or self._seen is None:
             return self._is_iterator
         now = _Hash.of(value, self._seen.length)
@@ -63,9 +74,11 @@ class _Hash:
     def write(self, data: Any) -> int:
         """Take a piece; raises _Enough after the last one."""
         view = memoryview(data).cast("B")
-        left = len(view) if self._most is None else self._most - self.length
-        self._hash.update(view[:left])
-        self.length += min(left, len(view))
-        if left < len(view) or (self._most is None and perf_counter() > self._end):
-            raise _Enough
+        for start in range(0, len(view), _SLICE):
+            part = view[start : start + _SLICE]
+            left = len(part) if self._most is None else self._most - self.length
+            self._hash.update(part[:left])
+            self.length += min(left, len(part))
+            if left < len(part) or (self._most is None and perf_counter() > self._end):
+                raise _Enough
         return len(view)

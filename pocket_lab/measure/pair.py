@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from pocket_lab.measure.batch import Work
+from pocket_lab.measure.batch import Timing, Work
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
 from pocket_lab.measure.interval import BLOCKS, half_width
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.runs import build_input
+from pocket_lab.measure.served import Served
 from pocket_lab.records import Closed, Point, Record, Sample, Started, Status, Waits
 from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Pool
@@ -56,6 +58,7 @@ class Side:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     idle: Idle = field(default_factory=Idle)
+    served: Served = field(default_factory=Served)
 
     def prepare(self, job: Job, value: Any, batch_s: float) -> None:
         """Build the work on a new target and warm it up; the number of runs in a batch is found once."""
@@ -68,15 +71,15 @@ class Side:
         elif self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
             self.work.time(max(1, self.loops // 2))
 
-    def visit(self, round_number: int) -> Sample:
+    def visit(self) -> Timing:
         """One batch."""
         assert self.work is not None
         before = read_idle()
         timing = self.work.time(self.loops)
         self.idle += read_idle() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
-        items = self.work.items * timing.loops
-        return Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)
+        self.served.count(timing)
+        return timing
 
     def take_waits(self) -> Waits:
         """What its thread did since the last call."""
@@ -104,7 +107,12 @@ class Pair:
             try:
                 if self.value is None:
                     self.value = Input(job, side.point)
-                side.prepare(job, self.value.copy(), batch_s)
+                    yield Started(side.point)  # from here on it is the batch that takes the time
+                value = self.value.copy()
+                before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
+                side.prepare(job, value, batch_s)
+                if before is not None:
+                    yield from before.caveats(value, side.point)
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
@@ -117,13 +125,18 @@ class Pair:
         self.round += 1
         runs_s = {}
         for side in order.sample((self.a, self.b), 2):
+            yield Started(side.point)
             try:
-                sample = side.visit(self.round)
+                timing = side.visit()
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
-            runs_s[id(side)] = sample.wall_s / sample.loops if sample.loops else 0.0
-            yield sample
+            runs_s[id(side)] = timing.run_s if timing.loops else 0.0
+            if timing.answers is not None:
+                yield timing.answers.latency(side.point, self.round)
+            assert side.work is not None
+            items = side.work.items * timing.loops
+            yield Sample(side.point, self.round, timing.loops, timing.wall_s, timing.cpu_s, items)
         if all(runs_s.values()):
             self.block.append(math.log(runs_s[id(self.b)] / runs_s[id(self.a)]))
         return True
@@ -148,5 +161,6 @@ class Pair:
     def ended(self, status: Status) -> Iterator[Record]:
         """The end of a pair."""
         yield from self.close_block()
-        yield Closed(self.a.point, status)
-        yield Closed(self.b.point, status)
+        for side in (self.a, self.b):
+            yield from side.served.caveats(side.point)
+            yield Closed(side.point, status)

@@ -64,8 +64,10 @@ def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | 
     anew = None if fresh is None else partial(_fresh_items, fresh)
     if isinstance(target, Graph):
         return _graph_runs(target, target.map, point, items, anew, pool, store, len(items))
-    each = partial(_call_each, target, pool, point.workers)
-    return Runs(each, (items,), pool, len(items), None if anew is None else lambda: (anew(),))
+    reports = Reports()
+    function = partial(target, ctx=_reporting(Context(), reports)) if takes(target, "ctx") else target
+    each = partial(_call_each, function, pool, point.workers)
+    return Runs(each, (items,), pool, len(items), None if anew is None else lambda: (anew(),), reports=reports)
 
 
 def _fresh_items(fresh: Callable[[], Any]) -> Any:

@@ -17,9 +17,15 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, thing: Any) -> Any:
         """How to rebuild an object, for the kinds that are not left to pickle."""
-        if type(thing) is _Cached and (thing.__module__ in ("__main__", "__mp_main__") or "<locals>" in thing.__qualname__):
+        if type(thing) is _Cached and not _has_place(thing):
             return _cached, (thing.__wrapped__, thing.cache_parameters())
         return super().reducer_override(thing)
+
+
+def _has_place(thing: Any) -> bool:
+    """Whether another process finds it by its module and name."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<locals>")
+    return module not in (None, "__main__", "__mp_main__") and "<locals>" not in name
 
 
 def dumps(thing: Any) -> bytes:

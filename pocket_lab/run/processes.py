@@ -22,7 +22,7 @@ from pocket_lab.run.pool import Call, Check
 Answer = tuple[int, bytes, tuple[Link, ...] | None]
 
 _STARTING_TRIES = 20
-_MOST_SEEN = 16
+_MOST_SEEN = 64
 
 
 class ProcessPool(ConcurrentPool):

@@ -298,12 +298,12 @@ def test_requests_at_a_rate_have_latencies_and_no_speedup() -> None:
     assert list(result.frame["throughput_per_s"]) == [pytest.approx(100, rel=0.2)] * 2
     assert result.frame[["speedup", "efficiency"]].isna().all(axis=None)
     assert result.advice is None
-    assert not any("not begun in time" in caveat for caveat in result.caveats)
+    assert not any("when their window ended" in caveat for caveat in result.caveats)
 
 
 def test_a_rate_beyond_what_the_target_serves_is_a_caveat() -> None:
     result = bench(waiting("threads", 0.02), size=1, drive="load", rate=100, budget=3)
-    assert any("of the requests at 100 a second were not begun in time" in caveat for caveat in result.caveats)
+    assert any("of the requests at 100 a second had not begun when their window ended" in caveat for caveat in result.caveats)
     assert result.frame["wall_s"][0] > 0.025, "most of them waited for their turn"
 
 
