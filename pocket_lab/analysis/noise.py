@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
-FEWEST_PAIRS = 5
-_BLOCKS = 10
-_CONFIDENCE = 0.95
+from pocket_lab.measure.interval import FEWEST, estimate_median
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +30,13 @@ class Noise:
 
 
 def noise_of(pairs: pd.DataFrame) -> Noise | None:
-    """The noise of a sweep from its A/A comparison (`frames.probe_frame`); None below five pairs.
+    """The noise of a sweep from its A/A comparison (`frames.probe_frame`); None below six pairs.
 
-    Student's interval over the medians of ten consecutive blocks of log ratios, or over these themselves where they are
-    fewer than twenty.
+    The interval is that of the median (`estimate_median`) of the log ratios of neighbouring rounds.
     """
     sides = pairs[(pairs["wall_a_s"] > 0) & (pairs["wall_b_s"] > 0)]
     logs = np.log(sides["wall_b_s"].to_numpy(float) / sides["wall_a_s"].to_numpy(float))
-    count = len(logs)
-    if count < FEWEST_PAIRS:
+    if len(logs) < FEWEST:
         return None
-    if count >= 2 * _BLOCKS:
-        logs = np.array([np.median(block) for block in np.array_split(logs, _BLOCKS)])
-    half = float(stdtrit(len(logs) - 1, (1 + _CONFIDENCE) / 2)) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
-    middle = float(logs.mean())
-    return Noise(math.exp(middle), math.exp(middle - half), math.exp(middle + half), count)
+    told = estimate_median(logs.tolist())
+    return Noise(math.exp(told.value), math.exp(told.low), math.exp(told.high), len(logs))

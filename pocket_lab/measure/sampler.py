@@ -49,7 +49,7 @@ def sample(job: Job) -> Iterator[Record]:
             elif (yield from lane.prepare(job, batch_s)):
                 ready.append(lane)
         if ready and perf_counter() < deadline:
-            yield from min(ready, key=lambda lane: lane.batch_s).probe(job)
+            yield from min(ready, key=lambda lane: lane.batch_s / max(lane.loops, 1)).probe(job)
         yield from _rounds(job, ready, deadline)
 
 

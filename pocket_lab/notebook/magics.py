@@ -205,7 +205,7 @@ class PocketMagics(Magics):  # type: ignore[misc]
     def _targets(self, options: dict[str, Any], cell: str | None, names: dict[str, Any]) -> list[Any]:
         """What to measure, taken out of the options; what has no name of its own is called as it was written."""
         if "a" in options:
-            return [_side(text, names) for text in (options.pop("a"), options.pop("b"))]
+            return _sides((options.pop("a"), options.pop("b")), names)
         expression = options.pop("target")
         target = self._target(expression, cell, names)
         if target_name(target) in ("<lambda>", type(target).__name__):
@@ -224,12 +224,20 @@ class PocketMagics(Magics):  # type: ignore[misc]
         return compile_cell(body, file, self.shell.user_ns)
 
 
-def _side(expression: str, names: dict[str, Any]) -> Any:
-    """A side of a comparison, under its expression where it has no name of its own; @name is a run of the history."""
-    if expression.startswith("@"):
-        return expression[1:]
-    side = evaluate(expression, names)
-    return Variant(side, name=expression) if target_name(side) == "<lambda>" else side
+def _sides(expressions: tuple[str, str], names: dict[str, Any]) -> list[Any]:
+    """The sides of a comparison; @name is a run of the history.
+
+    A side has its expression for a name where it has none of its own, or the same as the other one.
+    """
+    sides = [text[1:] if text.startswith("@") else evaluate(text, names) for text in expressions]
+    if any(isinstance(side, str | Bench | Variant) for side in sides):
+        return sides
+    told = [target_name(side) for side in sides]
+    alike = told[0] == told[1] and expressions[0] != expressions[1]
+    return [
+        Variant(side, name=text) if alike or name == "<lambda>" else side
+        for side, name, text in zip(sides, told, expressions, strict=True)
+    ]
 
 
 def _resuming(magic: Any, options: dict[str, Any], cell: str | None) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
     """Every sample against its round, with the median: what one point has to show."""
     good = without_warm_up(samples)
-    runs = good["wall_s"] / good["loops"]
+    runs = good["run_s"]
     ax.plot(good["round"], runs, "o", markersize=4, color=PALETTE[0], alpha=0.7)
     if len(runs):
         ax.axhline(float(runs.median()), color=PALETTE[1], linewidth=1.2)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.analysis.noise import FEWEST_PAIRS, Noise, noise_of
+from pocket_lab.analysis.noise import Noise, noise_of
+from pocket_lab.measure.interval import FEWEST
 
 
 def pairs(a: list[float], b: list[float]) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def test_two_sides_that_are_equal_have_no_noise() -> None:
 
 
 def test_a_fixed_difference_is_the_ratio_of_b_to_a() -> None:
-    noise = told(pairs([2.0, 4.0, 6.0, 8.0, 10.0], [3.0, 6.0, 9.0, 12.0, 15.0]))
+    noise = told(pairs([2.0, 4.0, 6.0, 8.0, 10.0, 12.0], [3.0, 6.0, 9.0, 12.0, 15.0, 18.0]))
     assert noise.ratio == pytest.approx(1.5)
     assert noise.floor == pytest.approx(0.5)
 
@@ -51,13 +52,19 @@ def test_the_interval_holds_the_true_ratio_as_often_as_it_says(ratio: float, cou
     assert held >= 0.9 * 200
 
 
+def test_a_few_stalls_do_not_raise_the_floor() -> None:
+    quiet = scattered(40)
+    stalled = quiet.assign(wall_b_s=quiet["wall_b_s"].where(quiet.index % 13 != 0, 1.0))
+    assert told(stalled).floor < 3 * told(quiet).floor
+
+
 def test_more_rounds_lower_the_floor() -> None:
     floors = [told(scattered(count)).floor for count in (6, 60, 6000)]
     assert floors == sorted(floors, reverse=True)
     assert floors[-1] < 0.003 < floors[0] < 0.2
 
 
-@given(st.lists(st.tuples(st.floats(1e-9, 1e3), st.floats(1e-9, 1e3)), min_size=FEWEST_PAIRS, max_size=50))
+@given(st.lists(st.tuples(st.floats(1e-9, 1e3), st.floats(1e-9, 1e3)), min_size=FEWEST, max_size=50))
 def test_the_sides_have_no_order_but_for_the_sign(rounds: list[tuple[float, float]]) -> None:
     a, b = [one for one, _ in rounds], [other for _, other in rounds]
     there, back = told(pairs(a, b)), told(pairs(b, a))
@@ -68,12 +75,12 @@ def test_the_sides_have_no_order_but_for_the_sign(rounds: list[tuple[float, floa
     assert there.floor >= 0
 
 
-@pytest.mark.parametrize("count", range(FEWEST_PAIRS))
+@pytest.mark.parametrize("count", range(FEWEST))
 def test_few_pairs_tell_nothing(count: int) -> None:
     assert noise_of(scattered(count)) is None
 
 
 def test_rounds_too_short_for_the_clock_are_left_out() -> None:
     assert noise_of(pairs([0.0] * 9, [0.0] * 9)) is None
-    noise = told(pairs([0.0, *[1e-8] * 5], [1e-8, *[1e-8] * 5]))
-    assert (noise.ratio, noise.pairs) == (1.0, 5)
+    noise = told(pairs([0.0, *[1e-8] * 6], [1e-8, *[1e-8] * 6]))
+    assert (noise.ratio, noise.pairs) == (1.0, 6)

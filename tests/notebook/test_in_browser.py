@@ -152,3 +152,25 @@ def shoot(notebook: LabPage, folder: Path) -> None:
     results = notebook.page.locator(".jp-OutputArea .pocket-lab")
     for index in range(results.count()):
         results.nth(index).screenshot(path=folder / f"result-{index}.png")
+
+
+@pytest.mark.timeout(300)
+def test_the_notebook_of_trust_shows_comparisons_loads_and_the_history_once_each(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
+) -> None:
+    shutil.copy(NOTEBOOKS / "03_trust.ipynb", lab[0])
+    notebook = open_notebook("03_trust.ipynb")
+    notebook.start_all()
+    notebook.wait_for_end(200)
+    assert notebook.errors() == []
+    titles = notebook.page.locator(".jp-OutputArea .pocket-lab h3").all_inner_texts()
+    assert [title for title in titles if title == "History"] == ["History"]
+    assert titles.count("Bench of service") == 2
+    assert titles.count("Bench of words") == 2, "measured, and resumed"
+    expect(notebook.page.locator(".jp-OutputArea .pocket-lab", has_text="Noise floor").first).to_be_visible()
+    expect(notebook.page.locator(".jp-OutputArea .pocket-lab th", has_text="p99").first).to_be_visible()
+    assert notebook.outside == []
+    if SHOTS:
+        notebook.page.locator(".jp-Notebook").first.screenshot(path=str(Path(SHOTS) / "trust.png"))
+        for index, result in enumerate(notebook.page.locator(".jp-OutputArea .pocket-lab").all()):
+            result.screenshot(path=str(Path(SHOTS) / f"trust{index}.png"))
