@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 Vector = npt.NDArray[np.float64]
 
@@ -106,6 +105,8 @@ def _choose(n: Vector, values: Vector) -> tuple[str, float, float]:
 
 
 def _fit_law(name: str, shape: Vector, values: Vector) -> tuple[float, tuple[str, float, float]]:
+    from scipy.optimize import nnls  # here, as it takes its time to load
+
     columns = [np.ones_like(values)] if name == "1" else [np.ones_like(values), shape]
     scales = [float(np.max(column)) or 1.0 for column in columns]
     design = np.stack([column / scale / values for column, scale in zip(columns, scales, strict=True)], axis=1)

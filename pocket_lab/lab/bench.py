@@ -31,7 +31,6 @@ from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sweep import Counts, parse_sweep
 from pocket_lab.records import Caveat, Environment, Planned, Point, Probe, Record, Sample
 from pocket_lab.units import format_percent
-from pocket_lab.view.plot import bench_figure, plot_bench
 from pocket_lab.view.table import TextTable, bench_table
 
 if TYPE_CHECKING:
@@ -125,9 +124,13 @@ class Bench(Result):
 
     def _figure(self) -> Figure:
         """Time against size, and speed-up against workers."""
+        from pocket_lab.view.plot import bench_figure  # here, as matplotlib takes its time to load
+
         return bench_figure(self.frame, self.samples)
 
     def _draw(self, ax: Axes) -> None:
+        from pocket_lab.view.plot import plot_bench
+
         plot_bench(ax, self.frame, self.samples)
 
     def _parts(self) -> list[str]:

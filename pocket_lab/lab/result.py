@@ -16,7 +16,6 @@ from pocket_lab.measure.place import place_of
 from pocket_lab.records import Failure, Record
 from pocket_lab.run.outcome import unpack_error
 from pocket_lab.view import page
-from pocket_lab.view.figure import to_svg
 from pocket_lab.view.table import TextTable
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ class Result(ABC):
         return target.resolve()
 
     def _parts(self) -> list[str]:
+        from pocket_lab.view.figure import to_svg  # here, so that measuring does not wait for matplotlib
+
         return [
             self.table.to_html(),
             page.paragraphs(self.findings),
