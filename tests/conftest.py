@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,19 @@ settings.register_profile("house", deadline=None)  # how long an example takes i
 settings.load_profile("house")
 
 _PATIENCE_S = 3.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files go into a folder of this session, so that those of other measurements on the machine are not blamed."""
+    folder = tempfile.mkdtemp(prefix="lab-tests-")
+    before, os.environ["TMPDIR"], tempfile.tempdir = os.environ.get("TMPDIR"), folder, None
+
+    def restore() -> None:
+        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+        tempfile.tempdir = None
+        shutil.rmtree(folder, ignore_errors=True)
+
+    config.add_cleanup(restore)
 
 
 @pytest.fixture(autouse=True)

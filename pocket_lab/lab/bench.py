@@ -15,7 +15,8 @@ from pocket_lab.analysis.machines import differences
 from pocket_lab.analysis.noise import Noise, noise_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.errors import UsageError
-from pocket_lab.frames import Columns, bench_frame, metrics_frame, probe_frame, samples_frame, without_warm_up
+from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
+from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect

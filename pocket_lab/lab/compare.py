@@ -13,7 +13,8 @@ import pandas as pd
 from pocket_lab.analysis.compare import FEWEST_BLOCKS, MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
 from pocket_lab.analysis.machines import differences
 from pocket_lab.errors import UsageError
-from pocket_lab.frames import pairs_frame, sides_frame, without_warm_up
+from pocket_lab.frames.pairs import pairs_frame, sides_frame
+from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
-from pocket_lab.frames import memory_frame
+from pocket_lab.frames.memory import memory_frame
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import plan_one_point, profile
 from pocket_lab.lab.result import Result

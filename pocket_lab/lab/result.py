@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
-from pocket_lab.frames import caveats_frame
+from pocket_lab.frames.caveats import caveats_frame
 from pocket_lab.measure.place import place_of
 from pocket_lab.records import Failure, Record
 from pocket_lab.run.outcome import unpack_error

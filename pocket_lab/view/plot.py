@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pocket_lab.frames import without_warm_up
+from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.figure import PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.table import shorten

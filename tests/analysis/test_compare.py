@@ -28,7 +28,8 @@ from pocket_lab.analysis.compare import (
     verdict_of,
 )
 from pocket_lab.errors import UsageError
-from pocket_lab.frames import pairs_frame, samples_frame, sides_frame
+from pocket_lab.frames.pairs import pairs_frame, sides_frame
+from pocket_lab.frames.samples import samples_frame
 from pocket_lab.records import Block, Closed, Planned, Point, Record, Sample, Waits
 
 COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"

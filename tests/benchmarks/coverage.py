@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pocket_lab.measure
-from pocket_lab.frames import bench_frame
+from pocket_lab.frames.bench import bench_frame
 from pocket_lab.measure import sampler
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Input, plan_job

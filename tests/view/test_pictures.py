@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 
 from pocket_lab.analysis.scaling import add_speedup
-from pocket_lab.frames import bench_frame, lines_frame, memory_frame, samples_frame
+from pocket_lab.frames.bench import bench_frame
+from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.memory import memory_frame
+from pocket_lab.frames.samples import samples_frame
 from pocket_lab.records import Closed, LineCost, NodeMemory, Planned, Point, Record, Sample, Source
 from pocket_lab.view.bars import lines_figure, memory_figure
 from pocket_lab.view.figure import INK, LabFigure, to_svg

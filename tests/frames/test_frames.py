@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocket_lab.frames import (
-    bench_frame,
-    caveats_frame,
-    lines_frame,
-    memory_frame,
-    metrics_frame,
-    probe_frame,
-    samples_frame,
-    without_warm_up,
-)
+from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
+from pocket_lab.frames.caveats import caveats_frame
+from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.memory import memory_frame
+from pocket_lab.frames.samples import samples_frame, without_warm_up
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.records import (
     Caveat,

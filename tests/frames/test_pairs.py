@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pocket_lab.frames import pairs_frame, sides_frame
+from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.records import Block, Closed, Planned, Point, Record, Sample, Waits
 
 
