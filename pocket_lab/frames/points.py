@@ -1,0 +1,29 @@
+"""The columns by which every frame tells its points apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pocket_lab.records import Point
+
+POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
+Key = tuple[str, int | None, int, str, str]
+
+
+def key_of(target: Any, size: Any, workers: Any, executor: Any, drive: Any) -> Key:
+    """A point as the frames know it."""
+    return str(target), None if pd.isna(size) else int(size), int(workers), str(executor), str(drive)
+
+
+def point_columns(point: Point) -> dict[str, Any]:
+    """The columns of a point."""
+    return {name: getattr(point, name) for name in POINT_COLUMNS}
+
+
+def with_sizes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sizes as whole numbers, also where a point has none (then missing)."""
+    if "size" in frame and frame["size"].isna().any():
+        frame["size"] = frame["size"].astype("Int64")
+    return frame
