@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from pocket_lab.errors import Cancelled, DeadlineExceeded, UsageError
 from pocket_lab.run.chunks import Chunks
 from pocket_lab.run.outcome import Outcome
-from pocket_lab.run.pool import Call, Check, Pool, attempt
+from pocket_lab.run.pool import Call, Check, Pool, T, attempt
 
 _CHUNKS_AHEAD = 16
 _CHECK_EVERY_S = 0.05
+MEETING_S = 60.0  # in which every worker comes to be asked
 
 
 class ConcurrentPool(Pool):
@@ -31,6 +33,11 @@ class ConcurrentPool(Pool):
     @abstractmethod
     def _open(self) -> Executor: ...
 
+    def _opened(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._open()
+        return self._executor
+
     @abstractmethod
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]: ...
 
@@ -43,9 +50,7 @@ class ConcurrentPool(Pool):
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap`; leaving it early drops what has not started and waits for what has."""
-        if self._executor is None:
-            self._executor = self._open()
-        executor = self._executor
+        executor = self._opened()
         most = self._in_flight(workers)
         chunks = Chunks(items, most)
         arrived: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
@@ -98,6 +103,17 @@ class ThreadPool(ConcurrentPool):
 
     def _open(self) -> Executor:
         return ThreadPoolExecutor(self.size, thread_name_prefix="pocket-lab-worker")
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """What the function returns, called once in each thread: none comes back before all have come."""
+        meeting = threading.Barrier(self.size)
+
+        def once() -> T:
+            meeting.wait(MEETING_S)
+            return function()
+
+        executor = self._opened()
+        return [future.result() for future in [executor.submit(once) for _ in range(self.size)]]
 
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]:
         return executor.submit(contextvars.copy_context().run, run_chunk, function, start, chunk)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pocket_lab.run.outcome import Outcome
 
 if TYPE_CHECKING:
     from pocket_lab.run.loop import Loop
 
+T = TypeVar("T")
 Call = Callable[[Any], Any]
 Check = Callable[[], object]
 
@@ -40,6 +41,13 @@ class Pool(ABC):
     def prepare(self, function: Call) -> Call:
         """The function as it is now, for many calls of `imap`: pools of processes pickle it here instead of at each call."""
         return function
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """What the function returns, called once on each worker; a pool whose only worker is its caller has none to ask.
+
+        Raises what the function raises, and ProcessDied where a worker process has died.
+        """
+        return []
 
     def start(self) -> None:  # noqa: B027 (most pools have nothing to wait for)
         """Wait until the workers are there, so that the next call does not pay for them."""

@@ -6,22 +6,23 @@ import hashlib
 import os
 import pickle
 import signal
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
 from pocket_lab.errors import ProcessDied, UsageError
-from pocket_lab.run.concurrent import ConcurrentPool, run_chunk
+from pocket_lab.run.concurrent import MEETING_S, ConcurrentPool, run_chunk
 from pocket_lab.run.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.run.pickling import dumps
-from pocket_lab.run.pool import Call, Check
+from pocket_lab.run.pool import Call, Check, T
 
 Answer = tuple[int, bytes, tuple[Link, ...] | None]
 
-_STARTING_TRIES = 20
 _MOST_SEEN = 64
 
 
@@ -40,11 +41,22 @@ class ProcessPool(ConcurrentPool):
         return pool
 
     def start(self) -> None:
-        """Start every worker process; tasks that take a moment find each of them, as a quick one would not."""
-        for _ in range(_STARTING_TRIES):
-            pids = {outcome.value for outcome in self.imap(_own_pid, range(self.size))}
-            if len(pids) == self.size:
-                return
+        """Start every worker process."""
+        self.everywhere(os.getpid)
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """What the function returns, called once in each process: none comes back before all have come."""
+        from loky.process_executor import BrokenProcessPool
+
+        pickled = _send("the function", function)
+        with tempfile.TemporaryDirectory(prefix="pocket-lab-") as meeting:
+            executor = self._opened()
+            try:
+                told = [executor.submit(_meet, pickled, meeting, self.size) for _ in range(self.size)]
+                return [future.result() for future in told]
+            except BrokenProcessPool as broken:
+                self.close()
+                raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
 
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
@@ -167,9 +179,16 @@ def _rebuild(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcom
         return Outcome(index, None, failure)
 
 
-def _own_pid(_: Any) -> int:
-    time.sleep(0.02)
-    return os.getpid()
+def _meet(pickled: bytes, meeting: str, size: int) -> Any:
+    """In a worker: call the function once as many workers have come, so that none of them is asked twice."""
+    function = cloudpickle.loads(pickled)
+    (Path(meeting) / str(os.getpid())).touch()
+    end = time.monotonic() + MEETING_S
+    while len(os.listdir(meeting)) < size:
+        if time.monotonic() > end:
+            raise ProcessDied(f"fewer than {size} worker processes came within {MEETING_S:g} s")
+        time.sleep(0.001)
+    return function()
 
 
 def _ignore_interrupt() -> None:

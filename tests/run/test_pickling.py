@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 
 from pocket_lab.run.executors import open_pool
@@ -126,3 +127,14 @@ if __name__ == "__main__":
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[["serial"], [], []], [["processes"], [], [25.0]]]
+
+
+def test_a_function_sent_by_value_keeps_its_file_and_so_do_those_inside_it() -> None:
+    def outer() -> Any:
+        return lambda: None
+
+    rebuilt = cloudpickle.loads(dumps(outer))
+    assert rebuilt.__code__.co_filename == outer.__code__.co_filename == __file__
+    assert rebuilt.__code__ is not outer.__code__
+    assert rebuilt().__code__.co_filename == __file__
+    assert rebuilt().__code__.co_firstlineno == outer().__code__.co_firstlineno

@@ -334,3 +334,26 @@ def test_cpu_seconds_of_the_callers_own_process_are_not_counted(kind: str) -> No
     with open_pool(kind, 2) as pool:
         assert sum(values(pool, burn, range(4))) > 0.1
         assert pool.cpu_s == 0.0
+
+
+def test_every_worker_is_asked_once_and_the_caller_is_not(pool: Pool) -> None:
+    here = os.getpid(), threading.get_ident()
+    for _ in range(3):
+        told = pool.everywhere(lambda: (os.getpid(), threading.get_ident()))
+        assert len(set(told)) == len(told) == (pool.size if pool.name in CONCURRENT else 0)
+        assert here not in told
+    assert {pid == here[0] for pid, _ in told} <= {pool.name == "threads"}
+
+
+@pytest.mark.parametrize("name", CONCURRENT)
+def test_what_fails_everywhere_is_raised_and_the_pool_lives_on(name: str) -> None:
+    with open_pool(name, 2) as pool:
+        with pytest.raises(ZeroDivisionError):
+            pool.everywhere(lambda: 1 // 0)
+        assert values(pool, abs, [-1, -2]) == [1, 2]
+
+
+def test_a_worker_that_dies_while_it_is_asked_is_told(processes: Pool) -> None:
+    with pytest.raises(ProcessDied, match="a worker process died"):
+        processes.everywhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert values(processes, abs, [-3]) == [3]
