@@ -72,7 +72,7 @@ def chain_of(
         if OBSERVED:
             record = ctx.sink
             begun = prepared_at = executed_at = 0.0
-            attempts = 1
+            retried: tuple[float, ...] = ()
         if CHECKED and HOOKED:
             ctx.check()
         try:
@@ -88,7 +88,7 @@ def chain_of(
                 if OBSERVED:
                     begun = clock()
                     if RETRY:
-                        attempts = 1
+                        retried = ()
                 if PREP:
                     if RETRY:
                         for wait_s in waits_s:
@@ -99,7 +99,7 @@ def chain_of(
                                 if stops(error, None) or wait_s is None or not await pause(ctx, wait_s):
                                     raise
                                 if OBSERVED:
-                                    attempts += 1
+                                    retried += (clock(),)
                     else:
                         prepared = await prep(readonly, value, ctx=ctx)
                     if TIMED:
@@ -120,7 +120,7 @@ def chain_of(
                                 raise
                             if RETRY and wait_s is not None and not is_late(error) and await pause(ctx, wait_s):
                                 if OBSERVED:
-                                    attempts += 1
+                                    retried += (clock(),)
                                 continue
                             if not FALLBACK:
                                 raise
@@ -155,7 +155,7 @@ def chain_of(
                 if OBSERVED:
                     ended = clock() if POST else executed_at
                     if PREP or POST or RETRY:
-                        record((name, begun, ended, action, (prepared_at if PREP else begun, executed_at, attempts, "")))
+                        record((name, begun, ended, action, (prepared_at if PREP else begun, executed_at, retried, "")))
                     else:
                         record((name, begun, ended, action, None))
                 if (POST or OBSERVED or HOOKED) and action != DEFAULT:
@@ -169,7 +169,8 @@ def chain_of(
             failure = failure_of(step, phase, error, ctx if TIMED else None)
             if OBSERVED and begun:
                 now = clock()
-                details = (now if phase == "prep" else prepared_at if PREP else begun, now, attempts, phase)
+                prepared_s = now if phase == "prep" else prepared_at if PREP else begun
+                details = (prepared_s, executed_at if phase == "post" else now, retried, phase)
                 record((step.name, begun, now, "", details))
             if HOOKED:
                 fail = step.fail

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import BuiltinMethodType
 from typing import NamedTuple, Protocol
 
-Event = tuple[str, float, float, str, tuple[float, float, int, str] | None]
+Event = tuple[str, float, float, str, tuple[float, float, tuple[float, ...], str] | None]
 Sink = Callable[[Event], object]
 
 _log = logging.getLogger("pocket_lab")
@@ -20,8 +20,8 @@ _numbers = itertools.count()
 class Visit(NamedTuple):
     """One visit to a node, its times in seconds of `time.perf_counter`.
 
-    prep took from `begun_s` to `prepared_s`, exec and fallback to `executed_s`, post to `ended_s`. `failed` is the phase
-    that raised for good, or empty.
+    prep took from `begun_s` to `prepared_s`, exec and fallback to `executed_s`, post to `ended_s`. `retried` is when each
+    attempt after the first one began, of prep and of exec. `failed` is the phase that raised for good, or empty.
     """
 
     node: str
@@ -30,8 +30,13 @@ class Visit(NamedTuple):
     executed_s: float
     ended_s: float
     action: str
-    attempts: int = 1
+    retried: tuple[float, ...] = ()
     failed: str = ""
+
+    @property
+    def attempts(self) -> int:
+        """How often prep and exec were tried, together; 1 where nothing was repeated."""
+        return 1 + len(self.retried)
 
     @classmethod
     def of(cls, event: Event) -> Visit:
@@ -39,12 +44,16 @@ class Visit(NamedTuple):
         node, begun_s, ended_s, action, details = event
         if details is None:
             return cls(node, begun_s, begun_s, ended_s, ended_s, action)
-        prepared_s, executed_s, attempts, failed = details
-        return cls(node, begun_s, prepared_s, executed_s, ended_s, action, attempts, failed)
+        prepared_s, executed_s, retried, failed = details
+        return cls(node, begun_s, prepared_s, executed_s, ended_s, action, retried, failed)
 
 
 class Run:
-    """What the visits of one run have in common; a run inside a node of another one has that as its parent."""
+    """What the visits of one run have in common; a run inside a node of another one has that as its parent.
+
+    `worker` is the name of a thread or of an asyncio task, or "process" and the id of a worker process; `item` is None
+    where the run is not of an item of a fan-out or of `map`.
+    """
 
     __slots__ = ("graph", "item", "number", "parent", "worker")
 
@@ -77,9 +86,11 @@ class _Worker(threading.local):
 _worker = _Worker()
 
 
-def begin(observers: Sequence[Observer], graph: str, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
-    """A new run, and where its events go."""
-    run = Run(next(_numbers), graph, parent, item, _worker.name)
+def begin(
+    observers: Sequence[Observer], graph: str, parent: Run | None, item: int | None, worker: str | None = None
+) -> tuple[Run, Sink]:
+    """A new run of a worker (by default of this thread), and where its events go."""
+    run = Run(next(_numbers), graph, parent, item, worker or _worker.name)
     return run, sink_of(observers, run)
 
 

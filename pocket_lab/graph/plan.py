@@ -14,7 +14,7 @@ from pocket_lab.errors import GraphError, NodeError
 from pocket_lab.graph.block import Block, Source, compile_blocks
 from pocket_lab.graph.context import Context, TooManySteps
 from pocket_lab.graph.lifecycle import Left, Step, not_an_action
-from pocket_lab.graph.observe import Observer, begin
+from pocket_lab.graph.observe import Observer, Run, Sink, begin
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.specialise import Chain
 from pocket_lab.graph.store import Store
@@ -85,6 +85,7 @@ class _Program:
 
     def __init__(self, source: Source, on_loop: bool) -> None:
         self._source = source
+        self._on_loop = on_loop
         self._blocks = compile_blocks(source, on_loop)
         self._first = self._blocks[source.first.name]
         self._most = math.inf if source.max_steps is None else source.max_steps
@@ -156,14 +157,23 @@ class _Program:
             return (self._new_context() if self._needs_context else None), self._shows_context
         source = self._source
         if source.observers:
-            context = context.observed(*begin(source.observers, source.name, context.run, context.item))
+            context = context.observed(*self._begun(context.run, context.item))
         return context, True
 
     def _new_context(self) -> Context:
         context, source = Context(), self._source
         if source.observers:
-            context.run, context.sink = begin(source.observers, source.name, None, None)
+            context.run, context.sink = self._begun(None, None)
         return context
+
+    def _begun(self, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
+        """A new run of the worker that is running now, and where its events go."""
+        worker = None
+        if self._on_loop:
+            from pocket_lab.run.tasks import worker_name
+
+            worker = worker_name()
+        return begin(self._source.observers, self._source.name, parent, item, worker)
 
     def _cut(self, block: Block, steps: int, context: Context | None) -> Chain:
         """The chain of as many steps as may still be taken."""

@@ -297,3 +297,57 @@ def test_an_observer_that_cannot_be_sent_stays_at_home_and_is_told_there() -> No
         ("outer", "inner"),
         ("inner", "leaf"),
     }
+
+
+@pytest.mark.parametrize("hooks", [{}, {"on_complete": lambda store: None}], ids=["plain", "hooked"])
+@pytest.mark.parametrize("kind", ["serial", "asyncio"])
+def test_a_retried_visit_tells_when_each_later_attempt_began(kind: str, hooks: dict[str, Any]) -> None:
+    failures = {"prep": 1, "exec": 2}
+
+    def trying(phase: str, answer: Any) -> Callable[..., Any]:
+        def call(*_: Any) -> Any:
+            time.sleep(0.01)
+            failures[phase] -= 1
+            return answer if failures[phase] < 0 else 1 // 0
+
+        return on(kind, call)
+
+    recorder = Recorder()
+    node = Node("n", prep=trying("prep", 1), exec=trying("exec", 2), retry=Retry(3, delay="20ms"), **hooks)
+    assert Graph(node).observed(recorder).map([0], executor=kind) == [2]
+    (visit,) = recorder.visits()
+    second_prep, second_exec, third_exec = visit.retried
+    assert visit.attempts == 4
+    assert second_prep - visit.begun_s >= 0.029
+    assert visit.prepared_s - second_prep >= 0.009
+    assert second_exec - visit.prepared_s >= 0.029
+    assert third_exec - second_exec >= 0.029
+    assert visit.executed_s - third_exec >= 0.009
+
+
+def test_the_time_of_a_post_that_fails_is_its_own() -> None:
+    def fails(*_: Any) -> Any:
+        time.sleep(0.02)
+        raise ValueError("no")
+
+    recorder = Recorder()
+    with pytest.raises(NodeError):
+        Graph(Node("n", exec=abs, post=fails)).observed(recorder).run(1)
+    (visit,) = recorder.visits()
+    assert visit.ended_s - visit.executed_s >= 0.019
+
+
+def test_tasks_are_workers_with_names_that_are_used_again() -> None:
+    recorder = Recorder()
+
+    async def nap(value: int) -> int:
+        await asyncio.sleep(0.005)
+        return value
+
+    inner = fan_out(Graph(Node("leaf", exec=nap), name="inner"), name="each")
+    Graph(inner, name="outer").observed(recorder).map([[1], [2, 3], [4], [5]], workers=2)
+    workers = {(run.graph, run.worker) for run, _ in recorder.runs}
+    assert workers == {(graph, f"pocket-lab-task_{n}") for graph in ("outer", "inner") for n in (0, 1)}
+    recorder.runs.clear()
+    Graph(inner, name="outer").observed(recorder).run([1, 2, 3])
+    assert {run.worker for run, _ in recorder.runs if run.graph == "inner"} == {f"pocket-lab-task_{n}" for n in range(3)}

@@ -40,7 +40,7 @@ def test_nodes_that_only_have_an_exec_run_in_one_plain_function(checked: bool) -
     assert not inspect.iscoroutinefunction(chain)
     assert chain(0, Store(), Context()) == 111
     names = set(chain.__code__.co_names) | set(chain.__code__.co_varnames)
-    assert not names & {"prepared", "post", "fallback", "attempts", "clock", "sink", "waits_s", "within", "succeed"}
+    assert not names & {"prepared", "post", "fallback", "retried", "clock", "sink", "waits_s", "within", "succeed"}
     assert ("check" in names) == checked
 
 
