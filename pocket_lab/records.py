@@ -197,6 +197,75 @@ class LineCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Stack:
+    """Where a weight was found: bytes ("B") or seconds ("s") under these calls of a node, `count` times.
+
+    A frame is (function, file, line), the outermost first, which is the node's own function.
+    """
+
+    point: Point
+    node: str
+    frames: tuple[tuple[str, str, int], ...]
+    weight: float
+    unit: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One phase of a visit to a node, in seconds since the run of its point began, stamped where it was.
+
+    `phase` is "prep", "exec" (with its fallback) or "post"; "retry" is an attempt that failed with the wait after it; "queue"
+    is how long an item waited for a worker: from when its fan-out began, or `map`, until its first node did. `run` counts the
+    outermost runs from 0, `parent` is the id of the span inside of which it lies (of a fan-out, or of a graph in a graph).
+    `action` stands at the last phase of a visit, `attempt` counts from 1, `outcome` is "ok" or "failed". `worker` is the
+    name of a thread or of an asyncio task, or "process" and its id; `item` the index of the nearest item around it.
+    """
+
+    point: Point
+    run: int
+    id: int
+    parent: int | None
+    node: str
+    phase: str
+    action: str
+    start_s: float
+    end_s: float
+    worker: str
+    item: int | None
+    attempt: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One run of a point (under load, one window) that took `wall_s`, as `visits` to nodes told it.
+
+    What the instrument itself costs, by a calibration in the same process: `inside_s` stands in every span, `outside_s`
+    comes after every visit.
+    """
+
+    point: Point
+    wall_s: float
+    visits: int
+    inside_s: float
+    outside_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTime:
+    """What one node took in one traced run: `wall_s` without the nodes inside it, `queue_s` the waits of its items."""
+
+    point: Point
+    node: str
+    calls: int
+    wall_s: float
+    share: float
+    queue_s: float
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeMemory:
     """What one node allocated in one run.
 
@@ -216,6 +285,27 @@ class NodeMemory:
     leaked_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class NodeTraffic:
+    """What one node of a running graph did until now: what a monitor knows of it.
+
+    `histogram` holds every latency in log buckets, failed visits too; `last_at` is a time of day (seconds since 1970).
+    `recent` are the visits by the slot of `slot_s` seconds in which they ended (0 is the present one, -1 the one before), and
+    `window_s` the seconds from the beginning of the oldest slot, or of the monitor, until now.
+    """
+
+    graph: str
+    node: str
+    executions: int
+    errors: int
+    total_s: float
+    last_at: float
+    window_s: float
+    slot_s: float
+    recent: tuple[tuple[int, int], ...]
+    histogram: tuple[tuple[int, int], ...]
+
+
 Record = (
     Planned
     | Sample
@@ -233,5 +323,10 @@ Record = (
     | Failure
     | Source
     | LineCost
+    | Span
+    | Traced
+    | NodeTime
+    | Stack
     | NodeMemory
+    | NodeTraffic
 )

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
 from pocket_lab.records import LineCost, Record, Source
+
+_COLUMNS = ["node", "file", "line", "hits", "time_s"]
 
 
 def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per line of each node, in the order of the source; `share` is of the time of all nodes together."""
+    """One row per point and line of each node, in the order of the source; `share` is of the time of all nodes at the point."""
     sources = {
         (record.file, number): text.rstrip()
         for record in records
@@ -18,12 +21,12 @@ def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
         for number, text in enumerate(record.lines, record.first)
     }
     rows = [
-        {**{name: getattr(record, name) for name in ("node", "file", "line", "hits", "time_s")}}
+        {**{name: getattr(record, name) for name in _COLUMNS}, **place_columns(record.point)}
         for record in records
         if isinstance(record, LineCost)
     ]
-    frame = pd.DataFrame(rows, columns=["node", "file", "line", "hits", "time_s"])
-    total = float(frame["time_s"].sum())
-    frame["share"] = frame["time_s"] / total if total else 0.0
-    frame["source"] = [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)]
-    return frame
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *PLACE_COLUMNS])
+    total = frame.groupby(PLACE_COLUMNS, dropna=False)["time_s"].transform("sum")
+    frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
+    frame.insert(6, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
+    return with_sizes(frame)

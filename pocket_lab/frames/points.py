@@ -9,6 +9,7 @@ import pandas as pd
 from pocket_lab.records import Point
 
 POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
+PLACE_COLUMNS = POINT_COLUMNS[1:]  # at the end of the rows of a profile, whose target stands in its title
 Key = tuple[str, int | None, int, str, str]
 
 
@@ -20,6 +21,11 @@ def key_of(target: Any, size: Any, workers: Any, executor: Any, drive: Any) -> K
 def point_columns(point: Point) -> dict[str, Any]:
     """The columns of a point."""
     return {name: getattr(point, name) for name in POINT_COLUMNS}
+
+
+def place_columns(point: Point) -> dict[str, Any]:
+    """The columns of a point within its sweep."""
+    return {name: getattr(point, name) for name in PLACE_COLUMNS}
 
 
 def with_sizes(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pocket_lab.errors import UsageError
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_one_point, profile, read_sources
+from pocket_lab.lab.profiling import plan_profile, profile, read_sources
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
+from pocket_lab.profile.also import functions_of
 from pocket_lab.profile.code import node_codes
 from pocket_lab.profile.lines import profile_lines
 from pocket_lab.view import page
@@ -37,7 +37,7 @@ class LineProfile(Result):
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Hits, seconds, share and source per line and node."""
+        """Hits, seconds, share and source per line and node; the share is of the time of all lines at that point."""
         return lines_frame(self.records)
 
     @property
@@ -52,7 +52,7 @@ class LineProfile(Result):
         plot_lines(ax, self.frame)
 
     def _parts(self) -> list[str]:
-        return [heat_html(self.frame), page.caveats(self.caveats)]
+        return [heat_html(self.frame), page.failures(self.failures), page.caveats(self.caveats)]
 
 
 def lines(
@@ -65,21 +65,34 @@ def lines(
     executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    rate: float | str | None = None,
     budget: float | str | None = None,
+    isolation: str = "process",
+    store: str = "fresh",
+    caches: str = "warm",
+    also: Any = (),
     name: str | None = None,
     asked: str | None = None,
     watch: Watcher | None = None,
 ) -> LineProfile:
-    """Time every source line of every node in one run with line_profiler, in a process of its own.
+    """Time every source line of every node in one run of each point with line_profiler, in a process of its own.
 
-    The run has one worker, since line times of concurrent threads include their waits for the interpreter lock: other
-    worker counts and executors are refused. The other options mean what they mean in `bench`, for one point; a run that is
-    longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError.
+    `also` names what to follow beside the nodes: functions, classes, or modules (`sys.modules["__main__"]` is the whole
+    notebook). Hits are exact on every executor; the times of concurrent threads include their waits for each other, so
+    that one worker is the default. The other options mean what they mean in `bench`; without a budget a run takes as long
+    as it takes. Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
-    job = plan_one_point(target, input, name, **options)
-    if (job.sweep.workers, job.sweep.executors) != ((1,), ("serial",)):
-        raise UsageError("line times of concurrent workers include their waits for each other: profile lines with one worker")
-    codes, _ = node_codes(job.target, job.points[0].target)
+    options: dict[str, Any] = {
+        "size": size,
+        "sizes": sizes,
+        "workers": workers,
+        "executor": executor,
+        "executors": executors,
+        "drive": drive,
+    }
+    options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
+    job = plan_profile(target, input, name, budget, **options)
+    functions, caveats = functions_of(also)
+    codes, _ = node_codes(job.target, job.points[0].target, functions)
     sources = read_sources([(code.file, code.first, code.last) for code in codes])
-    return profile("lines", profile_lines, job, LineProfile, budget, watch, asked, sources)
+    return profile("lines", partial(profile_lines, also=functions), job, LineProfile, watch, asked, [*caveats, *sources])

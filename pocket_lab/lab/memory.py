@@ -11,7 +11,7 @@ import pandas as pd
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.memory import memory_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_one_point, profile
+from pocket_lab.lab.profiling import plan_profile, profile
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
@@ -74,8 +74,8 @@ def memory(
     "processes", which memray in the measuring process does not see into.
     """
     options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
-    job = plan_one_point(target, input, name, **options)
+    job = plan_profile(target, input, name, budget, **options)
     if "processes" in (job.sweep.executors or ()):
         raise UsageError('memory sees the measuring process only: choose the executor "serial" or "threads"')
     task = profile_every_object if python_allocators else profile_memory
-    return profile("memory", task, job, MemoryProfile, budget, watch, asked)
+    return profile("memory", task, job, MemoryProfile, watch, asked)

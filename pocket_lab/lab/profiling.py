@@ -1,4 +1,4 @@
-"""What the profile verbs share: one point, one run, a result or the target's own error."""
+"""What the profile verbs share: a run of each point under an instrument, a result or the target's own error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
+from time import monotonic
 from typing import Any, TypeVar
 
 from pocket_lab.errors import DeadlineExceeded, UsageError
@@ -16,54 +17,75 @@ from pocket_lab.lab.last import keep
 from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job, plan_job
-from pocket_lab.measure.process import stream
+from pocket_lab.measure.measure import Task, measure
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Heartbeat, Record, Source
-from pocket_lab.units import format_duration, parse_duration
+from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Source
+from pocket_lab.units import format_duration
 
 R = TypeVar("R", bound=Result)
 
 
-def plan_one_point(target: Any, input: Any, name: str | None, **options: Any) -> Job:
-    """The job of a profile, in place where one worker is asked for and nothing else; raises UsageError for several points."""
+def plan_profile(target: Any, input: Any, name: str | None, budget: float | str | None, **options: Any) -> Job:
+    """The job of a profile: as that of a bench, but in place where one worker is asked for and nothing else, and unhurried."""
+    if budget is not None:
+        if options.get("isolation") == "kernel":
+            raise UsageError('budget ends a process of its own, so it has no effect with isolation="kernel"')
+        options["budget"] = budget
     sweep = parse_sweep(**options)
     if sweep.executors is None:
         sweep = replace(sweep, executors=("serial",) if sweep.workers == (1,) else None)
-    job = plan_job(target, input, sweep, name)
-    if len(job.points) > 1:
-        raise UsageError("a profile is made of one run: give one size, one worker count and one executor")
-    return job
+    return plan_job(target, input, sweep if budget is not None else replace(sweep, budget_s=math.inf), name)
 
 
 def profile(
     verb: str,
-    task: Callable[[Job], Iterator[Record]],
+    task: Task,
     job: Job,
     make: Callable[[str, Sequence[Record], int | None], R],
-    budget: float | str | None,
     watch: Watcher | None,
     asked: str | None,
-    sources: Sequence[Source] = (),
+    first: Sequence[Record] = (),
 ) -> R:
-    """Run the task in a process of its own; raises the target's own error where it failed, DeadlineExceeded past the budget."""
-    budget_s = math.inf if budget is None else parse_duration(budget)
+    """Run the task over the points of the job and keep the result of what was profiled, also where it is interrupted.
+
+    `first` are records that stand before those of the task. Where no point was profiled, raises the target's own error, or
+    DeadlineExceeded where the budget has ended.
+    """
     records: list[Record] = []
     label = job.points[0].target
     recording = Recording(verb, label, label, told_options(job.sweep, asked))
-    with recording, closing(stream(task, job)) as running:
-        collect(chain(sources, _within(running, budget_s)), records, recording, watch)
-    result = make(label, records, recording.run)
-    if result.error is not None:
-        raise result.error
-    keep(result)
+    try:
+        with recording, closing(measure(job, task)) as running:
+            collect(chain(first, _within(running, job.sweep.budget_s)), records, recording, watch)
+    finally:
+        result = make(label, records, recording.run)
+        has_any = any(isinstance(record, Closed) and record.status == "done" for record in records)
+        if has_any:
+            keep(result)
+    if not has_any:
+        if result.error is not None:
+            raise result.error
+        raise DeadlineExceeded(
+            f"the run took longer than the budget of {format_duration(job.sweep.budget_s)}; nothing was kept"
+        )
     return result
 
 
 def _within(running: Iterator[Record], budget_s: float) -> Iterator[Record]:
+    """The records until the budget ends; the points that are open then are closed, with a Caveat."""
+    end = monotonic() + budget_s
+    open_points: dict[Point, None] = {}
     for record in running:
-        if isinstance(record, Heartbeat) and record.elapsed_s > budget_s:
-            raise DeadlineExceeded(f"the run took longer than the budget of {format_duration(budget_s)}; nothing was kept")
+        if isinstance(record, Planned):
+            open_points = dict.fromkeys(record.points)
+        elif isinstance(record, Closed):
+            open_points.pop(record.point, None)
         yield record
+        if monotonic() > end and open_points:
+            message = f"the budget of {format_duration(budget_s)} ended before {len(open_points)} points were profiled"
+            yield Caveat("budget", message)
+            yield from (Closed(point, "budget") for point in open_points)
+            return
 
 
 def read_sources(places: Sequence[tuple[str, int, int]]) -> list[Source]:

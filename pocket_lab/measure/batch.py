@@ -58,8 +58,8 @@ class Work(Protocol):
     def time(self, loops: int) -> Timing:
         """One batch."""
 
-    def once(self) -> None:
-        """One run, untimed: for a profiler."""
+    def once(self) -> Timing | None:
+        """One run, for a profiler; under load one window of clients, and what became of its requests."""
 
 
 @dataclass(slots=True)

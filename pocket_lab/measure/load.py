@@ -10,6 +10,8 @@ from tempfile import NamedTemporaryFile
 from time import process_time
 from typing import Any
 
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.observe import Collector
 from pocket_lab.measure.batch import Answers, Runs, Timing
 from pocket_lab.measure.clients import Client, Tally, Window, clock
 from pocket_lab.measure.histogram import Histogram
@@ -18,8 +20,10 @@ from pocket_lab.measure.reports import Reports
 from pocket_lab.measure.tickets import Tickets
 from pocket_lab.records import Point
 from pocket_lab.run.pool import Call, Pool
+from pocket_lab.run.tasks import WORKER
 
 _SHORTEST_S = 0.1
+_PROFILED_S = 1.0
 _REQUESTS_A_WINDOW = 20
 _WINDOWS_A_POINT = 25
 _LEAD_S = 0.002  # in which every client gets to know when to begin
@@ -74,6 +78,9 @@ class Load:
         for tally in tallies:
             histogram.add(tally.histogram.buckets)
             self.reports.sink += tally.reports
+            if tally.collected:
+                assert isinstance(self.job.target, Graph)
+                Collector(tally.collected).tell(self.job.target.observers, None, None)
         answered, errors = sum(tally.answered for tally in tallies), sum(tally.errors for tally in tallies)
         late = sum(tally.late for tally in tallies)
         if window.rate is not None:  # the next one begins when this one has ended, however early the last answer came
@@ -82,9 +89,12 @@ class Load:
         answers = Answers(histogram, errors, late, first_error)
         return Timing(answered, _wall_s(window, tallies), cpu_s, answers)
 
-    def once(self) -> None:
-        """One request."""
-        self.client.runs.once()
+    def once(self) -> Timing:
+        """One window of a second, or of one request where that takes longer to come."""
+        self.window_s = _PROFILED_S
+        if self.point.rate:
+            self.window_s = max(round(_PROFILED_S * self.point.rate), 1) / self.point.rate
+        return self.time(1)
 
     def _tallies(self) -> tuple[Window, list[Tally]]:
         start_s = clock() + _LEAD_S
@@ -105,7 +115,8 @@ class Load:
 
     async def _clients(self, window: Window) -> list[Tally]:
         assert self.awaited is not None
-        return await asyncio.gather(*(self.client.acall(self.awaited, window) for _ in range(self.point.workers)))
+        calls = [self.client.acall(self.awaited, window) for _ in range(self.point.workers)]
+        return await asyncio.gather(*(asyncio.create_task(c, name=f"{WORKER}_{number}") for number, c in enumerate(calls)))
 
 
 def _wall_s(window: Window, tallies: list[Tally]) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
@@ -15,13 +16,15 @@ from pocket_lab.measure.process import stream
 from pocket_lab.measure.sampler import sample
 from pocket_lab.records import Caveat, Closed, Latency, Planned, Point, Record, Sample, Started
 
+Task = Callable[[Job], Iterator[Record]]
+
 _IN_PLACE = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
 )
 
 
-def measure(job: Job) -> Generator[Record]:
-    """The records of a job, as they are made.
+def measure(job: Job, task: Task = sample) -> Generator[Record]:
+    """The records of a job, as the task makes them: samples, or a profile.
 
     Where the measuring process dies, the point under way has failed, and the others go on in a new process within what
     is left of the budget.
@@ -29,7 +32,8 @@ def measure(job: Job) -> Generator[Record]:
     yield Planned(job.points, job.sweep.budget_s)
     if job.sweep.isolation == "kernel":
         yield _IN_PLACE
-        yield from sample(job)
+        with tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
+            yield from task(replace(job, scratch=scratch))
         return
     end = monotonic() + job.sweep.budget_s
     open_points = dict.fromkeys(job.points)
@@ -37,7 +41,7 @@ def measure(job: Job) -> Generator[Record]:
     while open_points:
         at: Point | None = None
         try:
-            with closing(stream(sample, job)) as records:
+            with closing(stream(task, job)) as records:
                 for record in within_timeout(records, job.sweep.point_timeout_s):
                     if isinstance(record, Started):
                         at = record.point

@@ -24,18 +24,28 @@ class NodeCode:
     first: int
     last: int
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """The file and the first line."""
+        return self.file, self.first
 
-def node_codes(target: Any, label: str) -> tuple[list[NodeCode], list[Caveat]]:
-    """The functions of every node of a graph, or of a plain callable under its label; a Caveat for what has no source."""
+
+def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ()) -> tuple[list[NodeCode], list[Caveat]]:
+    """The functions of every node of a graph, or of a plain callable under its label; a Caveat for what has no source.
+
+    Functions of `also` that no node has stand under their own names.
+    """
     phases = (
         [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
         if isinstance(target, Graph)
         else [(label, target)]
     )
+    known = {id(python_function(phase)) for _, phase in phases}
+    phases += [(f"{function.__qualname__}()", function) for function in also if id(function) not in known]
     codes: list[NodeCode] = []
     caveats = []
     for node, phase in phases:
-        function = _python_function(phase)
+        function = python_function(phase)
         if function is None:
             caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python and is not seen'))
         else:
@@ -55,7 +65,7 @@ def _label_shared(codes: list[NodeCode], caveats: list[Caveat]) -> list[NodeCode
     return [replace(code, node=", ".join(sharing[code.file, code.first, code.last])) for code in codes]
 
 
-def _python_function(phase: Any) -> Any:
+def python_function(phase: Any) -> Any:
     """The function behind wrappers, methods, partials and callable objects; None where there is none."""
     phase = inspect.unwrap(phase)
     while hasattr(phase, "func"):  # functools.partial

@@ -1,62 +1,76 @@
-"""Time per source line of every node: one run under line_profiler."""
+"""Time per source line of every node: line_profiler, on wherever the node runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.graph.context import INLINE
-from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.runs import build_input
 from pocket_lab.profile.code import NodeCode, node_codes
-from pocket_lab.records import Caveat, Failure, LineCost, Point, Record, Started
-from pocket_lab.run.outcome import pack_error
+from pocket_lab.profile.hits import Following, Hits, take_hits
+from pocket_lab.profile.points import Instrument, profile_points
+from pocket_lab.records import Caveat, LineCost, Point, Record
+from pocket_lab.run.carrying import CarryingPool
+from pocket_lab.run.pool import Pool
 
 _SLOWED = Caveat(
     "line-profiler",
     "line_profiler slows Python that makes many calls ten times and more: compare shares, and take times from a bench",
 )
+_WAITS = Caveat(
+    "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
+)
+_AWAITS = Caveat("line-awaits", "the time of a line with an await goes on while other tasks run")
+_NATIVE = Caveat("line-native", "what a line does in C, or in threads that C started, is the time of the line as a whole")
 
 
-def profile_lines(job: Job) -> Iterator[Record]:
-    """One run of the job's only point, on one worker, under line_profiler; yields Caveats and LineCosts, or a Failure."""
-    from line_profiler import LineProfiler
+def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterator[Record]:
+    """One run of each point under line_profiler, which follows the nodes and the functions of `also`.
 
-    (point,) = job.points
-    yield Started(point)
-    yield from job.caveats
-    codes, caveats = node_codes(job.target, point.target)
+    Yields Caveats and a LineCost for every line of every function followed.
+    """
+    label = job.points[0].target
+    codes, caveats = node_codes(job.target, label, also)
     yield from caveats
-    profiler = LineProfiler()
-    for code in codes:
-        profiler.add_callable(code.function)
-    try:
-        if not codes:
-            raise UsageError(f"{point.target} has no Python function whose lines could be timed")
-        work = build_work(job, point, build_input(job, point), INLINE)
-        profiler.enable_by_count()
-        try:
-            work.once()
-        finally:
-            profiler.disable_by_count()
-    except (Exception, SystemExit) as error:
-        yield Failure(point, pack_error(error))
-        return
+    if not codes:
+        raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
-    yield from _costs(point, profiler.get_stats(), codes)
+    yield _NATIVE
+    if any(point.executor == "threads" and point.workers > 1 for point in job.points):
+        yield _WAITS
+    if any(point.executor == "asyncio" for point in job.points):
+        yield _AWAITS
+    yield from profile_points(job, _Lines(codes))
 
 
-def _key(code: NodeCode) -> tuple[str, int]:
-    return code.file, code.first
+class _Lines(Instrument):
+    name = "line_profiler"
 
+    def __init__(self, codes: list[NodeCode]) -> None:
+        self._codes = codes
+        self._following = Following([code.function for code in codes])
+        self._hits: dict[int, Hits] = {}
 
-def _costs(point: Point, stats: Any, codes: list[NodeCode]) -> Iterator[LineCost]:
-    """Every line of every function once, in the order of the source; lines that never ran have no hits."""
-    timings = {(file, first): lines for (file, first, _), lines in stats.timings.items()}
-    for code in sorted({_key(code): code for code in codes}.values(), key=_key):
-        costs = {line: (hits, time * stats.unit) for line, hits, time in timings.get(_key(code), [])}
-        for line in range(code.first, max([code.last, *costs]) + 1):
-            hits, time_s = costs.get(line, (0, 0.0))
-            yield LineCost(point, code.node, code.file, line, hits, time_s)
+    def inside(self, pool: Pool) -> Pool:
+        """A pool that is on in each worker: line_profiler follows a thread only where it was switched on in it."""
+        return CarryingPool(pool, self._following)
+
+    @contextmanager
+    def watching(self, point: Point, pool: Pool) -> Iterator[None]:
+        """On in this thread; what the workers counted is brought home at the end."""
+        try:
+            with self._following():
+                yield
+        finally:
+            self._hits = dict([take_hits(), *pool.everywhere(take_hits)] if pool.name == "processes" else [take_hits()])
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """Every line of every function once, in the order of the source; lines that never ran have no hits."""
+        for code in sorted({code.key: code for code in self._codes}.values(), key=lambda code: code.key):
+            found = [hits[code.key] for hits in self._hits.values() if code.key in hits]
+            last = max([code.last, *(line for lines in found for line in lines)])
+            for line in range(code.first, last + 1):
+                costs = [lines[line] for lines in found if line in lines]
+                yield LineCost(point, code.node, code.file, line, sum(c for c, _ in costs), sum(s for _, s in costs))

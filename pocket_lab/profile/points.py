@@ -1,0 +1,68 @@
+"""One run of each point under an instrument: what every profile does."""
+
+from __future__ import annotations
+
+import gc
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+
+from pocket_lab.measure.caches import cache_caveats
+from pocket_lab.measure.drive import build_work
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.pools import Pools
+from pocket_lab.measure.runs import build_input
+from pocket_lab.measure.served import Served
+from pocket_lab.profile.exclusion import refuse_conflicts
+from pocket_lab.records import Closed, Failure, Point, Record, Started
+from pocket_lab.run.outcome import pack_error
+from pocket_lab.run.pool import Pool
+
+
+class Instrument(ABC):
+    """What watches a run; `name` is its name in the table of exclusion."""
+
+    name: str
+
+    def inside(self, pool: Pool) -> Pool:
+        """The pool that the run is given: this one, or one that takes the instrument along into its workers."""
+        return pool
+
+    @abstractmethod
+    def watching(self, point: Point, pool: Pool) -> AbstractContextManager[None]:
+        """Around the run: nothing of the instrument is left when it ends, however that is."""
+
+    @abstractmethod
+    def records(self, point: Point) -> Iterator[Record]:
+        """What it saw of the run that has just ended."""
+
+
+def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
+    """One run of each point of the job (under "load" one window of clients), watched.
+
+    Yields Caveats, then the instrument's records and a Closed for each point, or its Failure. Raises UsageError where
+    another instrument runs in this process that does not go together with this one.
+    """
+    refuse_conflicts(instrument.name)
+    yield from job.caveats
+    yield from cache_caveats(job)
+    with ExitStack() as stack:
+        pools = Pools(job.points, stack)
+        for point in job.points:
+            yield Started(point)
+            served = Served()
+            try:
+                pool = pools.of(point)
+                work = build_work(job, point, build_input(job, point), instrument.inside(pool))
+                gc.collect()
+                with instrument.watching(point, pool):
+                    timing = work.once()
+                if timing is not None:
+                    served.count(timing)
+            except (Exception, SystemExit) as error:
+                yield Failure(point, pack_error(error))
+                yield Closed(point, "failed")
+                continue
+            yield from served.caveats(point)
+            yield from instrument.records(point)
+            yield Closed(point, "done")
