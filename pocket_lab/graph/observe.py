@@ -150,7 +150,7 @@ class Collector:
         taken, self._runs = self._runs, []
         return taken
 
-    def tell(self, observers: Sequence[Observer], parent: Run | None, item: int) -> None:
+    def tell(self, observers: Sequence[Observer], parent: Run | None, item: int | None) -> None:
         """Tell others, in the order in which the runs began, under the run that all of this belongs to."""
         renamed: dict[int, Run] = {}
         for run, events in self._runs:

@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from pocket_lab.graph.context import INLINE
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.observe import Collected, Collector
 from pocket_lab.measure.batch import Runs
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.job import Job
@@ -66,6 +68,7 @@ class Tally:
     busy_s: float = 0.0
     ended_s: float = 0.0
     reports: list[Any] = field(default_factory=list)
+    collected: list[Collected] = field(default_factory=list)
 
     def answer(self, begun_s: float, since_s: float) -> None:
         """A request was answered, so long after `since_s`."""
@@ -87,13 +90,20 @@ class Tally:
 
 
 class Client:
-    """Runs the target in place, with an input that it builds where it is; one object serves any number of clients."""
+    """Runs the target in place, with an input that it builds where it is; one object serves any number of clients.
 
-    def __init__(self, job: Job, point: Point) -> None:
+    Where it is sent to another process, what the observers of the target would be told is collected there.
+    """
+
+    def __init__(self, job: Job, point: Point, collects: bool = False) -> None:
+        self._collector = Collector() if collects else None
+        if self._collector is not None:
+            assert isinstance(job.target, Graph)
+            job = replace(job, target=job.target.observed(self._collector))
         self._given = replace(job, points=(), caveats=(), earlier=()), replace(point, workers=1, drive="run", rate=None)
 
-    def __reduce__(self) -> tuple[type[Client], tuple[Job, Point]]:
-        return Client, self._given
+    def __reduce__(self) -> tuple[type[Client], tuple[Job, Point, bool]]:
+        return Client, (*self._given, bool(getattr(self._given[0].target, "observers", ())))
 
     @cached_property
     def runs(self) -> Runs:
@@ -125,6 +135,7 @@ class Client:
                 tally.answer(begun_s, begun_s if window.rate is None else due_s)
         if window.is_apart:
             tally.reports, runs.reports.sink[:] = runs.reports.sink[:], []
+            tally.collected = self._collector.take() if self._collector else []
         return tally
 
     async def acall(self, runs: Runs, window: Window) -> Tally:

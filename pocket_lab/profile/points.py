@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 
+from pocket_lab.measure.batch import Timing, Work
 from pocket_lab.measure.caches import cache_caveats
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
@@ -32,6 +33,10 @@ class Instrument(ABC):
     def watching(self, point: Point, pool: Pool) -> AbstractContextManager[None]:
         """Around the run: nothing of the instrument is left when it ends, however that is."""
 
+    def again(self) -> bool:
+        """Whether the run that has just ended was to warm up, and the next one is to be watched in its place."""
+        return False
+
     @abstractmethod
     def records(self, point: Point) -> Iterator[Record]:
         """What it saw of the run that has just ended."""
@@ -55,8 +60,9 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
                 pool = pools.of(point)
                 work = build_work(job, point, build_input(job, point), instrument.inside(pool))
                 gc.collect()
-                with instrument.watching(point, pool):
-                    timing = work.once()
+                timing = _watched(instrument, point, pool, work)
+                while instrument.again():
+                    timing = _watched(instrument, point, pool, work)
                 if timing is not None:
                     served.count(timing)
             except (Exception, SystemExit) as error:
@@ -66,3 +72,9 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
             yield from served.caveats(point)
             yield from instrument.records(point)
             yield Closed(point, "done")
+
+
+def _watched(instrument: Instrument, point: Point, pool: Pool, work: Work) -> Timing | None:
+    """One run."""
+    with instrument.watching(point, pool):
+        return work.once()

@@ -1,0 +1,90 @@
+"""A trace as frames: its spans, what each node took, and what was traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+
+import pandas as pd
+
+from pocket_lab.frames.points import POINT_COLUMNS, point_columns, with_sizes
+from pocket_lab.profile.self_time import node_times, self_times
+from pocket_lab.records import NodeTime, Point, Record, Span, Traced
+
+SPAN_COLUMNS = [field.name for field in fields(Span) if field.name != "point"]
+PHASES = ("prep", "exec", "post", "retry", "queue")
+_PLACE = POINT_COLUMNS[1:]
+_WHOLE = ("parent", "item")
+
+
+def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per Span, by point and start; `self_s` is without the spans inside it and without the instrument's own cost."""
+    own: list[float] = []
+    kept: list[Span] = []
+    for traced, spans in by_point(records):
+        seconds = self_times(spans, traced.inside_s, traced.outside_s)
+        own += [seconds[span.id] for span in spans]
+        kept += spans
+    frame = pd.DataFrame({name: [getattr(span, name) for span in kept] for name in SPAN_COLUMNS}, columns=SPAN_COLUMNS)
+    frame = frame.astype({name: "Int64" for name in _WHOLE})
+    frame["self_s"] = own
+    for name in _PLACE:
+        frame[name] = [getattr(span.point, name) for span in kept]
+    return with_sizes(frame)
+
+
+def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per point and node, in the order in which the nodes began.
+
+    `wall_s` is the time of its own in all phases, `share` that of all nodes together, `prep_s`, `exec_s`, `post_s` and
+    `retry_s` its parts, `queue_s` the waits of the items that begin with it.
+    """
+    rows = []
+    for traced, spans in by_point(records):
+        nodes = node_times(spans, traced.inside_s, traced.outside_s)
+        total_s = sum(times.wall_s for times in nodes.values())
+        for node, times in nodes.items():
+            row = {"node": node, "calls": times.calls, "wall_s": times.wall_s}
+            row["share"] = times.wall_s / total_s if total_s else 0.0
+            row |= {f"{phase}_s": times.phases.get(phase, 0.0) for phase in PHASES}
+            rows.append({**row, "errors": times.errors, **_place(traced.point)})
+    columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *_PLACE]
+    return with_sizes(pd.DataFrame(rows, columns=columns))
+
+
+def traces_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point: how long its run took, with how many visits, and what the instrument costs a visit."""
+    columns = ["wall_s", "visits", "inside_s", "outside_s"]
+    rows = [
+        {**{name: getattr(record, name) for name in columns}, **_place(record.point)}
+        for record in records
+        if isinstance(record, Traced)
+    ]
+    return with_sizes(pd.DataFrame(rows, columns=[*columns, *_PLACE]))
+
+
+def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point and node of a bench, from its pass with spans."""
+    columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
+    rows = [
+        {**{name: getattr(record, name) for name in columns}, **_place(record.point)}
+        for record in records
+        if isinstance(record, NodeTime)
+    ]
+    return with_sizes(pd.DataFrame(rows, columns=[*columns, *_PLACE]))
+
+
+def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:
+    """What was traced, with its spans; of a point that was traced twice the last time."""
+    found: dict[Point, tuple[Traced, list[Span]]] = {}
+    for record in records:
+        if isinstance(record, Traced):
+            found[record.point] = (record, [])
+        elif isinstance(record, Span):
+            found[record.point][1].append(record)
+    yield from found.values()
+
+
+def _place(point: Point) -> dict[str, object]:
+    columns = point_columns(point)
+    return {name: columns[name] for name in _PLACE}

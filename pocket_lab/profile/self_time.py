@@ -1,0 +1,81 @@
+"""What each span took itself, without the spans inside it, and what that makes per node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pocket_lab.records import NodeTime, Span, Traced
+
+
+@dataclass(slots=True)
+class Times:
+    """What one node took: calls, errors, and the seconds of its own by phase, waits of its items ("queue") among them."""
+
+    calls: int = 0
+    errors: int = 0
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def wall_s(self) -> float:
+        """The seconds of all phases but the queue."""
+        return sum(seconds for phase, seconds in self.phases.items() if phase != "queue")
+
+
+def self_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[int, float]:
+    """Seconds by the id of the span, without those during which a span inside it was under way on any worker.
+
+    Waits of items count for no span around them. `inside_s` is taken off every span, and `outside_s` for every span of
+    the same worker that lies in it.
+    """
+    children: dict[int, list[Span]] = {}
+    for span in spans:
+        if span.parent is not None and span.phase != "queue":
+            children.setdefault(span.parent, []).append(span)
+    own = {}
+    for span in spans:
+        inner = children.get(span.id, [])
+        seconds = span.end_s - span.start_s
+        if span.phase != "queue":
+            seconds -= covered_s(((s.start_s, s.end_s) for s in inner), span.start_s, span.end_s)
+            seconds -= inside_s + outside_s * sum(s.worker == span.worker for s in inner)
+        own[span.id] = max(seconds, 0.0)
+    return own
+
+
+def covered_s(intervals: Iterable[tuple[float, float]], start_s: float, end_s: float) -> float:
+    """The seconds between two times that lie in at least one of the intervals."""
+    total, reached = 0.0, start_s
+    for one, other in sorted(intervals):
+        one, other = max(one, reached), min(other, end_s)
+        if other > one:
+            total += other - one
+            reached = other
+    return total
+
+
+def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[str, Times]:
+    """What each node took, in the order in which they began."""
+    own = self_times(spans, inside_s, outside_s)
+    nodes: dict[str, Times] = {}
+    for span in spans:
+        times = nodes.setdefault(span.node, Times())
+        times.phases[span.phase] = times.phases.get(span.phase, 0.0) + own[span.id]
+        times.calls += is_last(span)
+        times.errors += span.outcome == "failed" and span.phase != "retry"
+    return nodes
+
+
+def is_last(span: Span) -> bool:
+    """Whether it is the last span of a visit: the one with its action, or the one that failed for good."""
+    return bool(span.action) or (span.outcome == "failed" and span.phase != "retry")
+
+
+def node_records(traced: Traced, spans: Sequence[Span]) -> Iterator[NodeTime]:
+    """A record for each node; its share is of the time of all nodes together."""
+    nodes = node_times(spans, traced.inside_s, traced.outside_s)
+    total_s = sum(times.wall_s for times in nodes.values())
+    for node, times in nodes.items():
+        share = times.wall_s / total_s if total_s else 0.0
+        queue_s = times.phases.get("queue", 0.0)
+        yield NodeTime(traced.point, node, times.calls, times.wall_s, share, queue_s, times.errors)
