@@ -67,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--force", action="store_true", default=None, help="compare runs of different machines all the same")
     compare.set_defaults(command=_compare)
 
+    _add_profile(commands, "memory", "which node allocates how much, and what it holds at its peak").add_argument(
+        "--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly"
+    )
+    _add_profile(commands, "lines", "which source lines of which node take the time").add_argument(
+        "--also", help="functions, classes or modules to follow beside the nodes: module:helper,module"
+    )
+
     history = commands.add_parser("history", help="list earlier runs; show, delete, tag or rename one")
     history.add_argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
     change = history.add_mutually_exclusive_group()
@@ -82,7 +89,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
-    """The options of every command that sweeps."""
+    """The options of every command that times."""
+    _add_points(parser, one, budget)
+    parser.add_argument("--point-timeout", help="the longest time for a batch; a longer one is ended")
+    parser.add_argument("--fresh-input", action="store_true", default=None, help="build the input anew for each run")
+
+
+def _add_points(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
+    """The options of every command that has points."""
     parser.add_argument("--sizes", "--size", help=f"10,100,1k or 2^4..2^12; without, {one}")
     parser.add_argument("--workers", help="1,2,4 or 1..8")
     parser.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
@@ -90,12 +104,28 @@ def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
     parser.add_argument("--drive", help="run (one input, one run; the default), map (a list, each item a run), load (clients)")
     parser.add_argument("--rate", help="under load, the requests a second that come whether answered or not")
     parser.add_argument("--budget", help=f"the longest time for {budget}")
-    parser.add_argument("--point-timeout", help="the longest time for a batch; a longer one is ended")
-    parser.add_argument("--fresh-input", action="store_true", default=None, help="build the input anew for each run")
     parser.add_argument("--store", help="fresh for each run of a graph (the default) or shared")
     parser.add_argument("--caches", help="warm (the default), or cold to clear the target's caches before each run")
     parser.add_argument("--name", help="how results and the history call it")
     parser.add_argument("--html", type=Path, help="write a self-contained report")
+
+
+def _add_profile(commands: Any, verb: str, answers: str) -> argparse.ArgumentParser:
+    """The command of a profile verb, with the options that all of them have."""
+    parser: argparse.ArgumentParser = commands.add_parser(verb, help=answers)
+    parser.add_argument("target", help="module:name, for example pocket_lab.demo:graph")
+    _add_points(parser, "one point", budget="all runs")
+    parser.add_argument("--isolation", help='"process" (the default), or "kernel" to profile in this process')
+    parser.set_defaults(command=_profile, verb=verb)
+    return parser
+
+
+def _profile(
+    console: Console, verb: str, target: str, input: str | None, html: Path | None, also: str | None = None, **options: Any
+) -> int:
+    if also is not None:
+        options["also"] = tuple(_load(place) if ":" in place else _module(place) for place in _listed(also))
+    return _run(console, _verb(verb), (_load(target),), html, _given(input, options))[0]
 
 
 def _demo(console: Console, budget: str | None, html: Path) -> int:
@@ -200,16 +230,20 @@ def _load(place: str) -> Any:
     module, colon, name = place.partition(":")
     if not colon or not module or not name:
         raise UsageError(f"{place!r} is not of the form module:name, for example pocket_lab.demo:graph")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise UsageError(f"no module named {module!r} here or among the installed packages") from None
+    found = _module(module)
     for part in name.split("."):
         if not hasattr(found, part):
             raise UsageError(f"module {module!r} has no {name!r}")
         found = getattr(found, part)
     return found
+
+
+def _module(name: str) -> Any:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise UsageError(f"no module named {name!r} here or among the installed packages") from None

@@ -12,22 +12,26 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics, and the display of results exactly once."""
     from pocket_lab.lab.history import History
     from pocket_lab.lab.result import Result
-    from pocket_lab.notebook.magics import PocketMagics
+    from pocket_lab.notebook.asking import Asking
+    from pocket_lab.notebook.magics import MeasureMagics
+    from pocket_lab.notebook.profile_magics import ProfileMagics
 
-    magics = PocketMagics(shell)
-    shell.register_magics(magics)
+    asking = Asking(shell)
+    shell.register_magics(MeasureMagics(shell, asking), ProfileMagics(shell, asking))
     for kind in (Result, History):
-        shell.display_formatter.ipython_display_formatter.for_type(kind, magics.show)
+        shell.display_formatter.ipython_display_formatter.for_type(kind, asking.show)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics and the display hook away again."""
     from pocket_lab.lab.history import History
     from pocket_lab.lab.result import Result
-    from pocket_lab.notebook.magics import PocketMagics
+    from pocket_lab.notebook.magics import MeasureMagics
+    from pocket_lab.notebook.profile_magics import ProfileMagics
 
-    for kind in ("line", "cell"):
-        for name in PocketMagics.magics[kind]:
-            shell.magics_manager.magics[kind].pop(name, None)
+    for magics in (MeasureMagics, ProfileMagics):
+        for kind, names in magics.magics.items():
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)
     for shown in (Result, History):
         shell.display_formatter.ipython_display_formatter.pop(shown, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from time import monotonic
 
 from pocket_lab.measure.interval import estimate_median
@@ -16,7 +17,7 @@ class ProgressState:
     def __init__(self) -> None:
         self._begun = monotonic()
         self._points = 0
-        self._budget_s = 0.0
+        self._budget_s = math.inf
         self._closed = 0
         self._samples = 0
         self._runs_s: dict[Point, list[float]] = {}
@@ -52,8 +53,9 @@ class ProgressState:
     @property
     def headline(self) -> str:
         """Points and time in one line."""
-        if not self._points:
-            return f"one run under the profiler, {self.elapsed_s:.0f} s"
+        points = "one run under the profiler" if self._points <= 1 else f"{self._closed}/{self._points} points"
+        if self._budget_s == math.inf:
+            return f"{points}, {self.elapsed_s:.0f} s"
         return f"{self._closed}/{self._points} points, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
 
     @property
@@ -78,7 +80,7 @@ class ProgressState:
     @property
     def summary(self) -> str:
         """What stays when it is over."""
-        if not self._points:
-            return f"profiled in {self.elapsed_s:.1f} s"
         plural = "" if self._points == 1 else "s"
+        if not self._samples:
+            return f"{self._points} point{plural} profiled in {self.elapsed_s:.1f} s"
         return f"{self._points} point{plural}, {self._samples} samples in {self.elapsed_s:.1f} s"

@@ -1,0 +1,46 @@
+"""The magics that profile: where time and memory go, per node."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from pocket_lab.lab.lines import LineProfile, lines
+from pocket_lab.lab.memory import MemoryProfile, memory
+from pocket_lab.notebook.asking import Asking
+from pocket_lab.notebook.options import PROFILED
+
+
+@magics_class
+class ProfileMagics(Magics):  # type: ignore[misc]
+    """The line magics of the profiles."""
+
+    magics: ClassVar[dict[str, dict[str, str]]]
+
+    def __init__(self, shell: Any, asking: Asking) -> None:
+        super().__init__(shell)
+        self._asking = asking
+
+    @magic_arguments()
+    @PROFILED
+    @argument("--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_memory(self, line: str, local_ns: dict[str, Any] | None = None) -> MemoryProfile:
+        """Which node allocates how much, and what does it hold at its peak? A run of each point under memray."""
+        result: MemoryProfile = self._asking.call(self.pocket_memory, memory, line, None, local_ns)
+        return result
+
+    @magic_arguments()
+    @PROFILED
+    @argument("--also", help='functions, classes, modules to follow beside the nodes: helper,other; "notebook" is all of it')
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_lines(self, line: str, local_ns: dict[str, Any] | None = None) -> LineProfile:
+        """Which source lines of which node take the time? A run of each point under line_profiler."""
+        result: LineProfile = self._asking.call(self.pocket_lines, lines, line, None, local_ns)
+        return result
