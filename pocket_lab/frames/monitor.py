@@ -1,0 +1,69 @@
+"""What a monitor knows as frames: a row per node, and the visits of the window by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from pocket_lab.measure.histogram import Histogram
+from pocket_lab.records import NodeTraffic, Record
+
+_COLUMNS = [
+    "node",
+    "executions",
+    "errors",
+    "error_rate",
+    "p50_s",
+    "p95_s",
+    "p99_s",
+    "mean_s",
+    "last_at",
+    "throughput_per_s",
+    "graph",
+]
+
+
+def traffic_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per node of each graph, in the order in which they were first seen.
+
+    Seconds; `last_at` in UTC; `throughput_per_s` are the visits that ended within the window over its length. The
+    percentiles are within 1 %, of all visits since the monitor began, failed ones too.
+    """
+    rows = []
+    for record in records:
+        if isinstance(record, NodeTraffic):
+            histogram = Histogram(record.histogram)
+            rows.append(
+                {
+                    "node": record.node,
+                    "executions": record.executions,
+                    "errors": record.errors,
+                    "error_rate": record.errors / record.executions,
+                    "p50_s": histogram.quantile(0.5),
+                    "p95_s": histogram.quantile(0.95),
+                    "p99_s": histogram.quantile(0.99),
+                    "mean_s": record.total_s / record.executions,
+                    "last_at": pd.Timestamp(record.last_at, unit="s", tz="UTC").floor("us"),
+                    "throughput_per_s": sum(count for _, count in record.recent) / record.window_s,
+                    "graph": record.graph,
+                }
+            )
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def recent_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per node and slot of the window: visits a second, `at_s` (the middle of the slot, before the present one).
+
+    A slot without visits has its row of zero; the present slot, which is not over, has none, and neither have those before
+    the monitor began.
+    """
+    rows = []
+    for record in records:
+        if isinstance(record, NodeTraffic):
+            visits = dict(record.recent)
+            oldest = -int(record.window_s / record.slot_s)
+            for slot in range(oldest, 0):
+                per_s = visits.get(slot, 0) / record.slot_s
+                rows.append({"node": record.node, "graph": record.graph, "at_s": (slot + 0.5) * record.slot_s, "per_s": per_s})
+    return pd.DataFrame(rows, columns=["node", "graph", "at_s", "per_s"])

@@ -1,0 +1,142 @@
+"""Monitor: what the nodes of a graph do while it is in use, for as long as it is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import pandas as pd
+
+from pocket_lab.errors import UsageError
+from pocket_lab.frames.monitor import recent_frame, traffic_frame
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.lab.result import Result
+from pocket_lab.profile.monitor import Traffic
+from pocket_lab.units import format_count, parse_duration
+from pocket_lab.view.table import TextTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pocket_lab.graph.observe import Run, Sink
+
+
+class Reading(Result):
+    """What a monitor knew at one moment: `.frame` has a row per node, `.plot()` draws latencies and throughput."""
+
+    @property
+    def title(self) -> str:
+        """How many visits there were, and the window of the throughput."""
+        visits = format_count(int(self.frame["executions"].sum()))
+        return f"Monitor: {visits} visits, throughput over {self.name}"
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Executions, errors, latency percentiles, last execution and throughput per node."""
+        return traffic_frame(self.records)
+
+    @cached_property
+    def recent(self) -> pd.DataFrame:
+        """Visits a second per node over the window: `node, graph, at_s, per_s`."""
+        return recent_frame(self.records)
+
+    @property
+    def table(self) -> TextTable:
+        """The frame as text."""
+        from pocket_lab.view.traffic import traffic_table
+
+        return traffic_table(self.frame)
+
+    def _figure(self) -> Figure:
+        from pocket_lab.view.traffic import traffic_figure
+
+        return traffic_figure(self.frame, self.recent)
+
+    def _draw(self, ax: Axes) -> None:
+        from pocket_lab.view.traffic import plot_latencies
+
+        plot_latencies(ax, self.frame)
+
+
+class Monitor:
+    """Watches graphs while they are in use: executions, errors, latency percentiles, last execution, throughput per node.
+
+        monitor = Monitor()
+        graph = monitor.watch(graph)
+        graph.run(x)
+        monitor                     # a table and a picture; %pocket_monitor monitor shows them live
+
+    Args:
+        window: the time over which throughput is counted, in seconds or as a text such as "1m". It is a true window: visits
+            that ended within it over its length, which reaches back to a sixtieth of the window exactly.
+
+    It may watch several graphs, from any number of threads, and is told what worker processes see when their results
+    arrive. It holds a few KiB per node and thread, however long it watches. A visit that fails counts as an execution and as
+    an error, a cancelled one too. Percentiles are of all visits since the beginning (or `reset`), within 1 %.
+    Raises UsageError for a window that is none.
+    """
+
+    def __init__(self, window: float | str = "1m") -> None:
+        window_s = parse_duration(window)
+        if window_s <= 0:
+            raise UsageError(f"window={window!r} is no time to count in; write for example 1m")
+        self._window = f"{window_s:g} s"
+        self._traffic = Traffic(window_s)
+        self._watched: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
+
+    def watch(self, graph: Graph | Node) -> Graph:
+        """A graph of the same nodes on the same store, whose runs this monitor is told of; raises UsageError for no graph."""
+        if isinstance(graph, Node):
+            graph = Graph(graph, name=graph.name)
+        if not isinstance(graph, Graph):
+            raise UsageError(f"{graph!r} cannot be watched: give a Graph or a Node")
+        if self in graph.observers:
+            return graph
+        watched = graph.observed(self)
+        self._watched[watched] = graph
+        return watched
+
+    def unwatch(self, graph: Graph) -> Graph:
+        """The graph that `watch` was given for this one; raises UsageError for a graph that it did not make."""
+        if graph not in self._watched:
+            raise UsageError(f"{graph!r} is not what this monitor's watch() returned")
+        return self._watched[graph]
+
+    def begin(self, run: Run) -> Sink:
+        """As an observer, where the events of a run go (`Graph(..., observers=[monitor])` does the same as `watch`)."""
+        return self._traffic.begin(run)
+
+    def reset(self) -> None:
+        """Forget what was counted and begin anew."""
+        self._traffic.reset()
+
+    def read(self) -> Reading:
+        """What is known now, as a result that does not change any more."""
+        return Reading(self._window, tuple(self._traffic.records()))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per node, now: `node, executions, errors, error_rate, p50_s, p95_s, p99_s, mean_s, last_at, ...`."""
+        return self.read().frame
+
+    @property
+    def table(self) -> TextTable:
+        """The frame as text."""
+        return self.read().table
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Latencies per node and throughput over the window as a new figure, or the latencies on the given axes."""
+        return self.read().plot(ax)
+
+    def __str__(self) -> str:
+        return str(self.read())
+
+    def __repr__(self) -> str:
+        frame = self.frame
+        return f"<Monitor of {len(frame)} nodes, {frame['executions'].sum()} visits>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.read()._repr_mimebundle_()
