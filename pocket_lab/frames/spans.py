@@ -26,7 +26,7 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
         own += [seconds[span.id] for span in spans]
         kept += spans
     frame = pd.DataFrame({name: [getattr(span, name) for span in kept] for name in SPAN_COLUMNS}, columns=SPAN_COLUMNS)
-    frame = frame.astype({name: "Int64" for name in _WHOLE})
+    frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     frame["self_s"] = own
     for name in _PLACE:
         frame[name] = [getattr(span.point, name) for span in kept]

@@ -19,7 +19,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job, plan_job
 from pocket_lab.measure.measure import Task, measure
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Source
+from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Source, Traced
 from pocket_lab.units import format_duration
 
 R = TypeVar("R", bound=Result)
@@ -60,7 +60,7 @@ def profile(
     finally:
         result = make(label, records, recording.run)
         has_any = any(isinstance(record, Closed) and record.status == "done" for record in records)
-        if has_any:
+        if has_any or any(isinstance(record, Traced) for record in records):  # a trace that leads to an error is worth a look
             keep(result)
     if not has_any:
         if result.error is not None:

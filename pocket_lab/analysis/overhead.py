@@ -1,0 +1,50 @@
+"""What of a traced run no node accounts for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pocket_lab.analysis.timeline import Strand, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Seconds of a run in which no function of a node was at work on any worker, and their share of `wall_s`.
+
+    `instrument_s` is what recording the spans took of that, already taken off.
+    """
+
+    seconds: float
+    share: float
+    wall_s: float
+    instrument_s: float
+
+
+def overhead(spans: pd.DataFrame, wall_s: float, visits: int, outside_s: float, *, drive: str = "run") -> Overhead:
+    """What the runtime itself took of the spans of one point: sending items, going from node to node, starting and ending.
+
+    Under "load" it is taken of the time of the requests, as clients may have nothing to do. `outside_s` is the cost of
+    recording one of the `visits`, which workers do side by side.
+    """
+    strands = timeline(spans)
+    if drive == "load":
+        wall_s = sum(strand.end_s - strand.start_s for strand in strands)
+        idle_s = sum(strand.end_s - strand.start_s - _busy_s([strand]) for strand in strands)
+        workers = 1
+    else:
+        idle_s = wall_s - _busy_s(strands)
+        workers = max(spans.loc[spans["phase"] != "queue", "worker"].nunique(), 1)
+    instrument_s = min(visits * outside_s / workers, max(idle_s, 0.0))
+    seconds = max(idle_s - instrument_s, 0.0)
+    return Overhead(seconds, seconds / wall_s if wall_s else 0.0, wall_s, instrument_s)
+
+
+def _busy_s(strands: list[Strand]) -> float:
+    """The seconds during which at least one leaf was at work."""
+    total_s, reached_s = 0.0, -float("inf")
+    for start_s, end_s in sorted((step.start_s, step.end_s) for strand in strands for step in strand.leaves()):
+        total_s += max(end_s - max(start_s, reached_s), 0.0)
+        reached_s = max(reached_s, end_s)
+    return total_s

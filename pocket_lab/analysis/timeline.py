@@ -1,0 +1,79 @@
+"""The spans of one point as a tree: steps one after the other in strands, and strands side by side in a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(slots=True)
+class Step:
+    """A span; `inside` are the strands that ran in it: items of a fan-out, or the one of a graph in a graph."""
+
+    id: int
+    node: str
+    phase: str
+    start_s: float
+    end_s: float
+    inside: list[Strand] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """From its start to its end."""
+        return self.end_s - self.start_s
+
+
+@dataclass(slots=True)
+class Strand:
+    """Steps that one worker took one after the other: a run, or an item of a fan-out."""
+
+    worker: str
+    run: int
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def start_s(self) -> float:
+        """When its first step began."""
+        return self.steps[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        """When its last step ended."""
+        return self.steps[-1].end_s
+
+    def leaves(self) -> Iterator[Step]:
+        """The steps with nothing inside, where the functions of the nodes are at work."""
+        for step in self.steps:
+            if step.inside:
+                for strand in step.inside:
+                    yield from strand.leaves()
+            else:
+                yield step
+
+
+def timeline(spans: pd.DataFrame) -> list[Strand]:
+    """The outermost strands of the spans of one point, by their start; waits for a worker are no steps."""
+    outermost: dict[tuple[int | None, int, int | None], Strand] = {}
+    inside: dict[int, dict[tuple[int | None, int, int | None], Strand]] = {}
+    steps: dict[int, Step] = {}
+    worked = spans[spans["phase"] != "queue"].sort_values(["start_s", "id"], kind="stable")
+    columns = ["id", "parent", "run", "item", "worker", "node", "phase", "start_s", "end_s"]
+    for id, parent, run, item, worker, node, phase, start_s, end_s in zip(
+        *(worked[name].astype(object).where(worked[name].notna(), None) for name in columns), strict=True
+    ):
+        steps[id] = Step(id, node, phase, start_s, end_s)
+        strands = outermost if parent is None else inside.setdefault(parent, {})
+        strands.setdefault((parent, run, item), Strand(worker, run)).steps.append(steps[id])
+    for parent, strands in inside.items():
+        steps[parent].inside = list(strands.values())
+    return list(outermost.values())
+
+
+def lanes(strands: Sequence[Strand]) -> dict[str, list[Strand]]:
+    """The strands of each worker, by start."""
+    found: dict[str, list[Strand]] = {}
+    for strand in sorted(strands, key=lambda strand: strand.start_s):
+        found.setdefault(strand.worker, []).append(strand)
+    return found

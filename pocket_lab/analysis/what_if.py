@@ -1,0 +1,104 @@
+"""What a run would gain if one node were faster: its schedule replayed with other durations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+
+import pandas as pd
+
+from pocket_lab.analysis.timeline import Step, Strand, lanes, timeline
+from pocket_lab.errors import UsageError
+from pocket_lab.units import format_percent
+
+_OWN = ("prep", "exec", "post")
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The run takes `gain` (a fraction) less where `node` is `speedup` times as fast.
+
+    Both replays are of the same schedule, so that nothing is gained where nothing changes; `before_s` beside `measured_s`
+    tells how well the replay meets the run.
+    """
+
+    node: str
+    speedup: float
+    gain: float
+    before_s: float
+    after_s: float
+    measured_s: float
+    gainer: str = "the run"
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        times = "twice" if self.speedup == 2 else f"{self.speedup:g} times"
+        change = "gains" if self.gain >= 0 else "loses"
+        return f"`{self.node}` {times} as fast: {self.gainer} {change} {format_percent(abs(self.gain))}"
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def what_if(spans: pd.DataFrame, node: str, speedup: float, wall_s: float, *, drive: str = "run") -> WhatIf:
+    """Replay the spans of one point, which took `wall_s`, with the node's own phases `speedup` times as fast.
+
+    Items go to the worker that is free first (list scheduling, Graham 1969) in the order in which they began, on as many
+    workers as they had; what passed between spans stays as it was, and so do failed attempts with their waits. A fan-out or
+    an inner graph that is sped up is so with all that it holds. Under "load" it is the time of the requests that counts.
+    Raises UsageError for a node that is not there, and a speedup that is not positive.
+    """
+    if not speedup > 0:
+        raise UsageError(f"speedup={speedup!r}: a node is some positive number of times as fast, for example 2")
+    names = list(dict.fromkeys(spans["node"]))
+    if node not in names:
+        raise UsageError(f'the trace has no node "{node}"; it has {", ".join(names)}')
+    strands = timeline(spans)
+    if drive == "load":
+        before_s, after_s = (sum(_strand_s(s, node, factor) for s in strands) for factor in (1.0, speedup))
+        measured_s = sum(strand.end_s - strand.start_s for strand in strands)
+    else:
+        around_s = wall_s - max(strand.end_s for strand in strands) + min(strand.start_s for strand in strands)
+        before_s, after_s = (around_s + _group_s(strands, node, factor) for factor in (1.0, speedup))
+        measured_s = wall_s
+    gain = 1 - after_s / before_s if before_s else 0.0
+    return WhatIf(node, speedup, gain, before_s, after_s, measured_s, "a request" if drive == "load" else "the run")
+
+
+def _group_s(strands: Sequence[Strand], node: str, speedup: float) -> float:
+    """How long strands side by side take, on as many workers as they had."""
+    begun_s = min(strand.start_s for strand in strands)
+    waits: dict[int, float] = {}
+    for lane in lanes(strands).values():
+        free_s = begun_s
+        for strand in lane:
+            waits[id(strand)] = max(strand.start_s - free_s, 0.0)
+            free_s = strand.end_s
+    free = [0.0] * len(lanes(strands))
+    heapify(free)
+    for strand in sorted(strands, key=lambda strand: strand.start_s):
+        heapreplace(free, free[0] + waits[id(strand)] + _strand_s(strand, node, speedup))
+    return max(free)
+
+
+def _strand_s(strand: Strand, node: str, speedup: float) -> float:
+    """How long its steps take, with what passed between them."""
+    total_s, ended_s = 0.0, strand.start_s
+    for step in strand.steps:
+        total_s += max(step.start_s - ended_s, 0.0) + _step_s(step, node, speedup)
+        ended_s = step.end_s
+    return total_s
+
+
+def _step_s(step: Step, node: str, speedup: float) -> float:
+    is_faster = step.node == node and step.phase in _OWN
+    if not step.inside:
+        return step.seconds / speedup if is_faster else step.seconds
+    begun_s = min(strand.start_s for strand in step.inside)
+    ended_s = max(strand.end_s for strand in step.inside)
+    around_s = max(begun_s - step.start_s, 0.0) + max(step.end_s - ended_s, 0.0)
+    if is_faster:
+        return (around_s + _group_s(step.inside, node, 1.0)) / speedup
+    return around_s + _group_s(step.inside, node, speedup)

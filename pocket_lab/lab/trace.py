@@ -1,0 +1,252 @@
+"""trace: who ran when on which worker, and what the run waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pocket_lab.analysis.critical_path import critical_path, node_slack
+from pocket_lab.analysis.overhead import Overhead, overhead
+from pocket_lab.analysis.what_if import WhatIf, what_if
+from pocket_lab.errors import UsageError
+from pocket_lab.frames.spans import PHASES, by_point, nodes_frame, spans_frame
+from pocket_lab.lab.collect import Watcher
+from pocket_lab.lab.profiling import plan_profile, profile
+from pocket_lab.lab.result import Result
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.place import place_of
+from pocket_lab.measure.sweep import Counts
+from pocket_lab.profile.spans import profile_spans
+from pocket_lab.records import Point, Traced
+from pocket_lab.sharing.chrome import save_chrome
+from pocket_lab.units import format_count, format_duration, format_percent
+from pocket_lab.view.nodes import nodes_table
+from pocket_lab.view.table import TextTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_TOLD, _WORTH_TELLING = 3, 0.005
+_FAITHFUL = 0.1
+
+
+class Trace(Result):
+    """The result of `trace`: `.frame` has a row per span, `.nodes` one per node, `.plot()` draws who ran when.
+
+    The findings (`.critical_path`, `.what_if`, `.overhead`) and the picture are of the last point; `.at(size=...)` is the
+    trace of another one.
+    """
+
+    @property
+    def title(self) -> str:
+        """The target's name."""
+        return f"Trace of {self.name}"
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per Span, in seconds since its point's run began; `self_s` is without the spans inside it."""
+        return spans_frame(self.records)
+
+    @cached_property
+    def nodes(self) -> pd.DataFrame:
+        """One row per node: calls, seconds of its own and their share, the parts by phase, waits of its items, errors, slack.
+
+        `wall_s` of a fan-out, or of a graph in a graph, is the time in which nothing inside it ran. `slack_s` is how much
+        longer the node could take before the run would, 0 on the critical path; under "load", for the slowest request, and
+        NaN for a node that it has not.
+        """
+        frame = nodes_frame(self.records)
+        slack: list[float] = []
+        for (traced, _), rows in zip(by_point(self.records), self._by_point, strict=True):
+            found = node_slack(_focus(rows, traced.point))
+            slack += [found.get(node, float("nan")) for node in dict.fromkeys(rows["node"])]
+        frame.insert(list(frame.columns).index("errors"), "slack_s", slack)
+        return frame
+
+    @cached_property
+    def phases(self) -> pd.DataFrame:
+        """One row per phase of the last point: spans, seconds of their own, their share of the time of all but the queue."""
+        spans = self._spans
+        rows = spans.groupby("phase")["self_s"].agg(["size", "sum"]).reindex([p for p in PHASES if p in set(spans["phase"])])
+        frame = rows.rename(columns={"size": "spans", "sum": "wall_s"}).reset_index()
+        total_s = float(frame.loc[frame["phase"] != "queue", "wall_s"].sum())
+        frame["share"] = frame["wall_s"].where(frame["phase"] != "queue") / total_s if total_s else 0.0
+        return frame
+
+    @cached_property
+    def critical_path(self) -> pd.DataFrame:
+        """The spans that the end of the run (under "load", of the slowest request) waited for; `share` is of its time."""
+        point, spans = self._traced.point, self._spans
+        focus = _focus(spans, point)
+        wall_s = self._traced.wall_s if point.drive != "load" else float(focus["end_s"].max() - focus["start_s"].min())
+        return critical_path(focus, wall_s)
+
+    @cached_property
+    def overhead(self) -> Overhead:
+        """The time in which no function of a node was at work: the runtime's own, without what the recording took."""
+        traced = self._traced
+        return overhead(self._spans, traced.wall_s, traced.visits, traced.outside_s, drive=traced.point.drive)
+
+    def what_if(self, node: str, speedup: float = 2.0) -> WhatIf:
+        """What the run would gain if the node were so many times as fast, by a replay of its schedule.
+
+        Raises UsageError for a node that is not there.
+        """
+        return what_if(self._spans, node, float(speedup), self._traced.wall_s, drive=self._traced.point.drive)
+
+    def at(self, size: int | None = None, workers: int | None = None, executor: str | None = None) -> Trace:
+        """The trace of the points with this size, worker count and executor; raises UsageError where there is none."""
+        asked = {
+            name: value for name, value in (("size", size), ("workers", workers), ("executor", executor)) if value is not None
+        }
+        points = [traced.point for traced, _ in by_point(self.records)]
+        kept = {point for point in points if all(getattr(point, name) == value for name, value in asked.items())}
+        if not kept:
+            there = "; ".join(place_of(point) for point in points)
+            raise UsageError(
+                f"nothing was traced at {', '.join(f'{name}={value}' for name, value in asked.items())}; there is {there}"
+            )
+        return Trace(
+            self.name, [record for record in self.records if getattr(record, "point", None) in (None, *kept)], self.run
+        )
+
+    def save_chrome(self, path: str | Path) -> Path:
+        """Write the spans for chrome://tracing or ui.perfetto.dev; the path, or a UsageError where it cannot be written."""
+        return save_chrome(path, self.frame, self.name)
+
+    @property
+    def table(self) -> TextTable:
+        """The nodes as text."""
+        return nodes_table(self.nodes)
+
+    @cached_property
+    def findings(self) -> list[str]:
+        """The critical path, what pays, the runtime's own time and the instrument's, of the last point in words."""
+        if self._spans.empty:
+            return []
+        where = f"At {place_of(self._traced.point)}: " if len(self._by_point) > 1 else ""
+        return [f"{where}{self._path_sentence()}", *self._gains(), self._overhead_sentence(), self._cost_sentence()]
+
+    @cached_property
+    def caveats(self) -> list[str]:
+        """Doubts noted during the run, and that of a replay which does not meet it."""
+        doubts = list(super().caveats)
+        if not self._spans.empty:
+            replay = self.what_if(self._spans["node"].iloc[0], 1.0)
+            if abs(replay.before_s / replay.measured_s - 1) > _FAITHFUL:
+                times = f"{format_duration(replay.before_s)} instead of {format_duration(replay.measured_s)}"
+                doubts.append(f"the replay behind what-if takes {times}: its gains are rough")
+        return doubts
+
+    @cached_property
+    def _by_point(self) -> list[pd.DataFrame]:
+        """The rows of the frame for each point."""
+        ends, start = [], 0
+        for _, spans in by_point(self.records):
+            ends.append(self.frame.iloc[start : start + len(spans)])
+            start += len(spans)
+        return ends
+
+    @cached_property
+    def _traced(self) -> Traced:
+        found = [traced for traced, _ in by_point(self.records)]
+        if not found:
+            raise UsageError(f"nothing of {self.name} was traced")
+        return found[-1]
+
+    @property
+    def _spans(self) -> pd.DataFrame:
+        return self._by_point[-1] if self._by_point else self.frame
+
+    def _path_sentence(self) -> str:
+        path = self.critical_path
+        shares = path.groupby("node", sort=False)["share"].sum().sort_values(ascending=False)
+        told = ", ".join(f"{node} {format_percent(share)}" for node, share in shares.head(_MOST_TOLD).items())
+        more = f" and {len(shares) - _MOST_TOLD} more" if len(shares) > _MOST_TOLD else ""
+        whose = "the slowest request" if self._traced.point.drive == "load" else "the run"
+        spans = "1 span" if len(path) == 1 else f"{format_count(len(path))} spans"
+        return f"Critical path: {spans}, {format_percent(float(path['share'].sum()))} of {whose}: {told}{more}."
+
+    def _gains(self) -> list[str]:
+        leaves = list(dict.fromkeys(self.critical_path["node"]))
+        found = sorted((self.what_if(node) for node in leaves), key=lambda one: -one.gain)
+        worth = [one for one in found if one.gain > _WORTH_TELLING][:_MOST_TOLD]
+        return [f"What if: {'; '.join(one.sentence for one in worth)}."] if worth else []
+
+    def _overhead_sentence(self) -> str:
+        found = self.overhead
+        of = "the requests" if self._traced.point.drive == "load" else "the run"
+        return f"Runtime: no node is at work in {format_duration(found.seconds)}, {format_percent(found.share)} of {of}."
+
+    def _cost_sentence(self) -> str:
+        traced = self._traced
+        each_s = traced.inside_s + traced.outside_s
+        total = (
+            f"{format_count(traced.visits)} visits at {format_duration(each_s)} are {format_duration(each_s * traced.visits)}"
+        )
+        return f"Instrument: {total}, calibrated in the same process and taken off."
+
+    def _figure(self) -> Figure:
+        from pocket_lab.view.gantt import gantt_figure  # here, as matplotlib takes its time to load
+
+        return gantt_figure(self._spans, self.critical_path, self._plot_title)
+
+    def _draw(self, ax: Axes) -> None:
+        from pocket_lab.view.gantt import plot_gantt
+
+        plot_gantt(ax, self._spans, self.critical_path, self._plot_title)
+
+    @property
+    def _plot_title(self) -> str:
+        return f"Who ran when: {place_of(self._traced.point)}"
+
+
+def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """The spans of the run; under "load" those of the slowest request."""
+    if point.drive != "load" or spans.empty:
+        return spans
+    runs = spans.groupby("run").agg({"start_s": "min", "end_s": "max"})
+    return spans[spans["run"] == (runs["end_s"] - runs["start_s"]).idxmax()]
+
+
+def trace(
+    target: Any,
+    *,
+    size: int | str | None = None,
+    sizes: Counts | None = None,
+    workers: Counts | None = None,
+    executor: str | None = None,
+    executors: str | Iterable[str] | None = None,
+    input: Any = Input.ABSENT,
+    drive: str = "run",
+    rate: float | str | None = None,
+    budget: float | str | None = None,
+    isolation: str = "process",
+    store: str = "fresh",
+    caches: str = "warm",
+    name: str | None = None,
+    asked: str | None = None,
+    watch: Watcher | None = None,
+) -> Trace:
+    """Record who ran when on which worker in one run of each point (under "load", a window), in a process of its own.
+
+    A run shorter than half a second is the second one: the first warms up. The options mean what they mean in `bench`;
+    without a budget a run takes as long as it takes. Raises the target's own error where no point could be traced
+    (`pocket_lab.last()` has the spans until then), DeadlineExceeded, or UsageError.
+    """
+    options: dict[str, Any] = {
+        "size": size,
+        "sizes": sizes,
+        "workers": workers,
+        "executor": executor,
+        "executors": executors,
+        "drive": drive,
+    }
+    options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
+    job = plan_profile(target, input, name, budget, **options)
+    return profile("trace", profile_spans, job, Trace, watch, asked)
