@@ -15,6 +15,7 @@ from pocket_lab.graph.node import Node
 from pocket_lab.lab.result import Result
 from pocket_lab.profile.monitor import Traffic
 from pocket_lab.units import format_count, parse_duration
+from pocket_lab.view import page
 from pocket_lab.view.table import TextTable
 
 if TYPE_CHECKING:
@@ -117,6 +118,11 @@ class Monitor:
         """What is known now, as a result that does not change any more."""
         return Reading(self._window, tuple(self._traffic.records()))
 
+    def to_html(self) -> str:
+        """The table as an HTML fragment, without the picture, which takes its time to draw."""
+        reading = self.read()
+        return page.fragment(reading.title, [reading.table.to_html()])
+
     @property
     def frame(self) -> pd.DataFrame:
         """One row per node, now: `node, executions, errors, error_rate, p50_s, p95_s, p99_s, mean_s, last_at, ...`."""
@@ -140,3 +146,29 @@ class Monitor:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.read()._repr_mimebundle_()
+
+
+def watch_name(names: dict[str, Any], name: str, target: Any, window: float | str | None, stop: bool = False) -> Monitor:
+    """The monitor of a variable: the Monitor that it holds, or that of the graph in it, which is watched from now on.
+
+    A graph that nobody watches yet is replaced by the watched one under its name, and by the old one again at `stop`.
+    Raises UsageError for what is neither, for a graph without a name, and for a window beside a monitor that has one.
+    """
+    if isinstance(target, Monitor):
+        if window is not None:
+            raise UsageError(f"{name} has a window of its own; leave the window away")
+        return target
+    observers = target.observers if isinstance(target, Graph) else ()
+    found = next((observer for observer in observers if isinstance(observer, Monitor)), None)
+    if found is None and stop:
+        raise UsageError(f"nobody watches {name}: there is nothing to stop")
+    if found is not None and window is not None:
+        raise UsageError(f"{name} is watched already, over a window of its own; leave the window away")
+    if name not in names or names[name] is not target:
+        raise UsageError(f"{name} is no variable of this notebook that could hold the watched graph: give the graph a name")
+    if found is None:
+        found = Monitor() if window is None else Monitor(window)
+        names[name] = found.watch(target)
+    elif stop:
+        names[name] = found.unwatch(target)
+    return found

@@ -17,6 +17,7 @@ from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Variant
 from pocket_lab.lab.history import History
 from pocket_lab.lab.last import last
+from pocket_lab.lab.monitor import Monitor
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import target_name
 from pocket_lab.notebook.names import compile_cell, evaluate
@@ -24,6 +25,7 @@ from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.failure import is_from_target, render_failure
 from pocket_lab.view.terminal import TerminalProgress
 
+Shown = Result | History | Monitor
 _EXPRESSIONS = ("input", "also")
 
 
@@ -32,14 +34,18 @@ class Asking:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self._shown: tuple[int, Result | History] | None = None
+        self._shown: tuple[int, Shown] | None = None
 
-    def show(self, result: Result | History) -> None:
+    def show(self, result: Shown) -> None:
         """Display a result, unless this very cell has shown it: a magic on a cell's last line is displayed twice."""
         now = (self.shell.execution_count, result)
         if self._shown is None or self._shown[0] != now[0] or self._shown[1] is not result:
             self._shown = now
             publish_display_data(result._repr_mimebundle_())
+
+    def has_shown(self, shown: Shown) -> None:
+        """This cell has shown it in a way of its own."""
+        self._shown = (self.shell.execution_count, shown)
 
     def call(
         self, magic: Any, verb: Callable[..., Any], line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None

@@ -11,27 +11,31 @@ if TYPE_CHECKING:
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics, and the display of results exactly once."""
     from pocket_lab.lab.history import History
+    from pocket_lab.lab.monitor import Monitor
     from pocket_lab.lab.result import Result
     from pocket_lab.notebook.asking import Asking
     from pocket_lab.notebook.magics import MeasureMagics
+    from pocket_lab.notebook.monitor_magic import MonitorMagics
     from pocket_lab.notebook.profile_magics import ProfileMagics
 
     asking = Asking(shell)
-    shell.register_magics(MeasureMagics(shell, asking), ProfileMagics(shell, asking))
-    for kind in (Result, History):
+    shell.register_magics(MeasureMagics(shell, asking), ProfileMagics(shell, asking), MonitorMagics(shell, asking))
+    for kind in (Result, History, Monitor):
         shell.display_formatter.ipython_display_formatter.for_type(kind, asking.show)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics and the display hook away again."""
     from pocket_lab.lab.history import History
+    from pocket_lab.lab.monitor import Monitor
     from pocket_lab.lab.result import Result
     from pocket_lab.notebook.magics import MeasureMagics
+    from pocket_lab.notebook.monitor_magic import MonitorMagics
     from pocket_lab.notebook.profile_magics import ProfileMagics
 
-    for magics in (MeasureMagics, ProfileMagics):
+    for magics in (MeasureMagics, ProfileMagics, MonitorMagics):
         for kind, names in magics.magics.items():
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
-    for shown in (Result, History):
+    for shown in (Result, History, Monitor):
         shell.display_formatter.ipython_display_formatter.pop(shown, None)
