@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from pocket_lab.graph.store import Store
     from pocket_lab.lab.bench import Bench, bench
     from pocket_lab.lab.compare import Comparison, Variant, compare
+    from pocket_lab.lab.cpu import CpuProfile, cpu
     from pocket_lab.lab.history import History
     from pocket_lab.lab.last import last
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
+    from pocket_lab.lab.monitor import Monitor
     from pocket_lab.notebook.extension import load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
@@ -59,10 +61,12 @@ _HOME = {
     "graph.store": ("Store",),
     "lab.bench": ("Bench", "bench"),
     "lab.compare": ("Comparison", "Variant", "compare"),
+    "lab.cpu": ("CpuProfile", "cpu"),
     "lab.history": ("History",),
     "lab.last": ("last",),
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),
+    "lab.monitor": ("Monitor",),
     "notebook.extension": ("load_ipython_extension", "unload_ipython_extension"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -72,6 +76,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Cancelled",
     "Comparison",
     "Context",
+    "CpuProfile",
     "DeadlineExceeded",
     "Graph",
     "GraphError",
@@ -81,6 +86,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "MapReduce",
     "MemoryProfile",
     "MissingExtra",
+    "Monitor",
     "Node",
     "NodeError",
     "PocketLabError",
@@ -92,6 +98,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Variant",
     "bench",
     "compare",
+    "cpu",
     "fan_in",
     "fan_out",
     "for_each",

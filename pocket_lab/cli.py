@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         "--also", help="functions, classes or modules to follow beside the nodes: module:helper,module"
     )
 
+    _add_profile(commands, "cpu", "which calls of which node take the time").add_argument(
+        "--interval", help="the time between two looks at the stacks (default 1ms)"
+    )
+
     history = commands.add_parser("history", help="list earlier runs; show, delete, tag or rename one")
     history.add_argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
     change = history.add_mutually_exclusive_group()

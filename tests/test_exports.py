@@ -39,6 +39,7 @@ NAMES = [
     "MapReduce",
     "MemoryProfile",
     "MissingExtra",
+    "Monitor",
     "Node",
     "NodeError",
     "PocketLabError",

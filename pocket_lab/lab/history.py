@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,21 @@ from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.compare import Comparison
+from pocket_lab.lab.cpu import CpuProfile
 from pocket_lab.lab.lines import LineProfile
 from pocket_lab.lab.memory import MemoryProfile
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.stored import read_bench
+from pocket_lab.records import Record
 from pocket_lab.view import page
 from pocket_lab.view.table import TextTable, history_table
 
 Key = str | int
+_PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
+    "memory": MemoryProfile,
+    "lines": LineProfile,
+    "cpu": CpuProfile,
+}
 
 
 class History:
@@ -96,5 +104,4 @@ def _read(archive: Archive, entry: Entry) -> Result:
     records = archive.records(entry)
     if entry.verb == "compare":
         return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
-    kind = {"memory": MemoryProfile, "lines": LineProfile}[entry.verb]
-    return kind(entry.name, records, entry.id)
+    return _PROFILES[entry.verb](entry.name, records, entry.id)

@@ -20,6 +20,7 @@ from pocket_lab.profile.lines import profile_lines
 from pocket_lab.view import page
 from pocket_lab.view.bars import lines_figure, plot_lines
 from pocket_lab.view.heat import heat_html
+from pocket_lab.view.places import by_place
 from pocket_lab.view.table import TextTable, lines_table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class LineProfile(Result):
         plot_lines(ax, self.frame)
 
     def _parts(self) -> list[str]:
-        return [heat_html(self.frame), page.failures(self.failures), page.caveats(self.caveats)]
+        return [by_place(self.frame, heat_html), page.failures(self.failures), page.caveats(self.caveats)]
 
 
 def lines(

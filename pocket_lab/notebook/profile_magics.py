@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
+from pocket_lab.lab.cpu import CpuProfile, cpu
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
 from pocket_lab.notebook.asking import Asking
@@ -43,4 +44,15 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     def pocket_lines(self, line: str, local_ns: dict[str, Any] | None = None) -> LineProfile:
         """Which source lines of which node take the time? A run of each point under line_profiler."""
         result: LineProfile = self._asking.call(self.pocket_lines, lines, line, None, local_ns)
+        return result
+
+    @magic_arguments()
+    @PROFILED
+    @argument("--interval", help="the time between two looks at the stacks: 1ms")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_cpu(self, line: str, local_ns: dict[str, Any] | None = None) -> CpuProfile:
+        """Which calls of which node take the time? A run of each point, its stacks sampled."""
+        result: CpuProfile = self._asking.call(self.pocket_cpu, cpu, line, None, local_ns)
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
@@ -94,6 +94,25 @@ class NodeFinder:
         """The distinct nodes of a stack, innermost first."""
         found = [self._node(file, line) for _, file, line in frames if file in self._by_file]
         return list(dict.fromkeys(node for node in found if node is not None))
+
+    def owner(self, frames: Sequence[tuple[str, str, int]]) -> tuple[str, int] | None:
+        """The innermost node of a stack whose outermost frame comes first, and where its part of the stack begins.
+
+        Functions written inside a node belong to it, so its part begins with the outermost frame that no other node follows.
+        """
+        owner: tuple[str, int] | None = None
+        for place in range(len(frames) - 1, -1, -1):
+            _, file, line = frames[place]
+            node = self._node(file, line) if file in self._by_file else None
+            if node is not None:
+                if owner is not None and node != owner[0]:
+                    break
+                owner = node, place
+        return owner
+
+    def node_at(self, file: str, line: int) -> str | None:
+        """The node that a line of a file belongs to."""
+        return self._node(file, line) if file in self._by_file else None
 
     def _node(self, file: str, line: int) -> str | None:
         """The node whose span holds the line; of nested spans the shortest."""

@@ -29,12 +29,18 @@ class Loop:
     def __enter__(self) -> Self:
         if is_running():
             self._helper = _Helper(self._runner)
+        else:
+            self._runner.get_loop()  # made here and now, since `tasks` is asked from other threads
         return self
 
     @property
     def is_closed(self) -> bool:
         """Whether an interrupt has ended the loop before its time, with all that ran on it."""
         return self._helper is not None and self._helper.is_closed()
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The tasks of the loop that have not ended; may be asked from another thread."""
+        return asyncio.all_tasks(self._runner.get_loop())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of the coroutine, in the caller's context; an interrupt cancels it and waits until it has ended.

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from pocket_lab.frames.calls import own_times
 from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.table import shorten
@@ -60,6 +61,31 @@ def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     style(ax, "Time per line" + _left_out(len(costly)))
+    ax.grid(False, axis="y")
+
+
+def calls_figure(frame: pd.DataFrame) -> LabFigure:
+    """The bar chart of a call tree as a figure."""
+    figure, (ax,) = new_figure(height=_height(len(own_times(frame)), 0.26))
+    plot_calls(ax, frame)
+    return figure
+
+
+def plot_calls(ax: Axes, frame: pd.DataFrame) -> None:
+    """The functions with the most time of their own, longest bar first, with their node."""
+    own = own_times(frame)
+    shown = own.head(_MOST_BARS).iloc[::-1]
+    place = np.arange(len(shown))
+    ax.barh(place, shown["self_s"], height=0.7, color=PALETTE[2])
+    functions = [str(name).rsplit("<locals>.", 1)[-1] for name in shown["function"]]
+    ax.set_yticks(place, [shorten(name, 28) for name in functions])
+    for position, node in zip(place, shown["node"], strict=True):
+        ax.annotate(
+            shorten(str(node), 36), (0, position), (4, 0), textcoords="offset points", va="center", fontsize=7, color=INK
+        )
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    style(ax, "Time in the function itself" + _left_out(len(own)))
     ax.grid(False, axis="y")
 
 

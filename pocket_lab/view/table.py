@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pocket_lab.frames.calls import own_times
 from pocket_lab.units import format_bytes, format_count, format_duration, format_interval, format_percent
 
 _MOST_ROWS = 40
@@ -159,6 +161,23 @@ def lines_table(frame: pd.DataFrame) -> TextTable:
     )
     headers = ("node", "line", "hits", "time", "share", "source")
     return TextTable(headers, rows, frozenset({"node", "source"}), max(len(hit) - _MOST_ROWS, 0))
+
+
+def calls_table(frame: pd.DataFrame) -> TextTable:
+    """Functions by their own time, summed over the places of the call tree in which they stand; the first 40."""
+    own = own_times(frame)
+    rows = tuple(
+        (
+            shorten(row["node"]),
+            shorten(row["function"].rsplit("<locals>.", 1)[-1]),
+            format_duration(row["self_s"]),
+            format_percent(row["share"]),
+            f"{Path(row['file']).name}:{row['line']}" if row["file"] else "",
+        )
+        for row in own.head(_MOST_ROWS).to_dict("records")
+    )
+    headers = ("node", "function", "own time", "share", "where")
+    return TextTable(headers, rows, frozenset({"node", "function", "where"}), max(len(own) - _MOST_ROWS, 0))
 
 
 def shorten(name: str, longest: int = _LONGEST_NAME) -> str:

@@ -1,0 +1,113 @@
+"""Stacks as a call tree: one row per call, depth first, the heaviest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.measure.interval import NAN
+from pocket_lab.records import Point, Record, Stack
+
+WALL, CPU, BYTES = "s", "cpu_s", "B"
+_TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "looks"]
+_MEMORY_COLUMNS = ["node", "depth", "function", "file", "line", "self_bytes", "total_bytes", "share", "allocations"]
+
+
+@dataclass(slots=True)
+class _Call:
+    """A function called at one place of the tree, and what was found there and below, by unit."""
+
+    function: str
+    file: str
+    line: int
+    own: dict[str, float] = field(default_factory=dict)
+    total: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+    below: dict[tuple[str, str, int], _Call] = field(default_factory=dict)
+
+    def called(self, function: str, file: str, line: int) -> _Call:
+        """The call of a function from here."""
+        key = function, file, line
+        if key not in self.below:
+            self.below[key] = _Call(function, file, line)
+        return self.below[key]
+
+
+def times_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per call under each node: wall seconds in itself and with its calls, CPU seconds with its calls, share, looks.
+
+    Depth 0 is the node, depth 1 its own function. `share` is of the wall time of all nodes at the point; `cpu_s` is NaN
+    where the system does not tell the CPU time of a thread.
+    """
+    rows = []
+    for point, roots in _trees(records, (WALL, CPU)).items():
+        whole = sum(root.total.get(WALL, 0.0) for root in roots)
+        has_cpu = any(CPU in root.total for root in roots)
+        for node, depth, call in _in_order(roots, WALL):
+            wall_s, cpu_s = call.total.get(WALL, 0.0), call.total.get(CPU, 0.0) if has_cpu else NAN
+            times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s, "cpu_s": cpu_s}
+            share = {"share": wall_s / whole if whole else 0.0, "looks": call.count}
+            rows.append({**_place(node, depth, call), **times, **share, **place_columns(point)})
+    return with_sizes(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *PLACE_COLUMNS]))
+
+
+def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per call under each node: the bytes that were alive at the peak of the process, in itself and with its calls."""
+    rows = []
+    for point, roots in _trees(records, (BYTES,)).items():
+        whole = sum(root.total.get(BYTES, 0.0) for root in roots)
+        for node, depth, call in _in_order(roots, BYTES):
+            held = call.total.get(BYTES, 0.0)
+            sizes = {"self_bytes": int(call.own.get(BYTES, 0.0)), "total_bytes": int(held)}
+            share = {"share": held / whole if whole else 0.0, "allocations": call.count}
+            rows.append({**_place(node, depth, call), **sizes, **share, **place_columns(point)})
+    return with_sizes(pd.DataFrame(rows, columns=[*_MEMORY_COLUMNS, *PLACE_COLUMNS]))
+
+
+def own_times(calls: pd.DataFrame) -> pd.DataFrame:
+    """One row per function of a node with the time that it took itself, wherever it was called from; the dearest first."""
+    called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
+    sums = called.groupby(["node", "function", "file", "line"], sort=False)["self_s"].sum().reset_index()
+    whole = float(calls.loc[calls["depth"] == 0, "total_s"].sum())
+    sums["share"] = sums["self_s"] / whole if whole else 0.0
+    return sums.sort_values("self_s", ascending=False, ignore_index=True)
+
+
+def _place(node: str, depth: int, call: _Call) -> dict[str, Any]:
+    return {"node": node, "depth": depth, "function": call.function, "file": call.file, "line": call.line}
+
+
+def _trees(records: Iterable[Record], units: Sequence[str]) -> dict[Point, list[_Call]]:
+    """A root for each node at each point."""
+    roots: dict[Point, dict[str, _Call]] = {}
+    for record in records:
+        if not isinstance(record, Stack) or record.unit not in units:
+            continue
+        nodes = roots.setdefault(record.point, {})
+        call = nodes.setdefault(record.node, _Call(record.node, "", 0))
+        path = [call]
+        for frame in record.frames:
+            call = call.called(*frame)
+            path.append(call)
+        call.own[record.unit] = call.own.get(record.unit, 0.0) + record.weight
+        for one in path:
+            one.total[record.unit] = one.total.get(record.unit, 0.0) + record.weight
+            one.count += record.count if record.unit == units[0] else 0
+    return {point: list(nodes.values()) for point, nodes in roots.items()}
+
+
+def _in_order(roots: list[_Call], unit: str) -> Iterable[tuple[str, int, _Call]]:
+    """Depth first, by weight; without recursion, since a stack may be deeper than Python's."""
+
+    def heaviest_last(calls: Iterable[_Call]) -> list[_Call]:
+        return sorted(calls, key=lambda call: call.total.get(unit, 0.0))
+
+    waiting = [(root.function, 0, root) for root in heaviest_last(roots)]
+    while waiting:
+        node, depth, call = waiting.pop()
+        yield node, depth, call
+        waiting += [(node, depth + 1, below) for below in heaviest_last(call.below.values())]
