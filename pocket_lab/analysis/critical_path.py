@@ -6,29 +6,29 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pocket_lab.analysis.timeline import Step, Strand, lanes, timeline
+from pocket_lab.analysis.timeline import Step, Strand, Timeline, lanes
 
 
-def critical_path(spans: pd.DataFrame, wall_s: float) -> pd.DataFrame:
+def critical_path(traced: Timeline, wall_s: float) -> pd.DataFrame:
     """The spans of one point that its end waited for, in their order; `share` is of the wall time.
 
     From the span that ended last back: before a span stands the one before it in its run; before the first of an item, what
     its worker did before; before the first item of a worker, what stood before the fan-out. Spans with others inside are
     represented by those. No two overlap, so that their shares add up to at most 1.
     """
-    ids = [step.id for step in _backwards(timeline(spans))][::-1]
-    path = spans.set_index("id", drop=False).loc[ids].reset_index(drop=True)
+    ids = [step.id for step in _backwards(traced.strands)][::-1]
+    path = traced.spans.set_index("id", drop=False).loc[ids].reset_index(drop=True)
     seconds = path["end_s"] - path["start_s"]
     return path.assign(wall_s=seconds, share=seconds / wall_s if wall_s else 0.0)
 
 
-def node_slack(spans: pd.DataFrame) -> dict[str, float]:
+def node_slack(traced: Timeline) -> dict[str, float]:
     """Seconds by which each node could take longer before the end would come later, each item on the worker that it had.
 
     0 for the nodes on the critical path.
     """
     slack: dict[str, float] = {}
-    for step, seconds in _slack(timeline(spans), 0.0):
+    for step, seconds in _slack(traced.strands, 0.0):
         slack[step.node] = min(slack.get(step.node, seconds), seconds)
     return slack
 

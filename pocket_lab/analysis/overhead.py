@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from pocket_lab.analysis.timeline import Strand, timeline
+from pocket_lab.analysis.timeline import Strand, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +21,13 @@ class Overhead:
     instrument_s: float
 
 
-def overhead(spans: pd.DataFrame, wall_s: float, visits: int, outside_s: float, *, drive: str = "run") -> Overhead:
-    """What the runtime itself took of the spans of one point: sending items, going from node to node, starting and ending.
+def overhead(traced: Timeline, wall_s: float, visits: int, outside_s: float, *, drive: str = "run") -> Overhead:
+    """What the runtime itself took of the run of one point: sending items, going from node to node, starting and ending.
 
     Under "load" it is taken of the time of the requests, as clients may have nothing to do. `outside_s` is the cost of
     recording one of the `visits`, which workers do side by side.
     """
-    strands = timeline(spans)
+    strands, spans = traced.strands, traced.spans
     if drive == "load":
         wall_s = sum(strand.end_s - strand.start_s for strand in strands)
         idle_s = sum(strand.end_s - strand.start_s - _busy_s([strand]) for strand in strands)
@@ -41,7 +40,7 @@ def overhead(spans: pd.DataFrame, wall_s: float, visits: int, outside_s: float, 
     return Overhead(seconds, seconds / wall_s if wall_s else 0.0, wall_s, instrument_s)
 
 
-def _busy_s(strands: list[Strand]) -> float:
+def _busy_s(strands: Sequence[Strand]) -> float:
     """The seconds during which at least one leaf was at work."""
     total_s, reached_s = 0.0, -float("inf")
     for start_s, end_s in sorted((step.start_s, step.end_s) for strand in strands for step in strand.leaves()):

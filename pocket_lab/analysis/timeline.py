@@ -53,8 +53,16 @@ class Strand:
                 yield step
 
 
-def timeline(spans: pd.DataFrame) -> list[Strand]:
-    """The outermost strands of the spans of one point, by their start; waits for a worker are no steps."""
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The outermost strands of one point, by their start, and the rows of its spans that they were made from."""
+
+    strands: tuple[Strand, ...]
+    spans: pd.DataFrame
+
+
+def timeline(spans: pd.DataFrame) -> Timeline:
+    """The spans of one point (rows of `Trace.frame`) as a tree; waits for a worker are no steps."""
     outermost: dict[tuple[int | None, int, int | None], Strand] = {}
     inside: dict[int, dict[tuple[int | None, int, int | None], Strand]] = {}
     steps: dict[int, Step] = {}
@@ -68,7 +76,7 @@ def timeline(spans: pd.DataFrame) -> list[Strand]:
         strands.setdefault((parent, run, item), Strand(worker, run)).steps.append(steps[id])
     for parent, strands in inside.items():
         steps[parent].inside = list(strands.values())
-    return list(outermost.values())
+    return Timeline(tuple(outermost.values()), spans)
 
 
 def lanes(strands: Sequence[Strand]) -> dict[str, list[Strand]]:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
-import pandas as pd
-
-from pocket_lab.analysis.timeline import Step, Strand, lanes, timeline
+from pocket_lab.analysis.timeline import Step, Strand, Timeline, lanes
 from pocket_lab.errors import UsageError
 from pocket_lab.units import format_percent
 
@@ -42,8 +40,8 @@ class WhatIf:
         return self.sentence
 
 
-def what_if(spans: pd.DataFrame, node: str, speedup: float, wall_s: float, *, drive: str = "run") -> WhatIf:
-    """Replay the spans of one point, which took `wall_s`, with the node's own phases `speedup` times as fast.
+def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive: str = "run") -> WhatIf:
+    """Replay the run of one point, which took `wall_s`, with the node's own phases `speedup` times as fast.
 
     Items go to the worker that is free first (list scheduling, Graham 1969) in the order in which they began, on as many
     workers as they had; what passed between spans stays as it was, and so do failed attempts with their waits. A fan-out or
@@ -52,10 +50,10 @@ def what_if(spans: pd.DataFrame, node: str, speedup: float, wall_s: float, *, dr
     """
     if not speedup > 0:
         raise UsageError(f"speedup={speedup!r}: a node is some positive number of times as fast, for example 2")
-    names = list(dict.fromkeys(spans["node"]))
+    names = list(dict.fromkeys(traced.spans["node"]))
     if node not in names:
         raise UsageError(f'the trace has no node "{node}"; it has {", ".join(names)}')
-    strands = timeline(spans)
+    strands = traced.strands
     if drive == "load":
         before_s, after_s = (sum(_strand_s(s, node, factor) for s in strands) for factor in (1.0, speedup))
         measured_s = sum(strand.end_s - strand.start_s for strand in strands)

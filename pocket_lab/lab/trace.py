@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from pocket_lab.analysis.critical_path import critical_path, node_slack
 from pocket_lab.analysis.overhead import Overhead, overhead
+from pocket_lab.analysis.timeline import Timeline, timeline
 from pocket_lab.analysis.what_if import WhatIf, what_if
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.spans import PHASES, by_point, nodes_frame, spans_frame
@@ -25,7 +27,7 @@ from pocket_lab.records import Point, Traced
 from pocket_lab.sharing.chrome import save_chrome
 from pocket_lab.units import format_count, format_duration, format_percent
 from pocket_lab.view.nodes import nodes_table
-from pocket_lab.view.table import TextTable
+from pocket_lab.view.table import TextTable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +65,7 @@ class Trace(Result):
         frame = nodes_frame(self.records)
         slack: list[float] = []
         for (traced, _), rows in zip(by_point(self.records), self._by_point, strict=True):
-            found = node_slack(_focus(rows, traced.point))
+            found = node_slack(timeline(_focus(rows, traced.point)))
             slack += [found.get(node, float("nan")) for node in dict.fromkeys(rows["node"])]
         frame.insert(list(frame.columns).index("errors"), "slack_s", slack)
         return frame
@@ -81,23 +83,23 @@ class Trace(Result):
     @cached_property
     def critical_path(self) -> pd.DataFrame:
         """The spans that the end of the run (under "load", of the slowest request) waited for; `share` is of its time."""
-        point, spans = self._traced.point, self._spans
-        focus = _focus(spans, point)
-        wall_s = self._traced.wall_s if point.drive != "load" else float(focus["end_s"].max() - focus["start_s"].min())
-        return critical_path(focus, wall_s)
+        if self._traced.point.drive != "load":
+            return critical_path(self._timeline, self._traced.wall_s)
+        slowest = _focus(self._spans, self._traced.point)
+        return critical_path(timeline(slowest), float(slowest["end_s"].max() - slowest["start_s"].min()))
 
     @cached_property
     def overhead(self) -> Overhead:
         """The time in which no function of a node was at work: the runtime's own, without what the recording took."""
         traced = self._traced
-        return overhead(self._spans, traced.wall_s, traced.visits, traced.outside_s, drive=traced.point.drive)
+        return overhead(self._timeline, traced.wall_s, traced.visits, traced.outside_s, drive=traced.point.drive)
 
     def what_if(self, node: str, speedup: float = 2.0) -> WhatIf:
         """What the run would gain if the node were so many times as fast, by a replay of its schedule.
 
         Raises UsageError for a node that is not there.
         """
-        return what_if(self._spans, node, float(speedup), self._traced.wall_s, drive=self._traced.point.drive)
+        return what_if(self._timeline, node, float(speedup), self._traced.wall_s, drive=self._traced.point.drive)
 
     def at(self, size: int | None = None, workers: int | None = None, executor: str | None = None) -> Trace:
         """The trace of the points with this size, worker count and executor; raises UsageError where there is none."""
@@ -163,10 +165,14 @@ class Trace(Result):
     def _spans(self) -> pd.DataFrame:
         return self._by_point[-1] if self._by_point else self.frame
 
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return timeline(self._spans)
+
     def _path_sentence(self) -> str:
         path = self.critical_path
         shares = path.groupby("node", sort=False)["share"].sum().sort_values(ascending=False)
-        told = ", ".join(f"{node} {format_percent(share)}" for node, share in shares.head(_MOST_TOLD).items())
+        told = ", ".join(f"{shorten(str(node))} {format_percent(share)}" for node, share in shares.head(_MOST_TOLD).items())
         more = f" and {len(shares) - _MOST_TOLD} more" if len(shares) > _MOST_TOLD else ""
         whose = "the slowest request" if self._traced.point.drive == "load" else "the run"
         spans = "1 span" if len(path) == 1 else f"{format_count(len(path))} spans"
@@ -175,7 +181,7 @@ class Trace(Result):
     def _gains(self) -> list[str]:
         leaves = list(dict.fromkeys(self.critical_path["node"]))
         found = sorted((self.what_if(node) for node in leaves), key=lambda one: -one.gain)
-        worth = [one for one in found if one.gain > _WORTH_TELLING][:_MOST_TOLD]
+        worth = [replace(one, node=shorten(one.node)) for one in found if one.gain > _WORTH_TELLING][:_MOST_TOLD]
         return [f"What if: {'; '.join(one.sentence for one in worth)}."] if worth else []
 
     def _overhead_sentence(self) -> str:
@@ -235,8 +241,8 @@ def trace(
 ) -> Trace:
     """Record who ran when on which worker in one run of each point (under "load", a window), in a process of its own.
 
-    A run shorter than half a second is the second one: the first warms up. The options mean what they mean in `bench`;
-    without a budget a run takes as long as it takes. Raises the target's own error where no point could be traced
+    A run shorter than half a second, and a window, is the second one: the first warms up. The options mean what they mean in
+    `bench`; without a budget a run takes as long as it takes. Raises the target's own error where no point could be traced
     (`pocket_lab.last()` has the spans until then), DeadlineExceeded, or UsageError.
     """
     options: dict[str, Any] = {

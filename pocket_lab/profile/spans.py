@@ -44,7 +44,7 @@ class SpanInstrument(Instrument):
         self.whole: str | None = None
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
-        self._runs = 0
+        self._is_warm = self._is_window = False
 
     def begin(self, run: Any) -> Callable[[Any], object]:
         """An observer of the target: its runs go to the point that is watched now."""
@@ -54,6 +54,7 @@ class SpanInstrument(Instrument):
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
         """Runs that begin in here are kept."""
         self._recorder = Recorder()
+        self._is_window = point.drive == "load"
         begun_s = perf_counter()
         try:
             yield
@@ -61,10 +62,11 @@ class SpanInstrument(Instrument):
             self._span_s = begun_s, perf_counter()
 
     def again(self) -> bool:
-        """A first run that was short mostly shows what a first run has to do once: compile, connect, start."""
+        """A first run that was short, or a first window, mostly shows what is done once: compile, connect, start."""
         begun_s, ended_s = self._span_s
-        self._runs = self._runs + 1 if ended_s - begun_s < _SHORT_S and not self._runs else 0
-        return self._runs == 1
+        warms_up = not self._is_warm and (self._is_window or ended_s - begun_s < _SHORT_S)
+        self._is_warm = warms_up
+        return warms_up
 
     def records(self, point: Point) -> Iterator[Record]:
         """The spans, and what they cost."""
