@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
     from pocket_lab.lab.monitor import Monitor
+    from pocket_lab.lab.trace import Trace, trace
     from pocket_lab.notebook.extension import load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
@@ -67,6 +68,7 @@ _HOME = {
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),
     "lab.monitor": ("Monitor",),
+    "lab.trace": ("Trace", "trace"),
     "notebook.extension": ("load_ipython_extension", "unload_ipython_extension"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -94,6 +96,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Retry",
     "Route",
     "Store",
+    "Trace",
     "UsageError",
     "Variant",
     "bench",
@@ -108,6 +111,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "memory",
     "node",
     "run_concurrent",
+    "trace",
     "unload_ipython_extension",
 ]
 

@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         "--interval", help="the time between two looks at the stacks (default 1ms)"
     )
 
+    _add_profile(
+        commands, "trace", "who ran when on which worker, the critical path, and what if a node were faster"
+    ).add_argument("--chrome", metavar="FILE", help="write the spans there too, for ui.perfetto.dev or chrome://tracing")
+
     history = commands.add_parser("history", help="list earlier runs; show, delete, tag or rename one")
     history.add_argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
     change = history.add_mutually_exclusive_group()

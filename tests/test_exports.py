@@ -47,6 +47,7 @@ NAMES = [
     "Retry",
     "Route",
     "Store",
+    "Trace",
     "UsageError",
     "Variant",
     "bench",
@@ -60,6 +61,7 @@ NAMES = [
     "memory",
     "node",
     "run_concurrent",
+    "trace",
     "unload_ipython_extension",
 ]
 

@@ -235,15 +235,17 @@ def trace(
     isolation: str = "process",
     store: str = "fresh",
     caches: str = "warm",
+    chrome: str | Path | None = None,
     name: str | None = None,
     asked: str | None = None,
     watch: Watcher | None = None,
 ) -> Trace:
     """Record who ran when on which worker in one run of each point (under "load", a window), in a process of its own.
 
-    A run shorter than half a second, and a window, is the second one: the first warms up. The options mean what they mean in
-    `bench`; without a budget a run takes as long as it takes. Raises the target's own error where no point could be traced
-    (`pocket_lab.last()` has the spans until then), DeadlineExceeded, or UsageError.
+    A run shorter than half a second, and a window, is the second one: the first warms up. `chrome` is a file to write the
+    spans to as well (`Trace.save_chrome`). The other options mean what they mean in `bench`; without a budget a run takes as
+    long as it takes. Raises the target's own error where no point could be traced (`pocket_lab.last()` has the spans until
+    then), DeadlineExceeded, or UsageError.
     """
     options: dict[str, Any] = {
         "size": size,
@@ -255,4 +257,7 @@ def trace(
     }
     options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    return profile("trace", profile_spans, job, Trace, watch, asked)
+    result = profile("trace", profile_spans, job, Trace, watch, asked)
+    if chrome is not None:
+        result.save_chrome(chrome)
+    return result

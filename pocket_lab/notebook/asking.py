@@ -68,6 +68,8 @@ class Asking:
                 display(partial)
             raise
         except Exception as error:
+            if (partial := last()) is not before:
+                display(partial)
             _show_user_traceback(error)
             raise
         display(result)

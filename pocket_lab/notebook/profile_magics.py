@@ -10,6 +10,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from pocket_lab.lab.cpu import CpuProfile, cpu
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
+from pocket_lab.lab.trace import Trace, trace
 from pocket_lab.notebook.asking import Asking
 from pocket_lab.notebook.options import PROFILED
 
@@ -55,4 +56,15 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     def pocket_cpu(self, line: str, local_ns: dict[str, Any] | None = None) -> CpuProfile:
         """Which calls of which node take the time? A run of each point, its stacks sampled."""
         result: CpuProfile = self._asking.call(self.pocket_cpu, cpu, line, None, local_ns)
+        return result
+
+    @magic_arguments()
+    @PROFILED
+    @argument("--chrome", help="write the spans to this file too, for ui.perfetto.dev or chrome://tracing")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_trace(self, line: str, local_ns: dict[str, Any] | None = None) -> Trace:
+        """Who ran when on which worker, and what did the run wait for? A run of each point, its spans recorded."""
+        result: Trace = self._asking.call(self.pocket_trace, trace, line, None, local_ns)
         return result

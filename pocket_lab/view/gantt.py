@@ -75,9 +75,9 @@ def plot_gantt(ax: Axes, spans: pd.DataFrame, path: pd.DataFrame, title: str = "
     ax.xaxis.set_major_locator(MaxNLocator(7))
     more = f" ({_MOST_LANES} of {len(workers)} workers shown)" if len(workers) > _MOST_LANES else ""
     many = f" ({len(leaves):,} spans: the share of each node in each stretch of time)" if is_dense else ""
+    _legend(ax, colors, not path.empty)
     style(ax, f"{title or 'Who ran when'}{more}{many}")
     ax.grid(False, axis="y")
-    _legend(ax, colors, not path.empty)
 
 
 def node_colors(spans: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
@@ -160,17 +160,9 @@ def _waiting(ax: Axes, waiting: pd.DataFrame, lane: int) -> str:
     most = max(float(count.max()), 1.0)
     keep = np.unique(np.linspace(0, len(at) - 1, min(len(at), _STEPS)).astype(int))
     low = np.full(len(keep), lane + 0.36)
-    ax.fill_between(
-        at[keep],
-        low,
-        low - 0.8 * count[keep] / most,
-        step="post",
-        facecolor=_GREY,
-        edgecolor=_GREY,
-        alpha=0.35,
-        hatch="////",
-        linewidth=0,
-    )
+    high = low - 0.8 * count[keep] / most
+    ax.fill_between(at[keep], low, high, step="post", facecolor=_GREY, alpha=0.2, linewidth=0)
+    ax.fill_between(at[keep], low, high, step="post", facecolor="none", edgecolor=_GREY, hatch="////", linewidth=0)
     return f"waiting (up to {int(most)})"
 
 
