@@ -25,6 +25,7 @@ _PATIENCE_S = 3.0
 def pytest_configure(config: pytest.Config) -> None:
     """Temporary files go into a folder of this session, so that those of other measurements on the machine are not blamed."""
     folder = tempfile.mkdtemp(prefix="lab-tests-")
+    os.chmod(folder, 0o711)  # tests that give up their rights have a folder of their own in it
     before, os.environ["TMPDIR"], tempfile.tempdir = os.environ.get("TMPDIR"), folder, None
 
     def restore() -> None:

@@ -7,6 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from pocket_lab.history.trouble import read_row
+
 BROKEN_OFF = "broken off"
 _QUERY = """SELECT id, name, verb, target, started_at, ended_at, status, options, version,
     CASE WHEN ended_at IS NULL THEN (SELECT count(*) FROM sample WHERE session = id) ELSE samples END
@@ -39,7 +41,7 @@ def read_entries(connection: sqlite3.Connection, where: str = "1", values: tuple
     return [
         Entry(
             id, name, verb, target, started_at, ended_at, status or BROKEN_OFF, samples, _tags(connection, id),
-            json.loads(options), version,
+            read_row(json.loads, options), version,
         )
         for id, name, verb, target, started_at, ended_at, status, options, version, samples in rows
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import asdict, fields
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from pocket_lab.history.trouble import read_row
 from pocket_lab.measure.wire import decode, encode
 from pocket_lab.records import Point, Record, Sample
 
@@ -47,7 +48,7 @@ def record_row(session: int, seq: int, record: Record) -> tuple[Any, ...]:
 def read_points(connection: sqlite3.Connection, session: int) -> dict[int, Point]:
     """The points of a run by their numbers."""
     rows = connection.execute("SELECT number, fields FROM point WHERE session = ? ORDER BY number", (session,))
-    return {number: Point(**json.loads(values)) for number, values in rows}
+    return {number: read_row(_point, values) for number, values in rows}
 
 
 def last_seq(connection: sqlite3.Connection, session: int) -> int:
@@ -60,7 +61,7 @@ def last_seq(connection: sqlite3.Connection, session: int) -> int:
 def read_other_records(connection: sqlite3.Connection, session: int) -> list[tuple[int, Record]]:
     """Every record but the samples with its number, in order."""
     rows = connection.execute("SELECT seq, line FROM record WHERE session = ? ORDER BY seq", (session,))
-    return [(seq, decode(line.encode("ascii"))) for seq, line in rows]
+    return [(seq, read_row(decode, line.encode("ascii"))) for seq, line in rows]
 
 
 def read_records(connection: sqlite3.Connection, session: int) -> list[Record]:
@@ -89,6 +90,10 @@ def read_sample_columns(connection: sqlite3.Connection, session: int) -> dict[st
     for failed in np.flatnonzero(errors.astype(bool)):  # a JSON text is never empty
         errors[failed] = json.loads(errors[failed])
     return columns
+
+
+def _point(values: str) -> Point:
+    return Point(**json.loads(values))
 
 
 def _select_samples(connection: sqlite3.Connection, session: int, before: str = "") -> sqlite3.Cursor:

@@ -29,7 +29,7 @@ from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.measure import measure
 from pocket_lab.measure.place import place_of
 from pocket_lab.measure.resume import resumed
-from pocket_lab.measure.sweep import Counts, parse_sweep
+from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
 from pocket_lab.records import Caveat, Environment, Planned, Point, Probe, Record, Sample
 from pocket_lab.units import format_percent
 from pocket_lab.view.table import TextTable, bench_table
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 MANY_OUTLIERS = 0.05
+_WAYS = ("isolation", "fresh_input", "store", "caches")  # samples that were made in different ways make no common median
 
 
 class Bench(Result):
@@ -138,7 +139,7 @@ class Bench(Result):
         from pocket_lab.view.page import note
 
         kept = "" if self.run is None else f'; run {self.run} of the history, "{self.name}"'
-        return [*super()._parts(), note(_where(self.environment) + kept)]
+        return [*super()._parts(), note(told_place(self.environment) + kept)]
 
 
 def bench(
@@ -208,11 +209,12 @@ def bench(
         store=store,
         caches=caches,
     )
-    stored, records = _stored(name) if resume else (None, [])
+    stored, records = _stored(name, sweep) if resume else (None, [])
     job = plan_job(target, input, sweep, name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
-        return Bench(label, records, run=stored.id)
+        keep(whole := Bench(label, records, run=stored.id))
+        return whole
     recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
     try:
         with recording, closing(measure(job)) as stream:
@@ -224,13 +226,20 @@ def bench(
     return result
 
 
-def _stored(name: str | None) -> tuple[Entry, list[Record]]:
-    """The run to go on with, and its records; raises UsageError where it was made in another place."""
+def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
+    """The run to go on with, and its records; raises UsageError where it was made in another place or in another way."""
     if name is None:
         raise UsageError("resume=True goes on with a run of the history: give its name")
     with Archive() as archive:
         entry = archive.find(name, "bench")
         records = archive.records(entry)
+    earlier = entry.options.get("sweep", {})
+    for option in _WAYS:
+        if earlier.get(option, getattr(sweep, option)) != getattr(sweep, option):
+            raise UsageError(
+                f'the run "{name}" was made with {option}={earlier[option]!r}: resume it with that, or begin a new one '
+                "under another name"
+            )
     there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
     if there is not None and (differing := differences(there, here)):
         raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: begin a new one under another name')
@@ -302,13 +311,15 @@ def _outlier_doubts(samples: pd.DataFrame) -> list[str]:
     return [f"{severe} of {len(counted)} batches are severe outliers: they are kept, and the median hardly feels them"]
 
 
-def _where(environment: Environment | None) -> str:
+def told_place(environment: Environment | None) -> str:
+    """Where and how something was measured, in words; "" where that is not known."""
     if environment is None:
         return ""
     more = [
         f"a CPU quota of {environment.cpu_quota:g} cores" if environment.cpu_quota is not None else "",
         f"governor {environment.governor}" if environment.governor else "",
         f"git revision {environment.revision}" if environment.revision else "",
+        f"garbage collection {environment.gc}" if environment.gc else "",
     ]
     where = f"Python {environment.python}, {environment.platform}, {environment.processor}, {environment.cores} cores"
     return ", ".join([where, f"load {environment.load_1m:.2f} at the start", *filter(None, more)])

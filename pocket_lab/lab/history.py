@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.analysis.compare import MARGIN
+from pocket_lab.errors import HistoryError
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
@@ -101,7 +102,13 @@ class History:
 def _read(archive: Archive, entry: Entry) -> Result:
     if entry.verb == "bench":
         return read_bench(archive, entry)
+    kind = _PROFILES.get(entry.verb)
+    if kind is None and entry.verb != "compare":
+        raise HistoryError(
+            f'run {entry.id}, "{entry.name}", is of the verb {entry.verb}, which this Pocket Lab does not know: '
+            "pip install --upgrade pocket-lab"
+        )
     records = archive.records(entry)
-    if entry.verb == "compare":
-        return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
-    return _PROFILES[entry.verb](entry.name, records, entry.id)
+    if kind is not None:
+        return kind(entry.name, records, entry.id)
+    return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)

@@ -12,7 +12,7 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Closed, Record, Status
+from pocket_lab.records import Caveat, Closed, Planned, Record, Source, Status
 
 _WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")
 
@@ -28,6 +28,7 @@ class Recording:
         self._archive: Archive | None = None
         self._session: Session | None = None
         self._statuses: dict[object, Status] = {}
+        self._has_begun = goes_on is not None
         try:
             self._archive = Archive()
             self.caveats += self._archive.caveats
@@ -45,6 +46,7 @@ class Recording:
 
     def keep(self, record: Record) -> None:
         """Write a record; once this returns, killing this process does not lose it."""
+        self._has_begun = self._has_begun or not isinstance(record, Planned | Source)
         if isinstance(record, Closed):
             self._statuses[record.point] = record.status
         if self._session is not None:
@@ -60,8 +62,12 @@ class Recording:
         told = {*self._statuses.values(), *(["cancelled"] if error is not None else [])}
         status = min(told, key=_WORST_FIRST.index, default="done")
         try:
-            if self._session is not None:
-                self._session.close(status)
+            if self._session is not None and self._archive is not None:
+                if error is None or self._has_begun:
+                    self._session.close(status)
+                else:  # a question that cannot be asked is no run, and must not hide an earlier one of its name
+                    self._archive.delete(self._archive.find(self._session.id))
+                    self._session = None
         except HistoryError as failure:
             self._lost(failure)
         finally:

@@ -108,6 +108,24 @@ def test_a_damaged_file_is_an_error_not_a_traceback(path: Path) -> None:
         archive.records(archive.find("old"))
 
 
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE record SET line = '[\"Tomorrow\", {}]'", "'Tomorrow'"),
+        ('UPDATE record SET line = \'["Caveat", {"colour": 1}]\'', "colour"),
+        ("UPDATE record SET line = '[\"Cav'", "no JSON"),
+        ("UPDATE point SET fields = '{\"colour\": 1}'", "colour"),
+        ("UPDATE session SET options = '{'", "no JSON"),
+    ],
+)
+def test_what_a_newer_version_wrote_is_named_with_the_way_out(path: Path, statement: str, what: str) -> None:
+    fill(path)
+    change(path, statement)
+    words = f"history.db holds what this Pocket Lab cannot read .*{what}.*pip install --upgrade pocket-lab"
+    with Archive(path) as archive, pytest.raises(HistoryError, match=words):
+        archive.records(archive.find("old"))
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HistoryError, match=r"the folder .*file/lab cannot be made \(NotADirectoryError.*POCKET_LAB_HOME"):

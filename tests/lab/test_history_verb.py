@@ -1,0 +1,112 @@
+"""History from end to end: what a verb returned comes back as it was."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import pocket_lab
+from pocket_lab import History, HistoryError, UsageError, bench, compare, lines, memory
+
+
+def work(size: int) -> int:
+    return sum(range(size))
+
+
+def failing(size: int) -> int:
+    raise ValueError(f"not {size}")
+
+
+VERBS: dict[str, Any] = {
+    "bench": lambda name: bench(work, sizes="10,100", budget=0.5, name=name),
+    "compare": lambda name: compare(work, work, sizes="10,100", budget=0.5, name=name, margin="3%"),
+    "memory": lambda name: memory(work, size=100, name=name),
+    "lines": lambda name: lines(work, size=100, name=name),
+}
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POCKET_LAB_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_run_comes_back_as_the_result_that_its_verb_returned(verb: str) -> None:
+    made = VERBS[verb]("kept")
+    for key in ("kept", made.run):
+        loaded = History().load(key)
+        assert type(loaded) is type(made)
+        assert (loaded.name, loaded.run, loaded.title) == (made.name, made.run, made.title)
+        pd.testing.assert_frame_equal(loaded.frame, made.frame)
+        if hasattr(made, "samples"):
+            pd.testing.assert_frame_equal(loaded.samples, made.samples)
+        assert (loaded.findings, loaded.caveats, loaded.failures) == (made.findings, made.caveats, made.failures)
+        assert str(loaded) == str(made)
+    assert History().frame["verb"].tolist() == [verb]
+
+
+def test_a_failed_point_and_its_error_come_back_too() -> None:
+    made = bench(failing, sizes="1,2", budget=0.5, name="failed")
+    loaded = History().load("failed")
+    assert loaded.failures == made.failures
+    assert isinstance(loaded.error, ValueError)
+    assert History().frame["status"].tolist() == ["failed"]
+
+
+def test_the_list_tells_each_run_newest_first_and_runs_are_named_tagged_and_deleted() -> None:
+    for name in ("one", "two", "three"):
+        bench(work, size=10, budget=0.2, name=name)
+    history = History()
+    history.tag("one", "release", "mine")
+    history.untag("one", "mine")
+    history.rename("two", "second")
+    history.delete("three")
+    frame = history.frame
+    assert list(frame["name"]) == ["second", "one"]
+    assert list(frame["tags"]) == ["", "release"]
+    assert "release" in str(history)
+
+
+def test_a_question_that_cannot_be_asked_leaves_no_run_and_hides_none() -> None:
+    lock = threading.Lock()
+    kept = bench(work, size=10, budget=0.3, name="mine")
+    for verb in (bench, memory, lines):
+        with pytest.raises(UsageError, match="cannot be sent"):
+            verb(lambda size: lock, size=10, name="mine")
+    assert list(History().frame["id"]) == [kept.run]
+    assert History().load("mine").run == kept.run
+
+
+def test_a_run_of_a_verb_of_another_version_is_named() -> None:
+    bench(work, size=10, budget=0.2, name="odd")
+    with sqlite3.connect(History().path) as connection:
+        connection.execute("UPDATE session SET verb = 'dream'")
+    connection.close()
+    with pytest.raises(HistoryError, match=r'"odd", is of the verb dream, .*pip install --upgrade pocket-lab'):
+        History().load("odd")
+
+
+def test_a_run_goes_on_and_none_of_its_points_is_measured_twice() -> None:
+    first = bench(work, sizes="10,100", precision=1e-6, budget=0.4, name="goes on")
+    again = bench(work, sizes="10,100", precision=0.9, budget=5, name="goes on", resume=True)
+    assert again.run == first.run
+    assert set(again.frame["status"]) == {"done"}
+    assert len(again.samples) > len(first.samples)
+    later = again.samples[again.samples["round"] > 0]
+    assert not later.duplicated(["size", "round"]).any()
+    whole = bench(work, sizes="10,100", precision=0.9, budget=5, name="goes on", resume=True)
+    assert len(whole.samples) == len(again.samples)
+    assert pocket_lab.last() is whole
+
+
+@pytest.mark.parametrize("option", [{"caches": "cold"}, {"store": "shared"}, {"fresh_input": True}, {"isolation": "kernel"}])
+def test_a_run_does_not_go_on_in_another_way(option: dict[str, Any]) -> None:
+    bench(work, size=10, budget=0.2, name="way")
+    ((name, _),) = option.items()
+    with pytest.raises(UsageError, match=f'the run "way" was made with {name}=.*resume it with that'):
+        bench(work, size=10, budget=0.2, name="way", resume=True, **option)
