@@ -29,7 +29,7 @@ def samples_frame(records: Iterable[Record], columns: Columns | None = None) -> 
         found = [record for record in kept if isinstance(record, Sample)]
         columns = {name: [getattr(sample.point, name) for sample in found] for name in POINT_COLUMNS}
         columns |= {name: [getattr(sample, name) for sample in found] for name in SAMPLE_COLUMNS}
-    frame = pd.DataFrame({name: columns[name] for name in [*POINT_COLUMNS, *SAMPLE_COLUMNS]})
+    frame = pd.DataFrame({name: columns[name] for name in [*POINT_COLUMNS[1:], *SAMPLE_COLUMNS, POINT_COLUMNS[0]]})
     return with_sizes(classed(frame, latencies_of(kept)))
 
 

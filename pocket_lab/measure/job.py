@@ -111,6 +111,12 @@ def needs_argument(function: Any) -> bool:
     return any(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in told)
 
 
+def leading_parameters(function: Any) -> list[str]:
+    """The names of the parameters that can be given by their place, in order."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, parameter in _parameters(function).items() if parameter.kind in kinds]
+
+
 def _positional(function: Any) -> list[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = _parameters(function).items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from pocket_lab.errors import UsageError
@@ -12,7 +13,7 @@ from pocket_lab.graph.context import INLINE, Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.batch import Runs
 from pocket_lab.measure.caches import cleared
-from pocket_lab.measure.job import Input, Job, takes_argument
+from pocket_lab.measure.job import Input, Job, leading_parameters, takes_argument
 from pocket_lab.measure.reports import Reports
 from pocket_lab.records import Point
 from pocket_lab.run.pool import Pool
@@ -51,10 +52,18 @@ def _call_runs(job: Job, point: Point, value: Any, fresh: Callable[[], Any] | No
     reports = Reports()
     options = {"workers": point.workers, "executor": point.executor, "ctx": _reporting(Context(), reports)}
     given = {name: option for name, option in options.items() if takes(function, name)}
-    bound = partial(function, **given) if given else function
+    bound = _given(function, given)
     if (job.input is Input.ABSENT and point.size is None) or not takes_argument(function):
         return Runs(bound, (), pool, reports=reports)
     return Runs(bound, (value,), pool, fresh=None if fresh is None else lambda: (fresh(),), reports=reports)
+
+
+def _given(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    """The function with our options: by name, but those that stand before its first argument by their place."""
+    if not options:
+        return function
+    first = list(takewhile(options.__contains__, leading_parameters(function)))
+    return partial(function, *(options.pop(name) for name in first), **options)
 
 
 def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | None, pool: Pool, store: str) -> Runs:
@@ -65,7 +74,7 @@ def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | 
     if isinstance(target, Graph):
         return _graph_runs(target, target.map, point, items, anew, pool, store, len(items))
     reports = Reports()
-    function = partial(target, ctx=_reporting(Context(), reports)) if takes(target, "ctx") else target
+    function = _given(target, {"ctx": _reporting(Context(), reports)} if takes(target, "ctx") else {})
     each = partial(_call_each, function, pool, point.workers)
     return Runs(each, (items,), pool, len(items), None if anew is None else lambda: (anew(),), reports=reports)
 

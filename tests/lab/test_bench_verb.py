@@ -67,9 +67,8 @@ def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
     result = bench(naps, sizes="2,4", workers="1,2", executors="threads", input=many, budget=2)
     assert list(result.frame.columns) == COLUMNS
     assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
-    assert {"size", "workers", "executor", "drive", "round", "loops", "wall_s", "cpu_s", "items", "error"} <= set(
-        result.samples.columns
-    )
+    samples = "size workers executor drive round loops wall_s cpu_s items error target run_s kind"
+    assert list(result.samples.columns) == samples.split()
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
@@ -347,6 +346,19 @@ def test_a_callable_reports_under_its_own_name() -> None:
     metrics = bench(plain, sizes="3,5", budget=0.4).metrics
     assert list(zip(metrics["size"], metrics["node"], metrics["value"], strict=True)) == [(3, "plain", 6.0), (5, "plain", 10.0)]
     assert bench(lambda: None, budget=0.2).metrics.empty
+
+
+@pytest.mark.parametrize(
+    ("drive", "executor", "value"),
+    [("run", "serial", 3), ("map", "threads", [3] * 4), ("map", "processes", [3] * 4), ("load", "threads", 3)],
+)
+def test_the_context_may_come_first(drive: str, executor: str, value: Any) -> None:
+    def first(ctx: Context, given: int) -> None:
+        ctx.check()
+        assert given == 3
+
+    result = bench(first, input=value, drive=drive, executor=executor, budget=0.4)
+    assert result.failures == []
 
 
 def test_each_run_can_have_an_input_of_its_own() -> None:
