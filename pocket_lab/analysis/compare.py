@@ -26,7 +26,7 @@ ALIKE = 2.0  # "same" is an interval within so many margins
 FEWEST_BLOCKS = 5
 _STORED_BLOCKS = 10
 _MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
-_KEPT = ("target_a", "target_b", "size", "workers", "executor", "drive")
+_PLACE, _TARGETS = ("size", "workers", "executor", "drive"), ("target_a", "target_b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def verdict_of(ratio: Ratio, p: float, margin: float = MARGIN) -> str:
 
 
 def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
-    """A row per pair: basis, ratio with interval, both ratios, verdict, seconds needed, blocks, rounds, status.
+    """A row per pair: basis, ratio with interval, both ratios, verdict, seconds needed, blocks, rounds, status, targets.
 
     `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). The basis is "cpu"
     where both sides keep one core busy, otherwise "wall". The p values of all pairs are corrected together (Holm 1979).
@@ -89,7 +89,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
     The samples (`frames.samples_frame`, without warm-ups) were not taken in pairs: Welch's interval over ten consecutive
     blocks of each side, and a margin as wide as what the same code differs by from one run to the next.
     """
-    keys = ["size", "workers", "executor", "drive"]
+    keys = list(_PLACE)
     sides = [dict(list(frame.groupby(keys, dropna=False, sort=False))) for frame in (a, b)]
     common = [key for key in sides[0] if key in sides[1]]
     ratios = [_welch(*(_block_logs(side[key]) for side in sides)) for key in common]
@@ -99,8 +99,6 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
         cpu = math.exp(_mean(_block_logs(other, "cpu_s")) - _mean(_block_logs(one, "cpu_s")))
         rows.append(
             {
-                "target_a": one["target"].iloc[0],
-                "target_b": other["target"].iloc[0],
                 **dict(zip(keys, key, strict=True)),
                 "basis": "wall",
                 "ratio": ratio.value,
@@ -113,6 +111,8 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
                 "blocks": ratio.blocks,
                 "rounds": min(len(one), len(other)),
                 "status": "done",
+                "target_a": one["target"].iloc[0],
+                "target_b": other["target"].iloc[0],
             }
         )
     return pd.DataFrame(rows)
@@ -142,10 +142,17 @@ class Gate:
         return told[change >= self.change]
 
 
-def geometric_mean(frame: pd.DataFrame) -> float:
+def geometric_mean(frame: pd.DataFrame, column: str = "ratio") -> float:
     """The mean of the ratios of a comparison as benchstat has it; NaN where there is none."""
-    ratios = frame["ratio"].dropna().to_numpy(float)
+    ratios = frame[column].dropna().to_numpy(float)
     return float(np.exp(np.log(ratios).mean())) if len(ratios) else math.nan
+
+
+def geometric_means(frame: pd.DataFrame) -> dict[str, float]:
+    """Those of the ratio and of both clocks, by the names of the columns; empty where there are not several pairs."""
+    if len(frame) < 2:
+        return {}
+    return {column: geometric_mean(frame, column) for column in ("ratio", "cpu_ratio", "wall_ratio")}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -202,7 +209,7 @@ class _Judged:
         if on_wall in ("faster", "slower") and verdict != on_wall and verdict != "cannot tell":
             verdict = "cannot tell"  # whatever it waited for is not in the CPU time
         return {
-            **{name: self.side[name] for name in _KEPT},
+            **{name: self.side[name] for name in _PLACE},
             "basis": self.basis,
             "ratio": ratio.value,
             "ratio_low": ratio.low,
@@ -214,6 +221,7 @@ class _Judged:
             "blocks": ratio.blocks,
             "rounds": self.rounds,
             "status": self.side["status"],
+            **{name: self.side[name] for name in _TARGETS},
         }
 
 

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pocket_lab.analysis.compare import FEWEST_BLOCKS, MARGIN, STORED_MARGIN, compare_pairs, compare_runs, geometric_mean
-from pocket_lab.analysis.machines import differences
+from pocket_lab.analysis.compare import (
+    FEWEST_BLOCKS,
+    MARGIN,
+    STORED_MARGIN,
+    compare_pairs,
+    compare_runs,
+    geometric_mean,
+    geometric_means,
+)
+from pocket_lab.analysis.machines import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
-from pocket_lab.lab.bench import Bench
+from pocket_lab.lab.bench import Bench, told_place
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
 from pocket_lab.lab.recording import Recording, told_options
@@ -24,9 +32,10 @@ from pocket_lab.lab.stored import stored_bench
 from pocket_lab.measure.duel import Duel, compete
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Caveat, Failure, Record, Sample
+from pocket_lab.records import Caveat, Environment, Failure, Record, Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
 from pocket_lab.view.forest import comparison_figure, plot_comparison
+from pocket_lab.view.page import note
 from pocket_lab.view.table import TextTable, comparison_table
 
 if TYPE_CHECKING:
@@ -105,8 +114,8 @@ class Comparison(Result):
 
     @property
     def table(self) -> TextTable:
-        """A row per pair."""
-        return comparison_table(self.frame)
+        """A row per pair, and one of the geometric means where there are several."""
+        return comparison_table(self.frame, geometric_means(self.frame))
 
     @property
     def findings(self) -> list[str]:
@@ -120,6 +129,16 @@ class Comparison(Result):
     def _figure(self) -> Figure:
         """The ratios with their intervals."""
         return comparison_figure(self.frame, self.margin)
+
+    @property
+    def environment(self) -> Environment | None:
+        """Where both sides were measured; None for two stored runs, which have one each."""
+        return next((record for record in self.records if isinstance(record, Environment)), None)
+
+    def _parts(self) -> list[str]:
+        kept = [] if self.run is None else [f'run {self.run} of the history, "{self.name}"']
+        told = "; ".join([*filter(None, [told_place(self.environment)]), *kept])
+        return [*super()._parts(), note(told)]
 
     def _draw(self, ax: Axes) -> None:
         plot_comparison(ax, self.frame, self.margin)
@@ -181,6 +200,11 @@ def compare(
         if given:
             raise UsageError(f"two results of bench are compared as they were measured: leave {', '.join(given)} out")
         return _compare_runs(a, b, share, force, name)
+    if isinstance(a, Bench) or isinstance(b, Bench):
+        raise UsageError(
+            "one side is a result of bench, which cannot be measured again: give two results, or two names of the history, "
+            "or two targets"
+        )
     options = {
         "size": size,
         "sizes": sizes,
@@ -243,6 +267,8 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
                 f"{message}, so a change of the code cannot be told from that; force=True compares them all the same"
             )
         records.append(Caveat("other-environment", message))
+    if packages := other_packages(a.environment, b.environment):
+        records.append(Caveat("other-packages", f"the two runs had different versions of packages: {', '.join(packages)}"))
     frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), margin)
     if frame.empty:
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")

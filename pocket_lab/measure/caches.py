@@ -42,11 +42,21 @@ def cleared(target: Any) -> Callable[[], None] | None:
     return clear
 
 
-def cache_caveats(job: Job) -> Iterator[Caveat]:
-    """Which caches of the target there are, and what is done about them."""
-    found = len(caches(job.target))
-    if not found:
-        return
+def cache_caveats(*jobs: Job) -> Iterator[Caveat]:
+    """Which caches of the targets there are, and what is done about them."""
+    found = [len(caches(job.target)) for job in jobs]
+    for job, count in zip(jobs, found, strict=True):
+        if count:
+            yield from _told(job, count)
+    if not any(found) and any(job.sweep.caches == "cold" for job in jobs):
+        message = (
+            "no cache was found to clear, so that runs after the first may do less: "
+            'caches="cold" clears what has a method cache_clear, as functools.cache makes them'
+        )
+        yield Caveat("caches-none", message)
+
+
+def _told(job: Job, found: int) -> Iterator[Caveat]:
     what = "1 cache of the target was" if found == 1 else f"{found} caches of the target were"
     if job.sweep.caches == "warm":
         way = 'caches="cold" clears before each run'

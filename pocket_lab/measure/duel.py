@@ -24,6 +24,7 @@ from pocket_lab.records import Block, Caveat, Closed, Planned, Point, Record, St
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.05, 0.001
+_GC = "on, collected before each block; what was there before the first one is frozen"
 _IN_SAMPLES = 0.8  # of the time; the rest goes to building anew and warming up
 
 
@@ -98,8 +99,8 @@ def fight(duel: Duel) -> Iterator[Record]:
 
     Both sides of a pair get copies of one input. An error of a side closes its pair; the others go on.
     """
-    yield read_environment()
-    yield from dict.fromkeys((*duel.a.caveats, *duel.b.caveats, *cache_caveats(duel.a), *cache_caveats(duel.b)))
+    yield replace(read_environment(), gc=_GC)
+    yield from dict.fromkeys((*duel.a.caveats, *duel.b.caveats, *cache_caveats(duel.a, duel.b)))
     with ExitStack() as stack:
         pools = Pools(duel.points, stack)
         gc.freeze()  # what is there now is not looked through in every block

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from pocket_lab.measure.batch import Timing, Work
+from pocket_lab.measure.batch import Runs, Timing, Work
+from pocket_lab.measure.caches import caches
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
@@ -60,9 +61,11 @@ class Side:
     idle: Idle = field(default_factory=Idle)
     served: Served = field(default_factory=Served)
 
-    def prepare(self, job: Job, value: Any, batch_s: float) -> None:
-        """Build the work on a new target and warm it up; the number of runs in a batch is found once."""
+    def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
+        """Build the work on a new target and warm it up; the number of runs in a batch is found once, or is 1 if `single`."""
         self.work = build_work(job, self.point, value, self.pool)
+        if single and isinstance(self.work, Runs) and self.work.reset is None:
+            self.work.reset = _nothing
         if not self.loops:
             timing = self.work.calibrate(batch_s)
             self.loops, self.batch_s = timing.loops, timing.wall_s
@@ -101,7 +104,11 @@ class Pair:
     block: list[float] = field(default_factory=list)  # the same of this block, one a round
 
     def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
-        """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed."""
+        """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed.
+
+        Where the caches of one side are cleared before each run, batches of the other have a single run too.
+        """
+        single = any(job.sweep.caches == "cold" and caches(job.target) for job in jobs)
         for side, job in zip((self.a, self.b), jobs, strict=True):
             yield Started(side.point)
             try:
@@ -110,7 +117,7 @@ class Pair:
                     yield Started(side.point)  # from here on it is the batch that takes the time
                 value = self.value.copy()
                 before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
-                side.prepare(job, value, batch_s)
+                side.prepare(job, value, batch_s, single)
                 if before is not None:
                     yield from before.caveats(value, side.point)
             except (Exception, SystemExit) as error:
@@ -164,3 +171,7 @@ class Pair:
         for side in (self.a, self.b):
             yield from side.served.caveats(side.point)
             yield Closed(side.point, status)
+
+
+def _nothing() -> None:
+    """What is to be cleared where there is no cache."""

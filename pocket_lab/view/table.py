@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -81,8 +81,11 @@ def bench_table(frame: pd.DataFrame) -> TextTable:
     return TextTable(tuple(shown), rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
 
 
-def comparison_table(frame: pd.DataFrame) -> TextTable:
-    """A row per pair: the change with its interval, the verdict and the clock behind it; the first 40 rows."""
+def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = None) -> TextTable:
+    """A row per pair: the change with its interval, the verdict and the clock behind it; the first 40 rows.
+
+    `means` are those of the ratios, shown as a last row where there are any.
+    """
     headers = ("size", "executor", "workers", "change", "99 % interval", "verdict", "basis", "CPU", "wall", "blocks", "status")
     rows = tuple(
         (
@@ -100,6 +103,9 @@ def comparison_table(frame: pd.DataFrame) -> TextTable:
         )
         for row in frame.head(_MOST_ROWS).to_dict("records")
     )
+    if means:
+        changes = [_change(means[column]) for column in ("ratio", "cpu_ratio", "wall_ratio")]
+        rows = (*rows, ("geomean", "", "", changes[0], "", "", "", changes[1], changes[2], "", ""))
     return TextTable(headers, rows, frozenset({"executor", "verdict", "basis", "status"}), max(len(frame) - _MOST_ROWS, 0))
 
 

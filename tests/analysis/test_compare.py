@@ -255,7 +255,7 @@ def test_seconds_needed_stand_only_where_it_cannot_be_told_and_are_more_than_wer
 
 def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
     frame = compared(around(0.1, 0.01), pairs=3)
-    assert list(frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert list(frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
     assert list(frame["size"]) == [0, 1, 2]
     assert set(frame["blocks"]) == {10}
     assert set(frame["rounds"]) == {30}

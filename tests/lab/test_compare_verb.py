@@ -19,6 +19,7 @@ import pytest
 
 import pocket_lab
 from pocket_lab import Graph, NodeError, UsageError, bench, compare, fan_out, node
+from pocket_lab.analysis.compare import geometric_mean
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison, Variant
 from pocket_lab.records import Environment, Record, Sample
@@ -91,7 +92,7 @@ def test_a_function_against_itself_is_hardly_ever_called_changed() -> None:
 
 def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
     result = compare(plain, slower, sizes="1,2", budget=1)
-    assert list(result.frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
     assert list(result.frame["size"]) == [1, 2]
     assert set(result.frame["status"]) <= {"done", "budget"}
     assert set(result.samples["pair"]) == {0, 1}
@@ -103,6 +104,20 @@ def test_many_pairs_are_counted_and_have_a_geometric_mean() -> None:
     assert result.verdict == "slower"
     assert result.findings[0] == "3 of 3 pairs: slower."
     assert result.findings[1].startswith("Geometric mean of the ratios: 1.")
+    assert len(result.table.rows) == 4
+    assert result.table.rows[-1][0] == "geomean"
+    assert 1 + float(result.table.rows[-1][3].split()[0]) / 100 == pytest.approx(geometric_mean(result.frame), abs=0.001)
+    assert len(compare(plain, slower, size=1, budget=1).table.rows) == 1
+
+
+def test_where_and_how_both_sides_were_measured_is_told() -> None:
+    result = compare(plain, slower, size=1, budget=1, name="told")
+    assert result.environment is not None
+    assert "collected before each block" in result.environment.gc
+    page = result.to_html()
+    assert f"{result.environment.cores} cores" in page
+    assert "garbage collection on" in page
+    assert f"run {result.run} of the history" in page
 
 
 def test_variants_of_one_graph_with_other_workers() -> None:
@@ -322,8 +337,10 @@ def test_what_is_no_target_is_refused(side: str) -> None:
 
 
 def test_a_result_against_a_function_is_refused() -> None:
-    with pytest.raises(UsageError, match="cannot be measured"):
-        compare(bench(plain, size=1, budget=0.2), plain, size=1)
+    with pytest.raises(UsageError, match=r"one side is a result of bench.*give two results"):
+        compare(bench(plain, size=1, budget=0.2, name="kept"), plain, size=1)
+    with pytest.raises(UsageError, match="one side is a result of bench"):
+        compare(plain, "kept", size=1)
 
 
 def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
@@ -333,7 +350,7 @@ def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
 
     before, after = (bench(target, sizes="1,2", budget=2) for target in (plain, thrice))  # unpaired: far beyond the noise
     result = compare(before, after, name="stored")
-    assert list(result.frame.columns) == ["target_a", "target_b", *COLUMNS.split(), "blocks", "rounds", "status"]
+    assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
     assert set(result.frame["basis"]) == {"wall"}
     assert result.margin == 0.10
     assert result.verdict == "slower"
@@ -364,6 +381,16 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
     assert forced.verdict == "same"
     assert any("differ in python, cores" in caveat for caveat in forced.caveats)
     assert not any("differ in" in caveat for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
+    with pytest.raises(UsageError, match="differ in cpu_quota, governor"):
+        compare(here, elsewhere(here, cpu_quota=0.5, governor="powersave"))
+
+
+def test_other_versions_of_packages_are_a_caveat() -> None:
+    here = bench(plain, size=1, budget=0.5)
+    newer = elsewhere(here, packages={**(here.environment.packages if here.environment else {}), "loky": "99.0"})
+    (told,) = [caveat for caveat in compare(here, newer).caveats if "packages" in caveat]
+    assert told.startswith("the two runs had different versions of packages: loky ")
+    assert told.endswith(" and 99.0")
 
 
 def test_a_result_without_an_environment_is_refused_unless_forced() -> None:
@@ -459,6 +486,22 @@ def test_first_calls_can_be_compared() -> None:
     cold = compare(quick, slow, size=1, caches="cold", budget=1.5)
     assert only_row(cold)["ratio"] == pytest.approx(3.0, rel=0.4)
     assert any("cleared before each run" in caveat for caveat in cold.caveats)
+
+
+def test_a_cached_first_call_is_compared_with_single_calls_of_what_has_no_cache() -> None:
+    def bare(size: int) -> int:
+        return sum(range(size))
+
+    cached = functools.cache(bare)
+    cold = compare(bare, cached, size=3000, caches="cold", budget=1)
+    assert {record.loops for record in cold.records if isinstance(record, Sample)} == {1}
+    warm = compare(bare, cached, size=3000, budget=1)
+    assert {record.loops > 1 for record in warm.records if isinstance(record, Sample)} == {True}
+    assert warm.verdict == "faster"
+    none = compare(bare, bare, size=3000, caches="cold", budget=0.5)
+    assert {record.loops > 1 for record in none.records if isinstance(record, Sample)} == {True}
+    assert any("no cache was found to clear" in caveat for caveat in none.caveats)
+    assert not any("no cache" in caveat for caveat in cold.caveats)
 
 
 def test_two_targets_are_compared_by_their_requests_a_second_under_load() -> None:

@@ -114,7 +114,9 @@ def test_a_class_with_a_cache_is_not_called() -> None:
 )
 def test_what_is_done_about_caches_is_said(options: dict[str, Any], codes: list[str]) -> None:
     assert [caveat.code for caveat in cache_caveats(job_of(uses_both, **options))] == codes
-    assert list(cache_caveats(job_of(uses_none, **options))) == []
+    bare = [caveat.code for caveat in cache_caveats(job_of(uses_none, **options))]
+    assert bare == (["caches-none"] if "caches" in options else [])
+    assert [caveat.code for caveat in cache_caveats(job_of(uses_none, **options), job_of(uses_both, **options))] == codes
 
 
 def test_their_number_is_said_in_words() -> None:
