@@ -6,10 +6,11 @@ import gc
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.budget import Budget
 from pocket_lab.measure.caches import cache_caveats
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed import failed_point
@@ -70,13 +71,13 @@ def compete(duel: Duel) -> Generator[Record]:
     Where that dies, the pair under way has failed, and the others go on in a new one within what is left of the budget.
     """
     yield Planned(duel.points, duel.budget_s)
-    end = monotonic() + duel.budget_s
+    budget = Budget(duel.budget_s)
     closed: set[Point] = set()
     while duel.a.points:
         at: Point | None = None
         try:
             with closing(stream(fight, duel)) as records:
-                for record in within_timeout(records, duel.a.sweep.point_timeout_s):
+                for record in budget.spent_on(within_timeout(records, duel.a.sweep.point_timeout_s)):
                     if isinstance(record, Started):
                         at = record.point
                     elif isinstance(record, Closed):
@@ -91,7 +92,7 @@ def compete(duel: Duel) -> Generator[Record]:
                 raise
             yield from failed_point(at, 0, died)
             closed.add(at)
-        duel = duel.without(closed, max(end - monotonic(), 0.0))
+        duel = duel.without(closed, max(budget.left_s, 0.0))
 
 
 def fight(duel: Duel) -> Iterator[Record]:

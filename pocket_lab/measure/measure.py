@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from time import monotonic
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.budget import Budget
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.hang import within_timeout
 from pocket_lab.measure.job import Job
@@ -35,14 +35,14 @@ def measure(job: Job, task: Task = sample) -> Generator[Record]:
         with tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
             yield from task(replace(job, scratch=scratch))
         return
-    end = monotonic() + job.sweep.budget_s
+    budget = Budget(job.sweep.budget_s)
     open_points = dict.fromkeys(job.points)
     samples: list[Sample | Latency] = list(job.earlier)
     while open_points:
         at: Point | None = None
         try:
             with closing(stream(task, job)) as records:
-                for record in within_timeout(records, job.sweep.point_timeout_s):
+                for record in budget.spent_on(within_timeout(records, job.sweep.point_timeout_s)):
                     if isinstance(record, Started):
                         at = record.point
                     elif isinstance(record, Closed):
@@ -59,9 +59,8 @@ def measure(job: Job, task: Task = sample) -> Generator[Record]:
                 raise
             yield from failed_point(at, 0, died)
             open_points.pop(at, None)
-        left_s = end - monotonic()
-        if left_s <= 0:
+        if budget.left_s <= 0:
             yield from (Closed(point, "budget") for point in open_points)
             return
-        sweep = replace(job.sweep, budget_s=left_s)
+        sweep = replace(job.sweep, budget_s=budget.left_s)
         job = replace(job, points=tuple(open_points), sweep=sweep, caveats=(), earlier=tuple(samples))

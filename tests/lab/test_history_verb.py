@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import pocket_lab
-from pocket_lab import History, HistoryError, UsageError, bench, compare, lines, memory
+from pocket_lab import History, HistoryError, UsageError, bench, compare, cpu, lines, memory, trace
 
 
 def work(size: int) -> int:
@@ -27,6 +27,8 @@ VERBS: dict[str, Any] = {
     "compare": lambda name: compare(work, work, sizes="10,100", budget=0.5, name=name, margin="3%"),
     "memory": lambda name: memory(work, size=100, name=name),
     "lines": lambda name: lines(work, size=100, name=name),
+    "cpu": lambda name: cpu(work, size=100_000, name=name),
+    "trace": lambda name: trace(work, size=100, name=name),
 }
 
 
