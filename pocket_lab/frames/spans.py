@@ -64,14 +64,15 @@ def traces_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point and node of a bench, from its pass with spans."""
+    """One row per point and node of a bench, from the last pass with spans; `share` is of the time of all nodes together."""
     columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
     rows = [
         {**{name: getattr(record, name) for name in columns}, **_place(record.point)}
         for record in records
         if isinstance(record, NodeTime)
     ]
-    return with_sizes(pd.DataFrame(rows, columns=[*columns, *_PLACE]))
+    frame = pd.DataFrame(rows, columns=[*columns, *_PLACE])
+    return with_sizes(frame.drop_duplicates(["node", *_PLACE], keep="last", ignore_index=True))
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,6 +17,8 @@ from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
+from pocket_lab.frames.spans import node_times_frame
+from pocket_lab.graph.graph import Graph
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect
@@ -29,10 +31,12 @@ from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.measure import measure
 from pocket_lab.measure.place import place_of
 from pocket_lab.measure.resume import resumed
+from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
+from pocket_lab.profile.nodes import trace_nodes
 from pocket_lab.records import Caveat, Environment, Planned, Point, Probe, Record, Sample
 from pocket_lab.units import format_percent
-from pocket_lab.view.table import TextTable, bench_table
+from pocket_lab.view.table import TextTable, bench_table, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
 
 MANY_OUTLIERS = 0.05
+_MOST_TOLD = 3
 _WAYS = ("isolation", "fresh_input", "store", "caches")  # samples that were made in different ways make no common median
 
 
@@ -74,6 +79,15 @@ class Bench(Result):
     def metrics(self) -> pd.DataFrame:
         """One row per point, node and metric that the runs reported (`ctx.report`)."""
         return metrics_frame(self.records)
+
+    @cached_property
+    def nodes(self) -> pd.DataFrame:
+        """One row per point and node of a graph: calls, seconds of its own and their share, waits of its items, errors.
+
+        From a pass of its own, a run with a recorder of spans after the sweep, as far as the budget allows: no time of it is
+        in `.frame`. For more, `trace`.
+        """
+        return node_times_frame(self.records)
 
     @cached_property
     def noise(self) -> Noise | None:
@@ -112,7 +126,7 @@ class Bench(Result):
             texts.append(_advice_sentence(self.advice))
         if self.noise is not None:
             texts.append(_noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe))))
-        return [*texts, *_metric_sentences(self.metrics)]
+        return [*texts, *_metric_sentences(self.metrics), *_node_sentences(self.nodes)]
 
     @cached_property
     def caveats(self) -> list[str]:
@@ -217,7 +231,8 @@ def bench(
         return whole
     recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
     try:
-        with recording, closing(measure(job)) as stream:
+        task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
+        with recording, closing(measure(job, task)) as stream:
             collect(stream, records, recording, watch)
     finally:
         result = Bench(label, records, run=recording.run)
@@ -283,6 +298,21 @@ def _metric_sentences(metrics: pd.DataFrame) -> list[str]:
         for row in last.to_dict("records")
     ]
     return [f"Metrics at the last point: {', '.join(texts)} (all of them in .metrics)."]
+
+
+def _node_sentences(nodes: pd.DataFrame) -> list[str]:
+    """The nodes that take most at one of the largest points that were traced."""
+    if nodes["node"].nunique() < 2:
+        return []
+    by_size = nodes.sort_values("size", kind="stable")
+    _, last = list(by_size.groupby(["size", "workers", "executor"], dropna=False, sort=False))[-1]
+    dearest = last.sort_values("share", ascending=False).head(_MOST_TOLD)
+    texts = [f"{shorten(row['node'])} {format_percent(row['share'])}" for row in dearest.to_dict("records")]
+    row = last.iloc[-1]
+    where = place_of(
+        Point("", None if pd.isna(row["size"]) else int(row["size"]), row["workers"], row["executor"], row["drive"])
+    )
+    return [f"Nodes, from a run of their own with spans at {where}: {', '.join(texts)} of their time (all of them in .nodes)."]
 
 
 def _doubts(frame: pd.DataFrame, environment: Environment | None) -> list[str]:

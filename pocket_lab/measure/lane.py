@@ -12,6 +12,7 @@ from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.interval import estimate_median, is_look
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.load import PROFILED_S
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.place import place_of
 from pocket_lab.measure.rebuild import Renewable
@@ -37,6 +38,12 @@ class Lane:
     loops: int = 1
     batch_s: float = 0.0
     served: Served = field(default_factory=Served)
+    has_failed: bool = False
+
+    @property
+    def run_s(self) -> float:
+        """About how long one run takes, or under load one window of a profile."""
+        return PROFILED_S if self.point.drive == "load" else self.batch_s / max(self.loops, 1)
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
         """Take over what an interrupted measurement left of this point."""
@@ -102,6 +109,7 @@ class Lane:
         try:
             timing = work.time(self.loops)
         except (Exception, SystemExit) as error:
+            self.has_failed = True
             yield from failed_point(self.point, round_number, error)
             return False
         if timing.loops:

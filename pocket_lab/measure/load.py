@@ -23,7 +23,7 @@ from pocket_lab.run.pool import Call, Pool
 from pocket_lab.run.tasks import WORKER
 
 _SHORTEST_S = 0.1
-_PROFILED_S = 1.0
+PROFILED_S = 1.0
 _REQUESTS_A_WINDOW = 20
 _WINDOWS_A_POINT = 25
 _LEAD_S = 0.002  # in which every client gets to know when to begin
@@ -91,9 +91,9 @@ class Load:
 
     def once(self) -> Timing:
         """One window of a second, or of one request where that takes longer to come."""
-        self.window_s = _PROFILED_S
+        self.window_s = PROFILED_S
         if self.point.rate:
-            self.window_s = max(round(_PROFILED_S * self.point.rate), 1) / self.point.rate
+            self.window_s = max(round(PROFILED_S * self.point.rate), 1) / self.point.rate
         return self.time(1)
 
     def _tallies(self) -> tuple[Window, list[Tally]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
@@ -20,15 +20,21 @@ _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so th
 _SHORTEST_BATCH_S = 0.001
 _BATCHES_A_POINT = 40
 _MOST_ROUNDS = 10_000
+_AFTERWARDS = 0.1
 _GC = "on, collected before each round; what was there before the first round is frozen"
 
 
-def sample(job: Job) -> Iterator[Record]:
+Afterwards = Callable[[Job, Sequence[Lane], float], Iterator[Record]]
+
+
+def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     """Measure every point of the job; yields Environment, Caveats, then Samples as they are made and a Closed for each point.
 
     Garbage collection stays on, as where the target will be used, but what exists before the first round, inputs included,
     is frozen out of it, and each round starts collected. An exception of the target closes its point; the others go on.
     The quickest point is built twice, and its rounds take turns: an A/A comparison that tells the noise of the sweep.
+    `afterwards` is called with the points that were measured and the end of the budget, of which the rounds leave it up to a
+    tenth.
     """
     yield replace(read_environment(), gc=_GC)
     yield from job.caveats
@@ -50,7 +56,11 @@ def sample(job: Job) -> Iterator[Record]:
                 ready.append(lane)
         if ready and perf_counter() < deadline:
             yield from min(ready, key=lambda lane: lane.batch_s / max(lane.loops, 1)).probe(job)
-        yield from _rounds(job, ready, deadline)
+        measured = list(ready)
+        needed_s = 0.0 if afterwards is None else min(2 * sum(lane.run_s for lane in ready), _AFTERWARDS * job.sweep.budget_s)
+        yield from _rounds(job, ready, deadline - needed_s)
+        if afterwards is not None:
+            yield from afterwards(job, [lane for lane in measured if not lane.has_failed], deadline)
 
 
 def _rounds(job: Job, lanes: list[Lane], deadline: float) -> Iterator[Record]:

@@ -55,14 +55,20 @@ def covered_s(intervals: Iterable[tuple[float, float]], start_s: float, end_s: f
 
 
 def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[str, Times]:
-    """What each node took, in the order in which they began."""
+    """What each node took, in the order in which they began.
+
+    A fan-out that is called like the node that it spreads is one with it, and its visits are not counted on top.
+    """
     own = self_times(spans, inside_s, outside_s)
+    names = {span.id: span.node for span in spans}
+    around = {span.parent for span in spans if span.parent is not None and names.get(span.parent) == span.node}
     nodes: dict[str, Times] = {}
     for span in spans:
         times = nodes.setdefault(span.node, Times())
         times.phases[span.phase] = times.phases.get(span.phase, 0.0) + own[span.id]
-        times.calls += is_last(span)
-        times.errors += span.outcome == "failed" and span.phase != "retry"
+        if span.id not in around:
+            times.calls += is_last(span)
+            times.errors += span.outcome == "failed" and span.phase != "retry"
     return nodes
 
 
