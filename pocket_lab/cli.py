@@ -67,9 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--force", action="store_true", default=None, help="compare runs of different machines all the same")
     compare.set_defaults(command=_compare)
 
-    _add_profile(commands, "memory", "which node allocates how much, and what it holds at its peak").add_argument(
-        "--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly"
-    )
+    memory = _add_profile(commands, "memory", "which node allocates how much, and what it holds at its peak")
+    memory.add_argument("--python-allocators", action="store_true", default=None, help="follow every Python object, slowly")
+    memory.add_argument("--native", action="store_true", default=None, help="put the calls of C code on the stacks, slowly")
+    memory.add_argument("--keep", metavar="FILE", help="keep memray's capture there, for memray's own commands")
     _add_profile(commands, "lines", "which source lines of which node take the time").add_argument(
         "--also", help="functions, classes or modules to follow beside the nodes: module:helper,module"
     )

@@ -271,7 +271,9 @@ class NodeMemory:
 
     `peak_bytes` is the most bytes alive at once that were allocated with the node as the innermost registered one,
     `inclusive_peak_bytes` the same with the node anywhere on the stack, `at_peak_bytes` what it held when the whole
-    process was at its highest; `temporary` counts allocations freed by the very next step of their thread.
+    process was at its highest; `temporary` counts allocations that their thread released after at most one other
+    allocation, `leaked_bytes` was still alive when the run had ended. Of several `processes` all of these are sums, peaks
+    thus upper bounds; `process_peak_bytes` is the largest own peak in one of them.
     """
 
     point: Point
@@ -283,6 +285,67 @@ class NodeMemory:
     allocated_bytes: int
     temporary: int
     leaked_bytes: int
+    process_peak_bytes: int = 0
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """What all of a run allocated, nodes and what is outside of them: the fields mean what those of NodeMemory mean.
+
+    `peak_bytes` is the most that was alive at once, on top of what the process held before. `begun_at` is a time of day
+    (seconds since 1970), `wall_s` how long the run took with memray.
+    """
+
+    point: Point
+    peak_bytes: int
+    allocations: int
+    allocated_bytes: int
+    temporary: int
+    leaked_bytes: int
+    process_peak_bytes: int = 0
+    processes: int = 1
+    begun_at: float = 0.0
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineMemory:
+    """What was allocated by one line of a node, or by what it called, as far as no other node came in between.
+
+    `peak_bytes` is the line's part of the node's own peak, `at_peak_bytes` that of the peak of the whole process.
+    """
+
+    point: Point
+    node: str
+    file: str
+    line: int
+    allocations: int
+    allocated_bytes: int
+    peak_bytes: int
+    at_peak_bytes: int
+    temporary: int
+    leaked_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeapPoint:
+    """What a run held at a moment, in seconds since it began: allocated bytes, and the resident memory of its processes."""
+
+    point: Point
+    at_s: float
+    heap_bytes: int
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A stretch of time, in seconds since the run began, in which calls of a node ran without a pause to speak of."""
+
+    point: Point
+    node: str
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +367,62 @@ class NodeTraffic:
     slot_s: float
     recent: tuple[tuple[int, int], ...]
     histogram: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A thing that one of several runs left and that is still there after the last: since run number `run`, from 1 on.
+
+    `kind` is "thread", "daemon thread", "task", "process", "file", "socket", "pipe" or "descriptor"; `node`, `function`, `file`
+    and `line` tell where it was made, empty where that is not known. `place` is "" for the measuring process, or "worker".
+    """
+
+    point: Point
+    run: int
+    kind: str
+    name: str
+    node: str
+    function: str
+    file: str
+    line: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReading:
+    """Memory after the garbage of a run was collected; run 0 is after the warm-up. Worker processes are added up in `place`.
+
+    `blocks` are those of Python's own allocator, `heap_bytes` what malloc has handed out (None where it does not tell),
+    `rss_bytes` the resident memory.
+    """
+
+    point: Point
+    run: int
+    place: str
+    blocks: int
+    heap_bytes: int | None
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMemory:
+    """What Python has allocated and not freed, by tracemalloc, after a run of a second pass (run 0 is after its warm-up)."""
+
+    point: Point
+    run: int
+    traced_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """Bytes and blocks that each run kept, by the source line that allocated them: from runs under tracemalloc."""
+
+    point: Point
+    node: str
+    file: str
+    line: int
+    bytes_per_run: float
+    blocks_per_run: float
 
 
 Record = (
@@ -328,5 +447,13 @@ Record = (
     | NodeTime
     | Stack
     | NodeMemory
+    | RunMemory
+    | LineMemory
+    | HeapPoint
+    | Busy
     | NodeTraffic
+    | Leftover
+    | MemoryReading
+    | TracedMemory
+    | Retained
 )

@@ -110,6 +110,15 @@ def _resource_tracker() -> None:
     loky_tracker.ensure_running()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _pipe_of_memray(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """memray's first Tracker opens a pipe, which it keeps for the life of the process."""
+    from memray import Tracker
+
+    with Tracker(tmp_path_factory.mktemp("memray") / "first.bin"):
+        pass
+
+
 def _monitoring_tools() -> set[str]:
     if sys.version_info < (3, 12) or _is_measuring_coverage():
         return set()

@@ -1,29 +1,71 @@
-"""A memory profile as a frame."""
+"""A memory profile as frames: nodes, lines, whole runs, and time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
-from pocket_lab.records import NodeMemory, Record
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.records import Busy, HeapPoint, LineMemory, NodeMemory, Record, RunMemory, Source
+
+_TOTALS = ["allocations", "allocated_bytes", "temporary", "leaked_bytes"]
+_PROCESSES = ["process_peak_bytes", "processes"]
+_NODE_COLUMNS = ["node", "peak_bytes", "inclusive_peak_bytes", "at_peak_bytes", *_TOTALS, *_PROCESSES]
+_RUN_COLUMNS = ["peak_bytes", *_TOTALS, *_PROCESSES, "begun_at", "wall_s"]
+_LINE_COLUMNS = ["node", "file", "line", "allocations", "allocated_bytes", "peak_bytes", "at_peak_bytes", *_TOTALS[2:]]
 
 
 def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per node, largest own peak first; `peak_share` is its share of what was alive at the peak of the process."""
-    rows = [asdict(record) for record in records if isinstance(record, NodeMemory)]
-    columns = [field.name for field in fields(NodeMemory)]
-    frame = pd.DataFrame(rows, columns=columns).drop(columns="point")
-    frame.insert(3, "peak_share", frame["at_peak_bytes"] / max(int(frame["at_peak_bytes"].sum()), 1))
-    order = [
-        "node",
-        "peak_bytes",
-        "inclusive_peak_bytes",
-        "peak_share",
-        "allocations",
-        "allocated_bytes",
-        "temporary",
-        "leaked_bytes",
+    """One row per point and node, at each point the largest own peak first.
+
+    `peak_share` is the node's share of what was alive at the peak of the process.
+    """
+    frame = _frame(records, NodeMemory, _NODE_COLUMNS)
+    whole = frame.groupby(PLACE_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
+    frame["at_peak_bytes"] = (frame["at_peak_bytes"] / whole.where(whole > 0)).fillna(0.0)
+    frame = frame.rename(columns={"at_peak_bytes": "peak_share"})
+    place = frame.groupby(PLACE_COLUMNS, dropna=False, sort=False).ngroup()
+    order = pd.DataFrame({"place": place, "size": -frame["peak_bytes"]}).sort_values(["place", "size"], kind="stable").index
+    return with_sizes(frame.loc[order].reset_index(drop=True))
+
+
+def runs_memory_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point: the peak of the whole run, what it allocated and left, when it began (Unix time), how long it took."""
+    return with_sizes(_frame(records, RunMemory, _RUN_COLUMNS))
+
+
+def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per point and line of a node that allocated, at each node the line with most of its own peak first."""
+    frame = _frame(records, LineMemory, _LINE_COLUMNS)
+    sources = {
+        (record.file, number): text.rstrip()
+        for record in records
+        if isinstance(record, Source)
+        for number, text in enumerate(record.lines, record.first)
+    }
+    frame.insert(3, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
+    keys = frame.groupby([*PLACE_COLUMNS, "node"], dropna=False, sort=False).ngroup()
+    order = pd.DataFrame({"node": keys, "peak": -frame["peak_bytes"], "all": -frame["allocated_bytes"]})
+    order = order.sort_values(["node", "peak", "all"], kind="stable")
+    return with_sizes(frame.loc[order.index].reset_index(drop=True))
+
+
+def timeline_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point and moment (every 10 ms): seconds since the run began, bytes that it held, resident bytes."""
+    return with_sizes(_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"]))
+
+
+def busy_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point, node and stretch of time in which its calls ran, in seconds since the run began."""
+    return with_sizes(_frame(records, Busy, ["node", "start_s", "end_s"]))
+
+
+def _frame(records: Iterable[Record], kind: type[Any], columns: list[str]) -> pd.DataFrame:
+    rows = [
+        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
+        for record in records
+        if isinstance(record, kind)
     ]
-    return frame.sort_values("peak_bytes", ascending=False, ignore_index=True)[order]
+    return pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS])

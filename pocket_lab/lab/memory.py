@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pocket_lab.errors import UsageError
-from pocket_lab.frames.memory import memory_frame
+from pocket_lab.frames.calls import bytes_frame
+from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile
+from pocket_lab.lab.profiling import plan_profile, profile, read_sources
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.memory import profile_every_object, profile_memory
-from pocket_lab.view.bars import memory_figure, plot_memory
-from pocket_lab.view.table import TextTable, memory_table
+from pocket_lab.profile.code import node_codes
+from pocket_lab.profile.memory import MemoryOptions, profile_memory
+from pocket_lab.profile.tracking import Tracking
+from pocket_lab.records import HeapPoint, RunMemory, Stack
+from pocket_lab.units import format_bytes, format_percent
+from pocket_lab.view.bars import plot_memory
+from pocket_lab.view.flame import flame_html
+from pocket_lab.view.memory import at_point, heaviest, memory_figure
+from pocket_lab.view.memory_tables import memory_lines_table, memory_table
+from pocket_lab.view.places import by_place
+from pocket_lab.view.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_TELLING = 0.5
+
 
 class MemoryProfile(Result):
-    """The result of `memory`: `.frame` has a row per node, `.plot()` draws the peaks."""
+    """The result of `memory`: `.frame` has a row per node, `.lines` per line, `.timeline` per moment; `.plot()` draws them."""
 
     @property
     def title(self) -> str:
@@ -37,16 +49,86 @@ class MemoryProfile(Result):
         """Own and inclusive peak bytes, share at the peak of the process, allocations, bytes left behind; per node."""
         return memory_frame(self.records)
 
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The whole run at each point: the most bytes that it held at once, what it allocated and left behind."""
+        return runs_memory_frame(self.records)
+
+    @cached_property
+    def lines(self) -> pd.DataFrame:
+        """Per line of each node: allocations, bytes, its part of the node's own peak and of that of the process, the source."""
+        return memory_lines_frame(self.records)
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """Bytes held by the run and resident bytes of its processes, every 10 ms."""
+        return timeline_frame(self.records)
+
+    @cached_property
+    def busy(self) -> pd.DataFrame:
+        """When calls of each node ran, in seconds since the run began."""
+        return busy_frame(self.records)
+
+    @cached_property
+    def calls(self) -> pd.DataFrame:
+        """The call tree of each node with the bytes that were alive at the peak of the process: the flame graph as a frame."""
+        return bytes_frame(self.records)
+
     @property
     def table(self) -> TextTable:
         """The frame as text."""
         return memory_table(self.frame)
 
+    @property
+    def findings(self) -> list[str]:
+        """The line that most of the heaviest node's own peak comes from."""
+        if self.lines.empty:
+            return []
+        point = heaviest(self.runs)
+        line = at_point(self.lines, point).nlargest(1, "peak_bytes").iloc[0]
+        nodes = at_point(self.frame, point)
+        peak = int(nodes.loc[nodes["node"] == line["node"], "peak_bytes"].iloc[0])
+        share = line["peak_bytes"] / peak if peak else 0.0
+        if share < _TELLING:
+            return []
+        return [
+            f"{line['node']} holds {format_bytes(peak)} at its own peak, {format_percent(share)} of it from line "
+            f"{line['line']}: {str(line['source']).strip() or line['file']}"
+        ]
+
+    def save_flamegraph(self, path: str | Path) -> Path:
+        """Write memray's own flame graph page (4 MB, nothing from the network) and return its path.
+
+        It shows the bytes alive at the peak of the run, of several points at the one with the highest. It is made from the
+        stacks in this result, so that no capture file is needed; with `keep="run.bin"` memray's command line reads all of the
+        run. Raises UsageError where it cannot be written.
+        """
+        from pocket_lab.view.memray_page import memray_page
+
+        runs = [record for record in self.records if isinstance(record, RunMemory)]
+        if not runs:
+            raise UsageError("no run was profiled to its end, so there is no flame graph to write")
+        run = max(runs, key=lambda run: run.peak_bytes)
+        here = [record for record in self.records if isinstance(record, Stack | HeapPoint) and record.point == run.point]
+        stacks = [record for record in here if isinstance(record, Stack)]
+        moments = [record for record in here if isinstance(record, HeapPoint)]
+        target = Path(path)
+        try:
+            target.write_text(memray_page(self.name, run, stacks, moments), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the flame graph cannot be written to {target}: {error.strerror}") from error
+        return target.resolve()
+
     def _figure(self) -> Figure:
-        return memory_figure(self.frame)
+        return memory_figure(self.frame, self.runs, self.timeline, self.busy)
 
     def _draw(self, ax: Axes) -> None:
-        plot_memory(ax, self.frame)
+        plot_memory(ax, at_point(self.frame, heaviest(self.runs)))
+
+    def _parts(self) -> list[str]:
+        table, *rest = super()._parts()
+        flames = by_place(self.calls, lambda rows: flame_html(rows, "total_bytes", format_bytes, f"{self.name} at its peak"))
+        return [table, memory_lines_table(self.lines).to_html(), *rest[:-1], flames, rest[-1]]
 
 
 def memory(
@@ -59,23 +141,42 @@ def memory(
     executors: str | Iterable[str] | None = None,
     input: Any = Input.ABSENT,
     drive: str = "run",
+    rate: float | str | None = None,
     budget: float | str | None = None,
+    isolation: str = "process",
+    store: str = "fresh",
+    caches: str = "warm",
     python_allocators: bool = False,
+    native: bool = False,
+    keep: str | Path | None = None,
     name: str | None = None,
     asked: str | None = None,
     watch: Watcher | None = None,
 ) -> MemoryProfile:
-    """Profile the memory of one run with memray, in a process of its own, and attribute every allocation to its node.
+    """Profile the memory of one run of each point with memray, in a process of its own, and attribute it all to nodes.
 
     A node's own peak is the most bytes alive at once that were allocated with it as the innermost node, whichever node
-    holds the peak of the whole process. `python_allocators=True` follows every Python object, more slowly. The other
-    options mean what they mean in `bench`, for one point; without a worker count the run has one worker, and a run that is
-    longer than a given budget is ended. Raises the target's own error, DeadlineExceeded, or UsageError for the executor
-    "processes", which memray in the measuring process does not see into.
+    holds the peak of the whole process; worker processes are followed too, and added up. `python_allocators=True` follows
+    every Python object, `native=True` puts the calls of C code on the stacks, both more slowly. `keep="run.bin"` keeps
+    memray's capture for its own commands (of several points one file each, and one more for each worker process). The
+    other options mean what they mean in `bench`; without a budget a run takes as long as it takes. Raises the target's own
+    error, DeadlineExceeded, or UsageError.
     """
-    options = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors, "drive": drive}
+    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    if "processes" in (job.sweep.executors or ()):
-        raise UsageError('memory sees the measuring process only: choose the executor "serial" or "threads"')
-    task = profile_every_object if python_allocators else profile_memory
-    return profile("memory", task, job, MemoryProfile, watch, asked)
+    kept = _checked(keep)
+    codes, _ = node_codes(job.target, job.points[0].target)
+    sources = read_sources([(code.file, code.first, code.last) for code in codes])
+    task = partial(profile_memory, options=MemoryOptions(Tracking(native, python_allocators), kept))
+    return profile("memory", task, job, MemoryProfile, watch, asked, sources)
+
+
+def _checked(keep: str | Path | None) -> str:
+    """The absolute path, whose folder is there."""
+    if keep is None:
+        return ""
+    path = Path(keep).absolute()
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(f"keep={str(keep)!r} is no place for a file: {path.parent} must be a folder, and the name one in it")
+    return str(path)

@@ -28,6 +28,8 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @magic_arguments()
     @PROFILED
     @argument("--python-allocators", action="store_true", default=None, help="follow every Python object, more slowly")
+    @argument("--native", action="store_true", default=None, help="put the calls of C code on the stacks, more slowly")
+    @argument("--keep", help="keep memray's capture in this file: run.bin")
     @no_var_expand
     @needs_local_scope
     @line_magic

@@ -1,84 +1,202 @@
-"""A replay of allocations in their order: what each node holds now, and the most that it ever held."""
+"""What was alive when: the allocations and releases of a capture set against each other, for every stack at once.
+
+The book is kept in columns: a row is a change of what is alive, its bytes positive for a block that was handed out and
+negative for one that was given back, both under the stack that allocated it. A peak is then the maximum of a running sum.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pocket_lab.profile.capture import IS_RANGED, IS_RELEASE, MMAP, Events, Ints, run_codes
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+_BETWEEN = 1  # allocations of its thread during the life of a temporary block: memray's own threshold
 
 
-@dataclass(slots=True)
-class Account:
-    """The running totals of one node, in bytes and counts."""
+class Peak(NamedTuple):
+    """The most bytes alive at once, and the number of the changes until then."""
 
-    own: int = 0
-    peak: int = 0
-    inclusive: int = 0
-    inclusive_peak: int = 0
-    at_peak: int = 0
-    allocations: int = 0
-    allocated: int = 0
-    temporary: int = 0
+    bytes: int
+    moment: int
 
 
 class Ledger:
-    """Feed it every allocation and every release; then read `accounts`.
+    """The changes of one process, in their order; arrays by stack have a row for each number of a stack.
 
-    The owner of an allocation is the innermost node on its stack; outer ones hold it inclusively. An allocation is
-    temporary if the next event of its thread releases it (memray's definition, with a threshold of one).
+    `allocations`, `allocated` (bytes) and `temporary` (blocks given back by their own thread after at most one more
+    allocation, as memray counts them) are totals by stack, `left` the bytes alive at the end.
     """
 
-    def __init__(self, nodes: Sequence[str]) -> None:
-        self.accounts = {node: Account() for node in nodes}
-        self._live: dict[int, tuple[int, Sequence[str]]] = {}
-        self._newest: dict[int, int] = {}
-        self._held = 0
-        self._peak = 0
-        self._rising = False
+    def __init__(self, events: Events, stacks: int) -> None:
+        self._stacks = stacks
+        ranged = IS_RANGED.take(events.allocator)
+        made = ~IS_RELEASE.take(events.allocator)
+        block, end = _matched(events, ranged, made)
+        parts = [_plain_changes(events, made & ~ranged, block, end)]
+        is_temporary = _is_temporary(events, made, block, end)
+        if ranged.any():
+            changes, whole = _range_changes(events, np.flatnonzero(ranged))
+            parts.append(changes)
+            is_temporary[whole[_brief(events, made, *whole.T)][:, 0]] = True
+        event, self._stack, self._bytes, self._blocks = _in_order(parts)
+        self._seen = event
+        self._alive = np.cumsum(self._bytes)
+        self.peak = _highest(self._alive)
+        self.allocations = self._count(events.stack[made])
+        self.allocated = self._sum(events.stack[made], events.size[made])
+        self.temporary = self._count(events.stack[made & is_temporary])
+        self.left = self.alive_at(len(event))[0]
 
-    def allocate(self, thread: int, address: int, size: int, nodes: Sequence[str]) -> None:
-        """A block of memory was handed out to code under these nodes, innermost first."""
-        self._forget(address)
-        self._live[address] = (size, nodes)
-        self._newest[thread] = address
-        owner = self.accounts[nodes[0]]
-        owner.own += size
-        owner.peak = max(owner.peak, owner.own)
-        owner.allocations += 1
-        owner.allocated += size
-        for node in nodes:
-            account = self.accounts[node]
-            account.inclusive += size
-            account.inclusive_peak = max(account.inclusive_peak, account.inclusive)
-        self._held += size
-        if self._held > self._peak:
-            self._peak, self._rising = self._held, True
+    def alive_at(self, moment: int) -> tuple[Ints, Ints]:
+        """Bytes and blocks alive after so many changes, by stack."""
+        stack = self._stack[:moment]
+        return self._sum(stack, self._bytes[:moment]), self._sum(stack, self._blocks[:moment])
 
-    def release(self, thread: int, address: int) -> None:
-        """A block was given back."""
-        block = self._live.get(address)
-        if block is not None and self._newest.get(thread) == address:
-            self.accounts[block[1][0]].temporary += 1
-        self._newest.pop(thread, None)
-        self._forget(address)
+    def heap(self, seen: Ints) -> Ints:
+        """Bytes alive after so many events of the capture."""
+        changes = np.searchsorted(self._seen, seen)
+        return np.concatenate(([0], self._alive))[changes]
 
-    def close(self) -> None:
-        """No more events: settle the share of each node at the peak of the process."""
-        self._note_peak()
+    def peak_of(self, stacks: Mask) -> Peak:
+        """The most bytes alive at once under the stacks that are chosen."""
+        moments = np.flatnonzero(stacks[self._stack])
+        peak = _highest(np.cumsum(self._bytes[moments]))
+        return Peak(peak.bytes, int(moments[peak.moment - 1]) + 1 if peak.moment else 0)
 
-    def _forget(self, address: int) -> None:
-        block = self._live.pop(address, None)
-        if block is None:
-            return
-        self._note_peak()
-        size, nodes = block
-        self.accounts[nodes[0]].own -= size
-        for node in nodes:
-            self.accounts[node].inclusive -= size
-        self._held -= size
+    def peaks_by(self, owner: Ints, owners: int) -> tuple[list[Peak], Ints]:
+        """The peak of each owner of stacks, and by stack the bytes alive at the peak of its own owner."""
+        of = owner[self._stack]
+        order = np.argsort(of.astype(np.uint16) if owners < 2**16 else of, kind="stable")
+        ends = np.cumsum(np.bincount(of, minlength=owners))
+        peaks, held = [], np.zeros(self._stacks, np.int64)
+        for rows in np.split(order, ends[:-1]):
+            peak = _highest(np.cumsum(self._bytes[rows]))
+            until = rows[: peak.moment]
+            held += self._sum(self._stack[until], self._bytes[until])
+            peaks.append(Peak(peak.bytes, int(until[-1]) + 1 if peak.moment else 0))
+        return peaks, held
 
-    def _note_peak(self) -> None:
-        """Called before the total falls: only then can a new peak have been passed."""
-        if self._rising:
-            self._rising = False
-            for account in self.accounts.values():
-                account.at_peak = account.own
+    def _sum(self, stack: Ints, values: Ints) -> Ints:
+        return np.bincount(stack, values, self._stacks).astype(np.int64)  # exact up to 2 ** 53
+
+    def _count(self, stack: Ints) -> Ints:
+        return np.bincount(stack, minlength=self._stacks).astype(np.int64)
+
+
+def _highest(alive: Ints) -> Peak:
+    """The last of the highest points, as memray has it."""
+    if not len(alive) or (most := int(alive.max())) <= 0:
+        return Peak(0, 0)
+    return Peak(most, len(alive) - int(np.argmax(alive[::-1] == most)))
+
+
+def _matched(events: Events, ranged: Mask, made: Mask) -> tuple[Ints, Ints]:
+    """The number of each block's allocation, and of the event that ended it.
+
+    That is the next event at its address: its release, or an allocation there where its release was not seen.
+    """
+    chosen = np.flatnonzero(~ranged)
+    order, address = _by_address(events.address[chosen])
+    order = chosen[order]
+    follows = (address[1:] == address[:-1]) & made[order[:-1]]
+    return order[:-1][follows], order[1:][follows]
+
+
+def _by_address(address: Ints) -> tuple[Ints, Ints]:
+    """The order by address and then by time, and something that tells addresses in that order apart.
+
+    numpy sorts numbers several times faster than it sorts their places, so both go into one number where they fit: the
+    addresses of a process lie in two regions, of which each counts from its own beginning.
+    """
+    if not len(address):
+        return address, address
+    low, high = int(address.min()), int(address.max())
+    near = address < (low + high) // 2
+    first_end = int(address[near].max(initial=low))
+    second = int(address[~near].min(initial=high))
+    bits = len(address).bit_length()
+    if high - second + first_end - low + 1 < 2 ** (63 - bits):
+        close = np.where(near, address - low, address - (second - first_end + low - 1))
+        packed = np.sort((close << bits) | np.arange(len(address)))
+        return packed & (2**bits - 1), packed >> bits
+    order = np.argsort(address, kind="stable")
+    return order, address[order]
+
+
+def _plain_changes(events: Events, made: Mask, block: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """(event, stack, bytes, blocks) of every change; a block that ends with an event does so before another one begins."""
+    ends, begins = np.zeros(len(events), np.int64), np.flatnonzero(made)
+    ends[end] = block + 1
+    slots = np.zeros(2 * len(events), np.bool_)
+    slots[2 * end], slots[2 * begins + 1] = True, True
+    slot = np.flatnonzero(slots)
+    event, is_begin = slot >> 1, (slot & 1).astype(np.bool_)
+    of = np.where(is_begin, event, ends[event] - 1)
+    sign = np.where(is_begin, 1, -1)
+    return event, events.stack[of], sign * events.size[of], sign
+
+
+def _is_temporary(events: Events, made: Mask, block: Ints, end: Ints) -> Mask:
+    is_temporary = np.zeros(len(events), np.bool_)
+    freed = ~made[end]
+    block, end = block[freed], end[freed]
+    is_temporary[block[_brief(events, made, block, end)]] = True
+    return is_temporary
+
+
+def _brief(events: Events, made: Mask, block: Ints, end: Ints) -> Mask:
+    """Whether the thread that allocated a block also gave it back, with at most one other allocation in between."""
+    thread = run_codes(events.thread)
+    if int(thread.max(initial=0)) == 0:
+        count = np.cumsum(made)
+    else:
+        order = np.argsort(thread.astype(np.uint16) if int(thread.max()) < 2**16 else thread, kind="stable")
+        count = np.empty(len(events), np.int64)
+        count[order] = np.cumsum(made[order])
+    result: Mask = (thread[block] == thread[end]) & (count[end] - count[block] <= _BETWEEN)
+    return result
+
+
+def _range_changes(events: Events, places: Ints) -> tuple[tuple[Ints, Ints, Ints, Ints], Ints]:
+    """The changes of ranges of addresses, which are taken whole and may be given back in parts; a Python loop, as they are few.
+
+    Also (block, end) of each that was given back as it had been taken.
+    """
+    rows: list[tuple[int, int, int, int]] = []
+    whole: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int, int]] = []  # begin, end, event
+    for event in places.tolist():
+        begin, size = int(events.address[event]), int(events.size[event])
+        end = begin + size
+        if events.allocator[event] == MMAP:
+            ranges.append((begin, end, event))
+            rows.append((event, int(events.stack[event]), size, 1))
+            continue
+        kept = []
+        for first, last, block in ranges:
+            left, right = max(first, begin), min(last, end)
+            if left >= right:
+                kept.append((first, last, block))
+                continue
+            rest = [part for part in ((first, left, block), (right, last, block)) if part[0] < part[1]]
+            kept += rest
+            rows.append((event, int(events.stack[block]), left - right, len(rest) - 1))
+            if (first, last) == (begin, end):
+                whole.append((block, event))
+        ranges = kept
+    changes = np.array(rows, np.int64).reshape(-1, 4)
+    return (changes[:, 0], changes[:, 1], changes[:, 2], changes[:, 3]), np.array(whole, np.int64).reshape(-1, 2)
+
+
+def _in_order(parts: list[tuple[Ints, Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Changes of all kinds by their events; the few of the second kind are put in their places."""
+    if len(parts) == 1:
+        return parts[0]
+    many, few = parts
+    at = np.searchsorted(many[0], few[0])
+    event, stack, size, blocks = (np.insert(one, at, other) for one, other in zip(many, few, strict=True))
+    return event, stack, size, blocks

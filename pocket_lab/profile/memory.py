@@ -1,86 +1,152 @@
-"""Memory per node: one run under memray, its allocations replayed."""
+"""Memory per node: a run of each point under memray, and what it tells of nodes, lines, stacks and time."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter, time
 
-from pocket_lab.measure.drive import build_work
+from pocket_lab.errors import UsageError
+from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.runs import build_input
-from pocket_lab.profile.code import OUTSIDE, NodeFinder, node_codes
-from pocket_lab.profile.ledger import Ledger
-from pocket_lab.records import Caveat, Failure, NodeMemory, Record, Started
-from pocket_lab.run.executors import open_pool
-from pocket_lab.run.outcome import pack_error
+from pocket_lab.measure.place import place_of
+from pocket_lab.profile.busy import Visits
+from pocket_lab.profile.code import NodeFinder, node_codes
+from pocket_lab.profile.holdings import Holdings, read_holdings
+from pocket_lab.profile.points import Instrument, profile_points
+from pocket_lab.profile.tracking import Tracking, capture_names, check_memray, tracked
+from pocket_lab.records import Caveat, Closed, Failure, Point, Record, Started
+from pocket_lab.run.pool import Pool
 
 _PYMALLOC = Caveat(
     "pymalloc",
     "small objects come out of arenas that Python takes 1 MiB (or 256 KiB) at a time: an arena counts for the node that made "
     "Python take it; python_allocators=True follows every object instead, more slowly",
 )
+_UNSEEN = Caveat(
+    "memory-unseen",
+    "memory that the process held before the run and uses again is not seen; what threads of C libraries take has no Python "
+    "stack, and counts as outside the nodes",
+)
 
 
-def profile_memory(job: Job) -> Iterator[Record]:
-    """One run of the job's only point under memray; yields Caveats and a NodeMemory for each node, or a Failure."""
-    yield from _profile(job, every_object=False)
+@dataclass(frozen=True, slots=True)
+class MemoryOptions:
+    """How a memory profile is made; `keep` is the file that memray's capture is copied to, absolute, or empty."""
+
+    tracking: Tracking = field(default_factory=Tracking)
+    keep: str = ""
 
 
-def profile_every_object(job: Job) -> Iterator[Record]:
-    """The same, with each object of Python's own allocator followed too."""
-    yield from _profile(job, every_object=True)
+def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[Record]:
+    """One run of each point of the job under memray, in worker processes too.
 
-
-def _profile(job: Job, every_object: bool) -> Iterator[Record]:
-    from memray import FileDestination, Tracker
-
-    (point,) = job.points
-    yield Started(point)
-    yield from job.caveats
-    codes, caveats = node_codes(job.target, point.target)
-    yield from caveats
-    if not every_object:
+    Yields Caveats, and by point a RunMemory, a NodeMemory for each node, LineMemory, Stacks (bytes alive at the peak of the
+    process), HeapPoints and Busy stretches; or its Failure. Raises UsageError where memray cannot be used.
+    """
+    options = options or MemoryOptions()
+    check_memray()
+    instrument = _Memory(job, options)
+    yield from instrument.caveats
+    if not options.tracking.python_allocators:
         yield _PYMALLOC
-    file = Path(job.scratch) / "run.bin"
-    with open_pool(point.executor, point.workers) as pool:
-        try:
-            work = build_work(job, point, build_input(job, point), pool)
-            with Tracker(destination=FileDestination(file), trace_python_allocators=every_object):
-                work.once()
-        except (Exception, SystemExit) as error:
-            yield Failure(point, pack_error(error))
+    yield _UNSEEN
+    yield from profile_points(instrument.job, instrument)
+
+
+def profile_peaks(job: Job) -> Iterator[Record]:
+    """The same in short, for a bench: a RunMemory and a NodeMemory for each node of each point, and nothing of what failed."""
+    check_memray()
+    instrument = _Peaks(job, MemoryOptions())
+    for record in profile_points(instrument.job, instrument):
+        if not isinstance(record, Failure | Closed | Caveat | Started):
+            yield record
+
+
+class _Memory(Instrument):
+    """A Tracker around the run, and in each worker process."""
+
+    name = "memray"
+
+    def __init__(self, job: Job, options: MemoryOptions) -> None:
+        self._codes, self.caveats = node_codes(job.target, job.points[0].target)
+        self._finder = NodeFinder(self._codes)
+        self._options = options
+        self._visits = Visits()
+        self._file = Path(job.scratch) / "run.bin"
+        self._many = len(job.points) > 1
+        self._span_s = (0.0, 0.0)
+        self._begun_at = 0.0
+        self.job = self._observed(job)
+
+    def _observed(self, job: Job) -> Job:
+        return replace(job, target=job.target.observed(self._visits)) if isinstance(job.target, Graph) else job
+
+    @contextmanager
+    def watching(self, point: Point, pool: Pool) -> Iterator[None]:
+        """All that is allocated in here goes to a file."""
+        for left in capture_names(self._file):
+            left.unlink(missing_ok=True)
+        with tracked(self._file, self._options.tracking, pool):
+            self._visits.clear()
+            self._begun_at, begun_s = time(), perf_counter()
+            try:
+                yield
+            finally:
+                self._span_s = begun_s, perf_counter()
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """What the files of all processes tell."""
+        holdings = self._holdings(with_details=True)
+        yield from holdings.totals(point, self._begun_at, self._wall_s)
+        yield from holdings.details(point, self._begun_at)
+        yield from self._visits.busy(point, *self._span_s)
+        if self._visits.is_full:
+            yield Caveat("memory-visits", f"{place_of(point)}: under the timeline stand the last visits to nodes only", point)
+        if holdings.processes > 1:
+            message = (
+                f"{place_of(point)}: bytes of {holdings.processes} processes are added up, also peaks that need not fall "
+                "together: an upper bound; process_peak_bytes is the largest own peak in one of them"
+            )
+            yield Caveat("memory-processes", message, point)
+        self._keep(point)
+
+    @property
+    def _wall_s(self) -> float:
+        begun_s, ended_s = self._span_s
+        return ended_s - begun_s
+
+    def _holdings(self, with_details: bool) -> Holdings:
+        nodes = list(dict.fromkeys(code.node for code in self._codes))
+        files = [file for file in capture_names(self._file) if file.exists()]
+        native = self._options.tracking.native
+        return Holdings.of([read_holdings(file, self._finder, nodes, native, with_details) for file in files])
+
+    def _keep(self, point: Point) -> None:
+        """Copy the captures to where the user wants them; of several points each under its own name."""
+        if not self._options.keep:
             return
-        names = dict.fromkeys([*(code.node for code in codes), OUTSIDE])
-        ledger = _replay(file, NodeFinder(codes), list(names))
-    for node, account in ledger.accounts.items():
-        yield NodeMemory(
-            point,
-            node,
-            peak_bytes=account.peak,
-            inclusive_peak_bytes=account.inclusive_peak,
-            at_peak_bytes=account.at_peak,
-            allocations=account.allocations,
-            allocated_bytes=account.allocated,
-            temporary=account.temporary,
-            leaked_bytes=account.own,
-        )
+        wanted = Path(self._options.keep)
+        if self._many:
+            size = [] if point.size is None else [str(point.size)]
+            wanted = wanted.with_stem("-".join([wanted.stem, *size, str(point.workers), point.executor]))
+        for file in capture_names(self._file):
+            to = wanted.with_stem(file.stem.replace(self._file.stem, wanted.stem, 1))
+            try:
+                shutil.move(file, to)
+            except OSError as error:
+                raise UsageError(f"memray's capture cannot be kept as {to}: {error.strerror or error}") from error
 
 
-def _replay(file: Path, finder: NodeFinder, names: list[str]) -> Ledger:
-    """Resolve each distinct stack once, and play the records in their order."""
-    from memray import AllocatorType, FileReader
+class _Peaks(_Memory):
+    """The same without lines, stacks and time."""
 
-    releases = {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
-    ledger = Ledger(names)
-    stacks: dict[int, list[str]] = {}
-    with FileReader(file) as reader:
-        for record in reader.get_allocation_records():
-            if record.allocator in releases:
-                ledger.release(record.tid, record.address)
-                continue
-            stack = record.stack_id
-            if stack not in stacks:
-                stacks[stack] = finder.nodes(record.stack_trace()) or [OUTSIDE]
-            ledger.allocate(record.tid, record.address, record.size, stacks[stack])
-    ledger.close()
-    return ledger
+    def _observed(self, job: Job) -> Job:
+        return job
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """Nodes and the whole."""
+        yield from self._holdings(with_details=False).totals(point, self._begun_at, self._wall_s)

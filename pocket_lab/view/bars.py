@@ -14,25 +14,18 @@ from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.table import shorten
 
-_MOST_BARS = 20
-
-
-def memory_figure(frame: pd.DataFrame) -> LabFigure:
-    """The bar chart of a memory profile as a figure."""
-    figure, (ax,) = new_figure(height=_height(len(frame), 0.42))
-    plot_memory(ax, frame)
-    return figure
+MOST_BARS = 20
 
 
 def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
     """Own peak per node as a bar, the inclusive peak as a fainter one behind it."""
-    shown = frame.head(_MOST_BARS).iloc[::-1]
+    shown = frame.head(MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["inclusive_peak_bytes"], height=0.7, color=PALETTE[5], alpha=0.35, label="inclusive peak")
     ax.barh(place, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
     ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
-    ax.xaxis.set_major_locator(MultipleLocator(_binary_step(float(shown["inclusive_peak_bytes"].max()))))
+    ax.xaxis.set_major_locator(MultipleLocator(binary_step(float(shown["inclusive_peak_bytes"].max()))))
     ax.legend(fontsize=8, frameon=False, loc="lower right")
     style(ax, "Most bytes alive at once" + _left_out(len(frame)))
     ax.grid(False, axis="y")
@@ -48,7 +41,7 @@ def lines_figure(frame: pd.DataFrame) -> LabFigure:
 def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
     """The dearest lines, longest bar first, with node and source."""
     costly = frame[frame["time_s"] > 0].sort_values("time_s", ascending=False)
-    shown = costly.head(_MOST_BARS).iloc[::-1]
+    shown = costly.head(MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["time_s"], height=0.7, color=PALETTE[1])
     labels = [f"{shorten(node, 18)}:{line}" for node, line in zip(shown["node"], shown["line"], strict=True)]
@@ -74,7 +67,7 @@ def calls_figure(frame: pd.DataFrame) -> LabFigure:
 def plot_calls(ax: Axes, frame: pd.DataFrame) -> None:
     """The functions with the most time of their own, longest bar first, with their node."""
     own = own_times(frame)
-    shown = own.head(_MOST_BARS).iloc[::-1]
+    shown = own.head(MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["self_s"], height=0.7, color=PALETTE[2])
     functions = [str(name).rsplit("<locals>.", 1)[-1] for name in shown["function"]]
@@ -89,14 +82,14 @@ def plot_calls(ax: Axes, frame: pd.DataFrame) -> None:
     ax.grid(False, axis="y")
 
 
-def _binary_step(largest: float) -> float:
-    """The power of two that cuts the axis into three to six parts."""
+def binary_step(largest: float) -> float:
+    """The power of two that cuts an axis of bytes into three to six parts."""
     return 2.0 ** max(0, math.ceil(math.log2(max(largest, 1.0) / 6)))
 
 
 def _height(bars: int, each: float) -> float:
-    return 1.1 + each * max(2, min(int(bars), _MOST_BARS))
+    return 1.1 + each * max(2, min(int(bars), MOST_BARS))
 
 
 def _left_out(count: int) -> str:
-    return f" ({_MOST_BARS} of {count} shown)" if count > _MOST_BARS else ""
+    return f" ({MOST_BARS} of {count} shown)" if count > MOST_BARS else ""

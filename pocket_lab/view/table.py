@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.calls import own_times
-from pocket_lab.units import format_bytes, format_count, format_duration, format_interval, format_percent
+from pocket_lab.units import format_count, format_duration, format_interval, format_percent
 
 _MOST_ROWS = 40
 _LONGEST_NAME = 48
@@ -130,25 +130,6 @@ def history_table(frame: pd.DataFrame) -> TextTable:
         for row in frame.head(_MOST_ROWS).to_dict("records")
     )
     return TextTable(headers, rows, frozenset({"name", "verb", "begun", "status", "tags"}), max(len(frame) - _MOST_ROWS, 0))
-
-
-def memory_table(frame: pd.DataFrame) -> TextTable:
-    """Peaks and allocations per node."""
-    headers = ("node", "own peak", "inclusive peak", "share at peak", "allocated", "allocations", "temporary", "left behind")
-    rows = tuple(
-        (
-            shorten(row["node"]),
-            format_bytes(row["peak_bytes"]),
-            format_bytes(row["inclusive_peak_bytes"]),
-            format_percent(row["peak_share"]),
-            format_bytes(row["allocated_bytes"]),
-            format_count(row["allocations"]),
-            format_count(row["temporary"]),
-            format_bytes(row["leaked_bytes"]),
-        )
-        for row in frame.head(_MOST_ROWS).to_dict("records")
-    )
-    return TextTable(headers, rows, frozenset({"node"}), max(len(frame) - _MOST_ROWS, 0))
 
 
 def lines_table(frame: pd.DataFrame) -> TextTable:

@@ -42,6 +42,7 @@ def test_a_node_shows_its_own_peak_though_another_holds_the_peak_of_the_process(
     assert held["allocated_bytes"] == pytest.approx(70 * MIB, rel=0.02)
     assert held["leaked_bytes"] < MIB
     columns = "node peak_bytes inclusive_peak_bytes peak_share allocations allocated_bytes temporary leaked_bytes"
+    columns += " process_peak_bytes processes size workers executor drive"
     assert list(result.frame.columns) == columns.split()
 
 
@@ -52,7 +53,7 @@ def test_memory_under_a_nested_call_belongs_to_the_innermost_node_and_inclusivel
 
     result = memory(Graph(outer >> hold.with_(name="other")), size=1)
     outer_ = of_node(result.frame, "outer")
-    assert outer_["peak_bytes"] < MIB
+    assert outer_["peak_bytes"] < 3 * MIB  # Python may take an arena of 1 MiB under it
     assert outer_["inclusive_peak_bytes"] == pytest.approx(60 * MIB, rel=0.02)
 
 
@@ -181,10 +182,6 @@ def test_the_targets_own_error_is_raised(verb: Any) -> None:
 
 
 def test_what_cannot_be_profiled_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UsageError, match="measuring process only"):
-        memory(hold, size=1, executor="processes")
-    with pytest.raises(UsageError, match="one run"):
-        memory(hold, size="1,2")
     with pytest.raises(UsageError, match="one worker"):
         lines(hold, size=1, workers=2)
     with pytest.raises(UsageError, match="no Python function"):

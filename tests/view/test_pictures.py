@@ -13,13 +13,26 @@ import pytest
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
-from pocket_lab.frames.memory import memory_frame
+from pocket_lab.frames.memory import busy_frame, memory_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.samples import samples_frame
-from pocket_lab.records import Closed, LineCost, NodeMemory, Planned, Point, Record, Sample, Source
-from pocket_lab.view.bars import lines_figure, memory_figure
+from pocket_lab.records import (
+    Busy,
+    Closed,
+    HeapPoint,
+    LineCost,
+    NodeMemory,
+    Planned,
+    Point,
+    Record,
+    RunMemory,
+    Sample,
+    Source,
+)
+from pocket_lab.view.bars import lines_figure
 from pocket_lab.view.figure import INK, LabFigure, to_svg
 from pocket_lab.view.forest import comparison_figure
 from pocket_lab.view.heat import heat_html
+from pocket_lab.view.memory import memory_figure
 from pocket_lab.view.page import caveats, failures, fragment, page
 from pocket_lab.view.plot import bench_figure
 from pocket_lab.view.table import bench_table, comparison_table, shorten
@@ -74,13 +87,16 @@ def test_a_thousand_points_stay_readable() -> None:
 
 def test_names_of_users_stay_text() -> None:
     frame, samples = frames(sweep([1, 2], [1], name=EVIL))
-    memory = memory_frame([NodeMemory(Point("t", 1, 1, "serial", "run"), EVIL, 1, 1, 1, 1, 1, 0, 0)])
+    point = Point("t", 1, 1, "serial", "run")
+    held: list[Record] = [NodeMemory(point, EVIL, 1, 1, 1, 1, 1, 0, 0), RunMemory(point, 1, 1, 1, 0, 0, wall_s=1.0)]
+    held += [HeapPoint(point, 0.5, 1, 1), Busy(point, EVIL, 0.1, 0.9)]
+    memory = memory_frame(held), runs_memory_frame(held), timeline_frame(held), busy_frame(held)
     cost = LineCost(Point("t", 1, 1, "serial", "run"), EVIL, "f", 1, 1, 1.0)
     lines = lines_frame([Source("f", 1, (f"x = {EVIL!r}\n",)), cost])
     parts = [
         bench_table(frame).to_html(),
         to_svg(bench_figure(frame, samples)),
-        to_svg(memory_figure(memory)),
+        to_svg(memory_figure(*memory)),
         to_svg(lines_figure(lines)),
         heat_html(lines),
         caveats([EVIL]),
