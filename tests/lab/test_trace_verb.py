@@ -1,0 +1,173 @@
+"""trace, through a real measuring process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import pytest
+
+from pocket_lab import DeadlineExceeded, Graph, History, Node, NodeError, Retry, UsageError, bench, fan_out, last, node
+from pocket_lab.lab.trace import Trace, trace
+from pocket_lab.records import Span
+
+POINT = ["size", "workers", "executor", "drive"]
+
+
+@node
+def nap(value: int) -> int:
+    time.sleep(0.02)
+    return value
+
+
+@node
+def rest(values: list[int]) -> int:
+    time.sleep(0.04)
+    return len(values)
+
+
+naps = Graph(Node("list", exec=lambda size: list(range(size))) >> fan_out(nap, name="each") >> rest, name="naps")
+
+
+def test_a_trace_has_a_row_per_span_and_findings_in_words() -> None:
+    result = trace(naps, size=4, workers=2, executor="threads")
+    assert list(result.frame.columns) == [*(field.name for field in fields(Span) if field.name != "point"), "self_s", *POINT]
+    assert list(result.nodes["node"]) == ["list", "each", "nap", "rest"]
+    assert list(result.nodes["calls"]) == [1, 1, 4, 1]
+    nodes = result.nodes.set_index("node")
+    assert nodes.loc["nap", "wall_s"] >= 4 * 0.018
+    assert nodes.loc["nap", "queue_s"] >= 2 * 0.018
+    assert nodes["share"].sum() == pytest.approx(1)
+    assert nodes.loc["rest", "slack_s"] == 0
+    assert set(result.critical_path["node"]) >= {"nap", "rest"}
+    assert 0 < result.critical_path["share"].sum() <= 1
+    assert 0 <= result.overhead.share < 1
+    assert list(result.phases["phase"]) == ["exec", "queue"]
+    told = str(result)
+    for text in (
+        "Critical path: ",
+        "What if: `",
+        "twice as fast: the run gains",
+        "Runtime: no node is at work",
+        "Instrument: 7 visits",
+    ):
+        assert text in told
+
+
+def test_what_if_gains_nothing_for_nothing_and_names_what_there_is() -> None:
+    result = trace(naps, size=4, workers=2, executor="threads")
+    assert result.what_if("nap", 1).gain == 0
+    half, gone = result.what_if("nap"), result.what_if("nap", float("inf"))
+    assert 0 < half.gain < gone.gain < 1
+    assert half.sentence.startswith("`nap` twice as fast: the run gains")
+    with pytest.raises(UsageError, match='no node "nope"; it has list, each, nap, rest'):
+        result.what_if("nope")
+
+
+def test_several_points_are_one_frame_and_each_can_be_asked_for() -> None:
+    result = trace(naps, sizes="2,4", workers="1,2", executor="threads")
+    assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
+    assert len(result.nodes) == 4 * 4
+    assert result.findings[0].startswith("At size 4, threads x 2: Critical path")
+    small = result.at(size=2, workers=1)
+    assert set(zip(small.frame["size"], small.frame["workers"], strict=True)) == {(2, 1)}
+    assert small.findings[0].startswith("Critical path")
+    assert small.what_if("nap").measured_s < result.at(size=4, workers=1).what_if("nap").measured_s
+    with pytest.raises(UsageError, match="nothing was traced at size=3; there is size 2, threads x 1"):
+        result.at(size=3)
+
+
+@pytest.mark.parametrize("executor", ["processes", "asyncio"])
+def test_other_workers_are_lanes_too(executor: str) -> None:
+    async def anap(value: int) -> int:
+        await asyncio.sleep(0.02)
+        return value
+
+    graph = Graph(fan_out(Node("anap", exec=anap) if executor == "asyncio" else nap, name="each"))
+    result = trace(graph, size=4, input=lambda size: list(range(size)), workers=2, executor=executor)
+    workers = set(result.frame["worker"])
+    assert len(workers) == 3
+    assert sum(name.startswith("process " if executor == "processes" else "pocket-lab-task_") for name in workers) == 2
+
+
+def test_a_trace_under_load_is_of_its_requests() -> None:
+    result = trace(nap, size=1, workers=2, drive="load")
+    assert (result.frame["drive"] == "load").all()
+    assert result.frame["run"].nunique() == len(result.frame)
+    assert len(result.critical_path) == 1
+    assert result.what_if("nap").gain == pytest.approx(0.5)
+    assert "a request gains 50 %" in str(result)
+    assert "of the slowest request" in str(result)
+
+
+def test_retries_and_errors_are_columns() -> None:
+    def flaky(value: int, seen: list[int] = [0]) -> int:  # noqa: B006 (it counts the calls)
+        seen[0] += 1
+        if seen[0] % 2:
+            raise ValueError("not yet")
+        return value
+
+    (row,) = trace(Graph(Node("flaky", exec=flaky, retry=Retry(1, delay="20ms"))), size=1).nodes.to_dict("records")
+    assert row["retry_s"] >= 0.018
+    assert row["wall_s"] == pytest.approx(row["retry_s"] + row["exec_s"])
+    assert (row["calls"], row["errors"]) == (1, 0)
+
+
+def test_the_targets_own_error_is_raised_and_the_spans_until_then_are_kept() -> None:
+    def boom(value: int) -> float:
+        return 1 / (value - 1)
+
+    with pytest.raises(NodeError, match="boom") as raised:
+        trace(Graph(nap >> Node("boom", exec=boom)), size=1)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    kept = last()
+    assert isinstance(kept, Trace)
+    assert list(kept.frame["outcome"]) == ["ok", "failed"]
+    assert "Failed: " in str(kept)
+
+
+def test_a_run_beyond_its_budget_is_ended() -> None:
+    def endless(value: int) -> None:
+        while True:
+            time.sleep(0.01)
+
+    with pytest.raises(DeadlineExceeded, match="longer than the budget of 500 ms"):
+        trace(endless, size=1, budget="500ms")
+
+
+def test_it_is_shown_saved_and_found_again(tmp_path: Path) -> None:
+    file = tmp_path / "trace.json"
+    result = trace(naps, size=2, name="kept trace", isolation="kernel", chrome=file)
+    assert len([event for event in json.loads(file.read_text())["traceEvents"] if event["ph"] == "X"]) == 5
+    bundle = result._repr_mimebundle_()
+    assert "nap" in bundle["text/plain"]
+    assert "<table" in bundle["text/html"]
+    assert "<svg" in bundle["text/html"]
+    assert isinstance(result.plot(), matplotlib.figure.Figure)
+    figure = matplotlib.figure.Figure()
+    assert result.plot(ax=figure.add_subplot()) is figure
+    assert last() is result
+    again: Any = History().load("kept trace")
+    assert again.frame.equals(result.frame)
+
+
+def test_a_bench_of_a_graph_has_its_nodes_from_a_pass_of_its_own() -> None:
+    result = bench(naps, sizes="2,3", workers="1,2", executor="threads", budget="8s")
+    assert list(result.nodes.columns) == ["node", "calls", "wall_s", "share", "queue_s", "errors", *POINT]
+    assert set(zip(result.nodes["size"], result.nodes["workers"], strict=True)) == {(2, 1), (2, 2), (3, 1), (3, 2)}
+    for (size, _), rows in result.nodes.groupby(["size", "workers"]):
+        told = rows.set_index("node")
+        assert told.loc["nap", "calls"] == size
+        assert told.loc["nap", "wall_s"] >= size * 0.018
+        assert told["share"].sum() == pytest.approx(1)
+    assert "Nodes, from a run of their own with spans at size 3" in str(result)
+
+
+def test_a_bench_of_a_callable_or_without_time_has_no_nodes() -> None:
+    assert bench(len, input=[1], budget="0.3s").nodes.empty
+    assert bench(naps, size=50, workers=1, budget="0.5s").nodes.empty
