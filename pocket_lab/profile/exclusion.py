@@ -1,6 +1,8 @@
 """Which instruments exclude each other: the one table, asked before a run.
 
-Each was tried beside each other one on Python 3.11 to 3.13: what is not in the table goes together.
+memray, line_profiler, pyinstrument, cProfile and tracemalloc were tried beside each other on Python 3.11 and 3.13, in both
+orders, on counts and bytes that were known: what is not in the table goes together. The sampler of `cpu` and the spans of
+`trace` have no hook in the interpreter and go with all of them.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pocket_lab.errors import UsageError
@@ -20,7 +22,7 @@ class Foreign:
 
     is_running: Callable[[], bool]
     stop: str
-    disturbs: dict[str, str]
+    disturbs: Mapping[str, str]
 
 
 def _memray_runs() -> bool:
@@ -35,31 +37,24 @@ def _tool_runs(name: str) -> bool:
     return any(name in f"{type(hook).__module__} {hook!r}".lower() for hook in (sys.getprofile(), sys.gettrace()) if hook)
 
 
-_ONE_PROFILE = "one process has one profile function, and the second replaces that of the first"
-_ONE_TRACE = "both follow every line, and the second replaces the trace function of the first"
+_MONITORING = sys.version_info >= (3, 12)
 _TABLE = {
     "memray": Foreign(
         _memray_runs,
         "leave its Tracker, or end the magic that holds it",
-        {
-            "memray": "a process has one Tracker at a time",
-            "pyinstrument": "together they break both, for the life of the process",
-        },
+        {"memray": "a process has one Tracker at a time"},
     ),
     "pyinstrument": Foreign(
         lambda: _tool_runs("pyinstrument"),
         "call stop() of its Profiler",
-        {"memray": "together they break both, for the life of the process", "pyinstrument": _ONE_PROFILE},
+        {"memray": "memray cannot put back what it finds as the profile function"},
     ),
     "cProfile": Foreign(
         lambda: _tool_runs("cprofile") or _tool_runs("_lsprof"),
         "call its disable()",
-        {"line_profiler": "both want the same slot of sys.monitoring", "pyinstrument": _ONE_PROFILE},
-    ),
-    "line_profiler": Foreign(
-        lambda: _tool_runs("line_profiler"),
-        "call its disable_by_count()",
-        {"line_profiler": _ONE_TRACE},
+        {"line_profiler": "both want the same slot of sys.monitoring"}
+        if _MONITORING
+        else {"memray": "memray cannot put back what it finds as the profile function"},
     ),
     "tracemalloc": Foreign(
         tracemalloc.is_tracing,
