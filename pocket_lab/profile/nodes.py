@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from time import perf_counter
 
+from pocket_lab.measure.batch import Work
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.lane import Lane
 from pocket_lab.profile.self_time import node_records
 from pocket_lab.profile.spans import SpanInstrument, observed
-from pocket_lab.records import Record, Started
+from pocket_lab.records import Point, Record, Started
+
+_SHORT_S = 0.5
 
 
 def trace_nodes(job: Job, lanes: Sequence[Lane], deadline: float) -> Iterator[Record]:
     """A NodeTime for each node of the points whose run still fits in before the deadline, the quickest points first.
 
-    It is a pass of its own, on the inputs and the workers of the sweep. A short run is made twice where there is time for
-    that, and the first one warms up. A point that fails here has no records.
+    It is a pass of its own, on the inputs and the workers of the sweep. Where time is left, short runs are made once more,
+    since a first one has things to do that are done once; what they tell comes last. A point that fails has no records.
     """
     instrument = SpanInstrument()
     watched, _ = observed(job, instrument)
-    waiting = sorted(lanes, key=lambda lane: lane.run_s)
-    left_s = sum(lane.run_s for lane in waiting)
-    for lane in waiting:
+    works: dict[Point, Work] = {}
+    order = sorted(lanes, key=lambda lane: lane.run_s)
+    for lane in (*order, *(lane for lane in order if lane.run_s < _SHORT_S)):
         if perf_counter() + lane.run_s > deadline:
             return
-        left_s -= lane.run_s
         yield Started(lane.point)
-        with suppress(Exception, SystemExit):
-            work = build_work(watched, lane.point, lane.value, lane.pool)
-            with instrument.watching(lane.point, lane.pool):
-                work.once()
-            has_time = perf_counter() + left_s + lane.run_s < deadline
-            if has_time and lane.point.drive != "load" and instrument.again():
-                with instrument.watching(lane.point, lane.pool):
-                    work.once()
-            traced, spans, _ = instrument.seen(lane.point)
-            yield from node_records(traced, spans)
+        try:
+            work = works.get(lane.point) or build_work(watched, lane.point, lane.value, lane.pool)
+            works[lane.point] = work
+            yield from _traced(lane, work, instrument)
+        except (Exception, SystemExit):  # the target's; the sweep has told what there is to tell
+            continue
+
+
+def _traced(lane: Lane, work: Work, instrument: SpanInstrument) -> Iterator[Record]:
+    with instrument.watching(lane.point, lane.pool):
+        work.once()
+    traced, spans, _ = instrument.seen(lane.point)
+    yield from node_records(traced, spans)

@@ -20,9 +20,9 @@ from pocket_lab.units import format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, style
 from pocket_lab.view.table import shorten
 
-_STEPS = 1500  # bars closer than this part of the time are drawn as one
+_STEPS = 1200  # bars closer than this part of the time are drawn as one
 _MOST_BARS = 1500  # of more spans a lane shows what each node took of each stretch of time
-_MOST_CORNERS, _MOST_STRETCHES = 30_000, 300
+_MOST_CORNERS, _MOST_STRETCHES = 20_000, 300
 _MOST_LANES, _MOST_NAMES = 24, 16
 _BAR, _AROUND = 0.62, 0.12  # heights: of a span, and of the line under those that lie inside it
 _LOW = _BAR / 2  # the lower edge of the bars; a lane grows downwards
@@ -158,7 +158,7 @@ def _waiting(ax: Axes, waiting: pd.DataFrame, lane: int) -> str:
     order = np.argsort(at, kind="stable")
     at, count = at[order], np.cumsum(change[order])
     most = max(float(count.max()), 1.0)
-    keep = np.unique(np.linspace(0, len(at) - 1, min(len(at), _STEPS)).astype(int))
+    keep = np.unique(np.linspace(0, len(at) - 1, min(len(at), _MOST_STRETCHES)).astype(int))
     low = np.full(len(keep), lane + 0.36)
     high = low - 0.8 * count[keep] / most
     ax.fill_between(at[keep], low, high, step="post", facecolor=_GREY, alpha=0.2, linewidth=0)
