@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pocket_lab.lab.cpu import CpuProfile, cpu
     from pocket_lab.lab.history import History
     from pocket_lab.lab.last import last
+    from pocket_lab.lab.leaks import LeakReport, leaks
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
     from pocket_lab.lab.monitor import Monitor
@@ -65,6 +66,7 @@ _HOME = {
     "lab.cpu": ("CpuProfile", "cpu"),
     "lab.history": ("History",),
     "lab.last": ("last",),
+    "lab.leaks": ("LeakReport", "leaks"),
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),
     "lab.monitor": ("Monitor",),
@@ -84,6 +86,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "GraphError",
     "History",
     "HistoryError",
+    "LeakReport",
     "LineProfile",
     "MapReduce",
     "MemoryProfile",
@@ -106,6 +109,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "fan_out",
     "for_each",
     "last",
+    "leaks",
     "lines",
     "load_ipython_extension",
     "memory",

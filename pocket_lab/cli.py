@@ -83,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         commands, "trace", "who ran when on which worker, the critical path, and what if a node were faster"
     ).add_argument("--chrome", metavar="FILE", help="write the spans there too, for ui.perfetto.dev or chrome://tracing")
 
+    _add_profile(
+        commands, "leaks", "what runs leave behind, and whether memory grows; exits with 1 where something does"
+    ).add_argument("--runs", help="how often to run each point after the warm-up (default 10)")
+
     history = commands.add_parser("history", help="list earlier runs; show, delete, tag or rename one")
     history.add_argument("run", nargs="?", help="a name (its newest run) or a number; without, the list of all")
     change = history.add_mutually_exclusive_group()
@@ -134,7 +138,8 @@ def _profile(
 ) -> int:
     if also is not None:
         options["also"] = tuple(_load(place) if ":" in place else _module(place) for place in _listed(also))
-    return _run(console, _verb(verb), (_load(target),), html, _given(input, options))[0]
+    code, result = _run(console, _verb(verb), (_load(target),), html, _given(input, options))
+    return code if getattr(result, "ok", True) else 1
 
 
 def _demo(console: Console, budget: str | None, html: Path) -> int:

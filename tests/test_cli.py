@@ -185,3 +185,18 @@ def test_a_gate_takes_several_rules_and_cannot_tell_is_one(compared: Path) -> No
     code, out = call(*command)
     assert code == 1
     assert f"Failed: 1 of 1 pairs {rules}" in out
+
+
+def test_leaks_is_exit_code_one_where_something_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaking.py").write_text(
+        "import threading, time\n"
+        "def clean(x): return x\n"
+        "def leaves(x): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert call("leaks", "leaking:clean", "--sizes", "1", "--runs", "6")[0] == 0
+    code, out = call("leaks", "leaking:leaves", "--sizes", "1", "--runs", "4")
+    assert code == 1
+    assert "Leaks 1 daemon thread a run" in out
+    assert "leaking.py:3" in out

@@ -15,6 +15,7 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.compare import Comparison
 from pocket_lab.lab.cpu import CpuProfile
+from pocket_lab.lab.leaks import LeakReport
 from pocket_lab.lab.lines import LineProfile
 from pocket_lab.lab.memory import MemoryProfile
 from pocket_lab.lab.result import Result
@@ -30,6 +31,7 @@ _PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
     "lines": LineProfile,
     "cpu": CpuProfile,
     "trace": Trace,
+    "leaks": LeakReport,
 }
 
 

@@ -8,6 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from pocket_lab.lab.cpu import CpuProfile, cpu
+from pocket_lab.lab.leaks import LeakReport, leaks
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
 from pocket_lab.lab.trace import Trace, trace
@@ -69,4 +70,15 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     def pocket_trace(self, line: str, local_ns: dict[str, Any] | None = None) -> Trace:
         """Who ran when on which worker, and what did the run wait for? A run of each point, its spans recorded."""
         result: Trace = self._asking.call(self.pocket_trace, trace, line, None, local_ns)
+        return result
+
+    @magic_arguments()
+    @PROFILED
+    @argument("--runs", help="how often to run each point after the warm-up: 10")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def pocket_leaks(self, line: str, local_ns: dict[str, Any] | None = None) -> LeakReport:
+        """What do runs leave behind: threads, tasks, processes, files, sockets, memory? The same run again and again."""
+        result: LeakReport = self._asking.call(self.pocket_leaks, leaks, line, None, local_ns)
         return result

@@ -1,0 +1,143 @@
+"""What of the things that runs left is a leak, and by how much memory grows: growth that goes on, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pocket_lab.frames.points import PLACE_COLUMNS
+from pocket_lab.measure.interval import FEWEST, NAN
+from pocket_lab.measure.slope import Slope, estimate_slope, rises
+
+GROWS, KEPT, NONE, CANNOT_TELL = "grows", "kept", "no growth", "cannot tell"
+FEWEST_RUNS = 3
+MEASURES = {"rss_bytes": "resident memory", "heap_bytes": "memory of malloc", "traced_bytes": "memory of Python"}
+COLUMNS = ["kind", "name", "per_run", "low", "high", "unit", "left", "verdict", "node", "function", "file", "line", "place"]
+
+_NEARLY = 0.9  # of the largest: then it is told by the measure that more people know
+_MATERIAL_BYTES = 65_536.0
+_SAME_THING = ["kind", "node", "function", "file", "line", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The verdict on the memory of one place at one point, with the measure that it rests on and its slope per run.
+
+    `measure` is a column of the memory frame: that with (nearly) the largest growth in bytes, or "blocks" where none is seen
+    in bytes.
+    """
+
+    verdict: str
+    measure: str
+    slope: Slope
+
+
+def goes_on(runs: list[int], total: int) -> bool:
+    """Whether things that came after these runs (of so many) go on coming: in three runs or more, in the later half too.
+
+    What a cache or a pool takes until it is full comes in the first runs, and is no leak.
+    """
+    distinct = sorted(set(runs))
+    late = sum(run > total / 2 for run in distinct)
+    return len(distinct) >= FEWEST_RUNS and late >= 1 and 2 * late >= len(distinct) - late
+
+
+def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float, float, float]) -> Growth:
+    """How memory grows by the readings after each run of one place; `least` is what counts in all the runs, by measure."""
+    if len(series) < FEWEST:
+        return Growth(CANNOT_TELL, "rss_bytes", Slope(_slope(series, "rss_bytes").value, NAN, NAN))
+    names = ("blocks", "heap_bytes", "rss_bytes")
+    steps = len(series) - 1
+    rising = [name for name, most in zip(names, least, strict=True) if rises(_values(series, name), most / steps)]
+    if rising:
+        in_bytes = {name: _slope(series, name) for name in rising if name != "blocks"}
+        told = _slope(traced, "traced_bytes")
+        if told.low > 0:
+            in_bytes["traced_bytes"] = told
+        if not in_bytes:
+            return Growth(GROWS, "blocks", _slope(series, "blocks"))
+        most_bytes = max(slope.value for slope in in_bytes.values())
+        measure = next(name for name in MEASURES if name in in_bytes and in_bytes[name].value >= _NEARLY * most_bytes)
+        return Growth(GROWS, measure, in_bytes[measure])
+    known = [_slope(series, name) for name in names[1:] if np.isfinite(_values(series, name)).all()]
+    doubtful = all(slope.high > _MATERIAL_BYTES for slope in known)
+    return Growth(CANNOT_TELL if doubtful else NONE, "rss_bytes", _slope(series, "rss_bytes"))
+
+
+def leaks_frame(
+    left: pd.DataFrame,
+    memory: pd.DataFrame,
+    lines: pd.DataFrame,
+    least: tuple[float, float, float],
+    least_apart: tuple[float, float, float],
+) -> pd.DataFrame:
+    """One row per group of things of one origin, leaks first, and one per point for the memory of each place.
+
+    `per_run` in `unit` ("count", "B" or "blocks"), for memory with the 95 % interval of the slope; `left` is how many are
+    there at the end; `verdict` is "grows", "kept" (left, but not again and again), "no growth" or "cannot tell".
+    """
+    rows: list[dict[str, Any]] = []
+    for place_key, readings in memory.groupby(PLACE_COLUMNS, dropna=False, sort=False):
+        at_point = dict(zip(PLACE_COLUMNS, place_key, strict=True))
+        runs = int(readings.loc[readings["place"] == "", "run"].max())
+        things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, at_point)]
+        rows += [{**row, **at_point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
+        apart = least_apart if at_point["executor"] == "processes" else least
+        traced = readings[readings["place"] == "traced"]
+        for place in ("", "worker"):
+            series = readings[readings["place"] == place]
+            if len(series):
+                growth = memory_growth(series, traced if place == "" else traced.iloc[:0], apart)
+                where = _dearest(lines, at_point) if growth.verdict == GROWS and place == "" else {}
+                rows.append({**_memory_row(growth, place, series), **where, **at_point})
+    return pd.DataFrame(rows, columns=[*COLUMNS, *PLACE_COLUMNS])
+
+
+def _of(frame: pd.DataFrame, at_point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:
+    """The groups of one origin at a point; things whose origin is not known go by their names."""
+    here = _at(frame, at_point)
+    names = here["name"].where(here["file"] == "", "")
+    return [(key[:-1], rows) for key, rows in here.groupby([*_SAME_THING, names], dropna=False, sort=False)]
+
+
+def _at(frame: pd.DataFrame, at_point: dict[str, Any]) -> pd.DataFrame:
+    """The rows of a point."""
+    same = np.full(len(frame), True)
+    for name, value in at_point.items():
+        same &= (frame[name].isna() if pd.isna(value) else frame[name] == value).to_numpy(bool)
+    return frame[same]
+
+
+def _group(rows: pd.DataFrame, runs: int) -> dict[str, Any]:
+    came = rows["run"].to_list()
+    verdict = GROWS if goes_on(came, runs) else KEPT if runs >= FEWEST_RUNS else CANNOT_TELL
+    more = f" and {len(came) - 1} more" if len(came) > 1 else ""
+    count = {"per_run": len(came) / runs, "low": NAN, "high": NAN, "unit": "count", "left": len(came)}
+    return {"name": f"{rows['name'].iloc[0]}{more}", **count, "verdict": verdict}
+
+
+def _memory_row(growth: Growth, place: str, series: pd.DataFrame) -> dict[str, Any]:
+    values = _values(series, growth.measure if growth.measure in series else "rss_bytes")
+    left = values[-1] - values[0] if growth.measure != "traced_bytes" else growth.slope.value * (len(values) - 1)
+    name = MEASURES.get(growth.measure, "blocks of Python's allocator")
+    unit = "blocks" if growth.measure == "blocks" else "B"
+    slope = {"per_run": growth.slope.value, "low": growth.slope.low, "high": growth.slope.high, "unit": unit, "left": left}
+    empty = {"node": "", "function": "", "file": "", "line": 0}
+    return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "place": place}
+
+
+def _dearest(lines: pd.DataFrame, at_point: dict[str, Any]) -> dict[str, Any]:
+    """The line that keeps most."""
+    here = _at(lines, at_point)
+    return {} if not len(here) else {name: here.iloc[0][name] for name in ("node", "file", "line")}
+
+
+def _values(series: pd.DataFrame, name: str) -> list[float]:
+    return [float(value) for value in series[name]]
+
+
+def _slope(series: pd.DataFrame, name: str) -> Slope:
+    return estimate_slope(_values(series, name))

@@ -1,0 +1,46 @@
+"""What runs left behind as frames: each thing, memory by run, and the lines that keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.records import Leftover, MemoryReading, Record, Retained, TracedMemory
+
+_THING = ["kind", "name", "run", "node", "function", "file", "line", "place"]
+_MEMORY = ["run", "place", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]
+_LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
+
+
+def leftovers_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per thing that is still there after the last run; `run` is the run after which it was first seen."""
+    return _frame([record for record in records if isinstance(record, Leftover)], _THING)
+
+
+def memory_series(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per run and place: blocks, bytes of malloc, resident bytes, and in rows of their own what tracemalloc counted.
+
+    The place is "" for the measuring process, "worker" for the worker processes together, "traced" for a second pass.
+    """
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        if isinstance(record, MemoryReading):
+            rows.append({**asdict(record), **place_columns(record.point)})
+        elif isinstance(record, TracedMemory):
+            rows.append({**asdict(record), "place": "traced", **place_columns(record.point)})
+    frame = pd.DataFrame(rows, columns=[*_MEMORY, *PLACE_COLUMNS])
+    return with_sizes(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
+
+
+def retained_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per source line that keeps memory from run to run, the most first."""
+    return _frame([record for record in records if isinstance(record, Retained)], _LINE)
+
+
+def _frame(records: list[Any], columns: list[str]) -> pd.DataFrame:
+    rows = [{**asdict(record), **place_columns(record.point)} for record in records]
+    return with_sizes(pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS]))

@@ -1,0 +1,256 @@
+"""leaks on built truths: what a node leaves is found, named and placed, and what it does not leave is not."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import inspect
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import matplotlib.figure
+import pytest
+
+from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
+from pocket_lab.lab.last import last
+from pocket_lab.lab.leaks import LeakReport, leaks
+from pocket_lab.profile import births
+
+KEPT: list[Any] = []
+
+
+@node
+def clean(n: int) -> int:
+    with open(__file__, encoding="utf-8") as source:
+        text = source.read()
+    thread = threading.Thread(target=len, args=(text,))
+    thread.start()
+    thread.join()
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+    return sum(len(line) for line in text.splitlines())
+
+
+@cache
+def table() -> list[bytearray]:
+    return [bytearray(1_000_000) for _ in range(4)]
+
+
+@node
+def caches(n: int) -> int:
+    return len(table())
+
+
+@node
+def thread(n: int) -> None:
+    threading.Thread(target=time.sleep, args=(5,), name="waits for nobody").start()
+
+
+@node
+def daemon(n: int) -> None:
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+
+@node
+def process(n: int) -> None:
+    KEPT.append(subprocess.Popen(["sleep", "60"]))
+
+
+@node
+def file(n: int) -> None:
+    KEPT.append(open(__file__, encoding="utf-8"))  # noqa: SIM115
+
+
+@node
+def sockets(n: int) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    KEPT.append(listening)
+
+
+@node
+async def task(n: int) -> None:
+    KEPT.append(asyncio.create_task(asyncio.sleep(60)))
+
+
+@node
+def mebibyte(n: int) -> None:
+    KEPT.append(bytearray(1 << 20))
+
+
+@node
+def objects(n: int) -> None:
+    KEPT.append({number: object() for number in range(20)})
+
+
+def leaked(report: LeakReport, kind: str) -> dict[str, Any]:
+    (row,) = [row for row in report.frame.to_dict("records") if row["kind"] == kind and row["verdict"] == "grows"]
+    return {str(name): value for name, value in row.items()}
+
+
+def line_of(target: Node) -> int:
+    """The only line that a node's function has beside its first."""
+    return inspect.getsourcelines(target.exec)[1] + 2  # type: ignore[arg-type]
+
+
+def test_a_clean_node_is_clean_each_time() -> None:
+    for _ in range(3):
+        report = leaks(clean, size=1, runs=8)
+        assert report.ok, str(report)
+        assert list(report.frame["verdict"]) == ["no growth"]
+        assert report.findings == ["Memory: no growth seen in 8 runs."]
+
+
+def test_what_is_cached_once_is_no_leak() -> None:
+    assert leaks(caches, size=1, runs=8).ok
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "name"),
+    [
+        (thread, "thread", "waits for nobody"),
+        (daemon, "daemon thread", "(sleep)"),
+        (process, "process", "sleep 60"),
+        (file, "file", __file__),
+        (sockets, "socket", "listening"),
+        (task, "task", "sleep (Task-"),
+    ],
+)
+def test_what_is_left_is_named_and_placed(target: Node, kind: str, name: str) -> None:
+    report = leaks(target, size=1, runs=6)
+    assert not report.ok
+    row = leaked(report, kind)
+    assert name in row["name"]
+    assert (row["per_run"], row["left"], row["unit"]) == (1.0, 6.0, "count")
+    assert (row["node"], row["file"]) == (target.name, __file__)
+    assert row["line"] in (line_of(target), line_of(target) + 0)
+    assert list(report.left[report.left["kind"] == kind]["run"]) == [1, 2, 3, 4, 5, 6]
+    assert any(f"Leaks 1 {kind} a run" in finding and target.name in finding for finding in report.findings)
+
+
+def test_a_mebibyte_a_run_is_found_within_two_per_cent_with_the_line_that_keeps_it() -> None:
+    report = leaks(mebibyte, size=1)
+    row = leaked(report, "memory")
+    assert row["per_run"] == pytest.approx(1 << 20, rel=0.02)
+    assert row["low"] <= row["per_run"] <= row["high"]
+    assert row["high"] - row["low"] < 0.02 * row["per_run"]
+    assert (row["node"], row["file"], row["line"]) == ("mebibyte", __file__, line_of(mebibyte))
+    assert report.lines["bytes_per_run"].iloc[0] == pytest.approx(1 << 20, rel=0.01)
+    assert "Leaks 1.00 MiB a run" in report.findings[0]
+
+
+def test_small_objects_are_found_where_resident_memory_shows_nothing() -> None:
+    row = leaked(leaks(objects, size=1), "memory")
+    size = sys.getsizeof(dict.fromkeys(range(20))) + 20 * sys.getsizeof(object())
+    assert row["per_run"] == pytest.approx(size, rel=0.15)
+    assert row["line"] == line_of(objects)
+
+
+def test_a_graph_names_the_node_among_others_on_every_executor() -> None:
+    @node
+    def items(n: int) -> list[int]:
+        return list(range(n))
+
+    graph = Graph(items >> fan_out(daemon))
+    report = leaks(graph, size=3, workers=2, executors="threads,processes", runs=6)
+    assert report.error is None
+    rows = report.frame[report.frame["kind"] == "daemon thread"].set_index("executor")
+    assert rows["per_run"].to_dict() == {"threads": 3.0, "processes": 3.0}
+    assert set(rows["node"]) == {"daemon"}
+    assert rows["place"].to_dict() == {"threads": "", "processes": "worker"}
+    assert {"workers", "executor"} & set(report.table.headers)
+    assert not report.ok
+
+
+def test_a_clean_graph_is_clean_on_worker_processes_and_under_load() -> None:
+    assert leaks(Node("n", exec=abs), drive="map", size=4, workers=2, executor="processes", runs=6).ok
+    assert leaks(Node("n", exec=abs), drive="load", size=4, workers=2, runs=6).ok
+
+
+def test_few_runs_say_that_memory_cannot_be_told() -> None:
+    report = leaks(Node("n", exec=abs), size=1, runs=3)
+    assert list(report.frame["verdict"]) == ["cannot tell"]
+    assert "cannot be told from 3 runs" in report.findings[0]
+    assert report.ok
+
+
+def patched() -> list[Any]:
+    return [
+        *(builtins.open, births.io.open, births.os.open, births.os.pipe, births.os.fork, births.os.dup),
+        *(threading.Thread.start, socket.socket.__init__, subprocess.Popen.__init__, asyncio.BaseEventLoop.create_task),
+        births.multiprocessing.process.BaseProcess.start,
+    ]
+
+
+def raise_error(n: int) -> None:
+    raise LookupError("no data")
+
+
+def interrupt(n: int) -> None:
+    raise KeyboardInterrupt
+
+
+def grow_and_interrupt(n: int) -> None:
+    KEPT.append(bytearray(1 << 20))
+    if tracemalloc.is_tracing():
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("function", "error"), [(raise_error, NodeError), (interrupt, KeyboardInterrupt), (grow_and_interrupt, KeyboardInterrupt)]
+)
+def test_in_this_process_nothing_stays_installed_whatever_the_target_raises(
+    function: Callable[[int], None], error: type[BaseException]
+) -> None:
+    before = patched()
+    with pytest.raises(error):
+        leaks(Node("n", exec=function), size=1, isolation="kernel")
+    assert patched() == before
+    assert not tracemalloc.is_tracing()
+    KEPT.clear()
+
+
+def test_in_this_process_it_finds_the_same_and_leaves_nothing_of_its_own() -> None:
+    before = patched()
+    report = leaks(file, size=1, runs=4, isolation="kernel")
+    assert leaked(report, "file")["line"] == line_of(file)
+    assert any("inside this process" in caveat for caveat in report.caveats)
+    assert patched() == before
+    for kept in KEPT:
+        kept.close()
+    KEPT.clear()
+
+
+def test_while_tracemalloc_runs_here_it_is_refused_here() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match="tracemalloc is running"):
+            leaks(clean, size=1, isolation="kernel")
+    finally:
+        tracemalloc.stop()
+
+
+def test_bad_input_is_one_sentence() -> None:
+    with pytest.raises(UsageError, match="3 runs at least"):
+        leaks(clean, size=1, runs=2)
+    with pytest.raises(UsageError, match="not a count"):
+        leaks(clean, size=1, runs="many")
+
+
+def test_a_report_has_text_html_and_a_picture_and_is_kept() -> None:
+    report = leaks(daemon, size=1, runs=6)
+    assert last() is report
+    bundle = report._repr_mimebundle_()
+    assert "daemon thread" in bundle["text/plain"]
+    assert "<svg" in bundle["text/html"]
+    assert isinstance(report.plot(), matplotlib.figure.Figure)
+    figure = matplotlib.figure.Figure()
+    assert report.plot(ax=figure.add_subplot()) is figure
+    assert list(report.memory[report.memory["place"] == ""]["run"]) == list(range(7))
