@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,34 +40,31 @@ def save_chrome(path: str | Path, spans: pd.DataFrame, name: str) -> Path:
 
 def trace_events(spans: pd.DataFrame, name: str) -> Iterator[str]:
     """The events, each as its JSON."""
-    lanes: dict[tuple[Any, ...], tuple[int, int]] = {}
+    lanes: dict[tuple[Any, ...], str] = {}
     processes: dict[tuple[Any, ...], int] = {}
-    texts: dict[Any, str] = {}
+    text = cache(json.dumps)
     columns = ["id", "node", "phase", "action", "start_s", "end_s", "worker", "run", "item", "attempt", "outcome", *_POINT]
     rows = zip(*(spans[column].astype(object).where(spans[column].notna(), None) for column in columns), strict=True)
     for id, node, phase, action, start_s, end_s, worker, run, item, attempt, outcome, *point in rows:
-        lane = lanes.get((worker, *point))
-        if lane is None:
+        place = lanes.get((worker, *point))
+        if place is None:
             apart = worker if worker.startswith("process ") else ""
             process = processes.setdefault((apart, *point), len(processes) + 1)
-            lane = lanes[worker, *point] = (process, len(lanes) + 1)
-            yield _named("process_name", *lane, " ".join(filter(None, [name, _spoken(point), apart])))
-            yield _named("thread_name", *lane, worker)
-        texts.setdefault(node, json.dumps(node))
-        texts.setdefault(action, json.dumps(action))
-        where = f'"pid":{lane[0]},"tid":{lane[1]},"cat":"{phase}"'
-        details = f'"args":{{"run":{run},"item":{"null" if item is None else item}'
+            place = lanes[worker, *point] = f'"pid":{process},"tid":{len(lanes) + 1}'
+            yield _named("process_name", place, " ".join(filter(None, [name, _spoken(point), apart])))
+            yield _named("thread_name", place, worker)
+        begun = f'{{"name":{text(node)},"cat":"{phase}",{place},"ts":{start_s * 1e6:.3f}'
+        args = f'"args":{{"run":{run},"item":{"null" if item is None else item}'
         if phase == "queue":
-            yield f'{{"name":{texts[node]},"ph":"b","id":{id},"ts":{start_s * 1e6:.3f},{where},{details}}}}}'
-            yield f'{{"name":{texts[node]},"ph":"e","id":{id},"ts":{end_s * 1e6:.3f},{where}}}'
+            yield f'{begun},"ph":"b","id":{id},{args}}}}}'
+            yield f'{{"name":{text(node)},"cat":"{phase}",{place},"ts":{end_s * 1e6:.3f},"ph":"e","id":{id}}}'
         else:
-            times = f'"ts":{start_s * 1e6:.3f},"dur":{(end_s - start_s) * 1e6:.3f}'
-            more = f'"action":{texts[action]},"attempt":{attempt},"outcome":"{outcome}"'
-            yield f'{{"name":{texts[node]},"ph":"X",{times},{where},{details},{more}}}}}'
+            more = f'"action":{text(action)},"attempt":{attempt},"outcome":"{outcome}"'
+            yield f'{begun},"ph":"X","dur":{(end_s - start_s) * 1e6:.3f},{args},{more}}}}}'
 
 
-def _named(kind: str, process: int, thread: int, name: str) -> str:
-    return json.dumps({"name": kind, "ph": "M", "pid": process, "tid": thread, "ts": 0, "args": {"name": name}})
+def _named(kind: str, place: str, name: str) -> str:
+    return f'{{"name":"{kind}","ph":"M",{place},"ts":0,"args":{{"name":{json.dumps(name)}}}}}'
 
 
 def _spoken(point: list[Any]) -> str:
