@@ -33,7 +33,7 @@ def clean(n: int) -> int:
     thread = threading.Thread(target=len, args=(text,))
     thread.start()
     thread.join()
-    subprocess.run([sys.executable, "-c", ""], check=True)
+    subprocess.run(["true"], check=True)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
     return sum(len(line) for line in text.splitlines())
@@ -130,7 +130,7 @@ def test_what_is_left_is_named_and_placed(target: Node, kind: str, name: str) ->
     assert name in row["name"]
     assert (row["per_run"], row["left"], row["unit"]) == (1.0, 6.0, "count")
     assert (row["node"], row["file"]) == (target.name, __file__)
-    assert row["line"] in (line_of(target), line_of(target) + 0)
+    assert row["line"] == line_of(target)
     assert list(report.left[report.left["kind"] == kind]["run"]) == [1, 2, 3, 4, 5, 6]
     assert any(f"Leaks 1 {kind} a run" in finding and target.name in finding for finding in report.findings)
 
