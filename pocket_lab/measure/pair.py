@@ -55,6 +55,7 @@ class Side:
     work: Work | None = None
     loops: int = 0
     batch_s: float = 0.0
+    quickest_s: float = math.inf
     batches: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -62,13 +63,16 @@ class Side:
     served: Served = field(default_factory=Served)
 
     def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
-        """Build the work on a new target and warm it up; the number of runs in a batch is found once, or is 1 if `single`."""
+        """Build the work on a new target and warm it up; the number of runs in a batch is found once, or is 1 if `single`.
+
+        It is found again where single runs have turned out to be far quicker than the first of all, which had to load a lot.
+        """
         self.work = build_work(job, self.point, value, self.pool)
         if single and isinstance(self.work, Runs) and self.work.reset is None:
             self.work.reset = _nothing
-        if not self.loops:
+        if not self.loops or (self.loops == 1 and self.quickest_s < batch_s / 4):
             timing = self.work.calibrate(batch_s)
-            self.loops, self.batch_s = timing.loops, timing.wall_s
+            self.loops, self.batch_s, self.quickest_s = timing.loops, timing.wall_s, math.inf
         elif self.point.drive == "load":
             self.work.calibrate(batch_s)
         elif self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
@@ -81,6 +85,7 @@ class Side:
         timing = self.work.time(self.loops)
         self.idle += read_idle() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
+        self.quickest_s = min(self.quickest_s, timing.wall_s)
         self.served.count(timing)
         return timing
 

@@ -18,6 +18,8 @@ from pocket_lab.measure.reports import Reports
 from pocket_lab.records import Point
 from pocket_lab.run.pool import Pool
 
+_PATIENCE = 0.1  # of a point's share of the budget, for a second look at a batch
+
 
 def build_input(job: Job, point: Point) -> Any:
     """The input of a point: input(size), the input as it is, or by default the size (range(size) under "map")."""
@@ -43,6 +45,7 @@ def build_runs(job: Job, point: Point, value: Any, pool: Pool, awaited: bool = F
         runs = _call_runs(job, point, value, fresh, pool)
     if job.sweep.caches == "cold":
         runs.reset = cleared(job.target)
+    runs.patience_s = job.sweep.budget_s / max(len(job.points), 1) * _PATIENCE
     return runs
 
 

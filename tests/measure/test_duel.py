@@ -72,6 +72,26 @@ def test_blocks_are_numbered_and_hold_the_same_number_of_rounds_each() -> None:
         assert rounds == set(range(number * count + 1, (number + 1) * count + 1))
 
 
+LOADED: list[int] = []
+
+
+def slow_once(size: int) -> int:
+    if not LOADED:
+        time.sleep(0.3)  # longer than what is looked at twice
+        LOADED.append(size)
+    return sum(range(500))
+
+
+def test_both_sides_have_batches_of_loops_though_the_first_run_of_all_compiles_or_loads() -> None:
+    LOADED.clear()
+    graph = Graph(Node("one", exec=busy) >> Node("two", exec=busy))
+    for targets in ((graph, graph), (slow_once, busy)):
+        samples = of_kind(list(fight(duel_of(*targets, size=1, budget=2.0))), Sample)
+        loops = {side: {s.loops for s in samples if s.point.target == side and s.round > MOST_ROUNDS} for side in "ab"}
+        assert min(loops["a"] | loops["b"]) > 8
+        assert max(loops["a"]) < 10 * max(loops["b"])
+
+
 def test_both_targets_are_other_code_objects_in_every_block() -> None:
     import sys
 

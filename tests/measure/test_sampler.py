@@ -79,6 +79,31 @@ def test_a_point_that_only_warmed_up_keeps_that_time() -> None:
     assert {closed.status for closed in of_kind(records, Closed)} == {"budget"}
 
 
+@pytest.mark.parametrize("first_s", [0.01, 0.3])
+def test_a_first_run_that_loads_a_lot_leaves_no_point_with_single_runs(first_s: float) -> None:
+    def target(size: int) -> int:
+        if not loaded:
+            time.sleep(first_s)
+            loaded.append(size)
+        return size
+
+    loaded: list[int] = []
+    samples = of_kind(list(sample(job_of(target, sizes="1,2", budget=1.0))), Sample)
+    for size in (1, 2):
+        assert min(s.loops for s in samples if s.point.size == size and s.round > 1) > 100
+
+
+def test_a_first_run_beyond_its_share_of_the_budget_is_not_repeated_before_the_rounds() -> None:
+    calls: list[int] = []
+
+    def target(size: int) -> None:
+        calls.append(size)
+        time.sleep(0.2)
+
+    list(sample(job_of(target, sizes="1..4", budget=0.5)))
+    assert calls == [1, 2, 3]
+
+
 def test_a_function_with_a_default_is_called_without_an_argument() -> None:
     records = list(sample(job_of(lambda size=7: 1 / (size - 7) if size is None else size, budget=0.1)))
     assert not of_kind(records, Failure)
