@@ -47,16 +47,15 @@ def leaks_sentences(frame: pd.DataFrame, runs: int) -> Iterator[str]:
     """Every leak in a sentence, and what can be said of memory where it does not grow."""
     several = frame[PLACE_COLUMNS].drop_duplicates().shape[0] > 1
     for row in frame.to_dict("records"):
-        place = " (in worker processes)" if row["place"] == "worker" else ""
-        point = f", with {row['executor']} x {row['workers']}" if several else ""
+        point = f"{_label(row)}: " if several else "worker processes: " if row["place"] else ""
         where = f', made in node "{row["node"]}"' if row["node"] else ""
         at = f" at {_made_at(row)}" if row["file"] else ""
         if row["kind"] == "memory":
-            yield _of_memory(row, runs) + place + point
+            yield point + _of_memory(row, runs)
         elif row["verdict"] == GROWS:
-            yield f"Leaks {_per_run(row)} {_plural(row['kind'], row['per_run'])} a run{place}{point}: {row['name']}{where}{at}."
+            yield f"{point}Leaks {_per_run(row)} {_plural(row['kind'], row['per_run'])} a run: {row['name']}{where}{at}."
         elif row["verdict"] == KEPT:
-            yield f"Kept, and not more and more of it{place}{point}: {row['kind']} {row['name']}{where}{at}."
+            yield f"{point}Kept, and not more and more of it: {row['kind']} {row['name']}{where}{at}."
 
 
 def _of_memory(row: Row, runs: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -57,7 +59,8 @@ def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
     ax.hlines(place, shown["p50_s"], shown["p99_s"], color=PALETTE[0], alpha=0.35, linewidth=6)
     for name, mark, color in (("p50", "o", PALETTE[0]), ("p95", "D", PALETTE[4]), ("p99", "s", PALETTE[1])):
         ax.plot(shown[f"{name}_s"], place, mark, color=color, markersize=6, label=name)
-    ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
+    names = _names(frame)
+    ax.set_yticks(place, [shorten(names[key], 28) for key in zip(shown["graph"], shown["node"], strict=True)])
     ax.set_ylim(-0.7, max(len(shown), 1) - 0.3)
     if len(shown):
         ax.set_xscale("log")
@@ -76,9 +79,11 @@ def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
 def plot_recent(ax: Axes, recent: pd.DataFrame) -> None:
     """Visits a second of the busiest nodes, from the beginning of the window until now."""
     groups = sorted(recent.groupby(["graph", "node"], sort=False), key=lambda group: -group[1]["per_s"].sum())
-    for index, ((_, node), rows) in enumerate(groups[:_MOST_LINES]):
-        width = max(1.2, 4.2 - index)  # nodes of one chain have one throughput: each line shows under the next
-        ax.step(rows["at_s"], rows["per_s"], where="mid", color=PALETTE[index], linewidth=width, label=shorten(str(node), 24))
+    names = _names(recent)
+    for index, (key, rows) in enumerate(groups[:_MOST_LINES]):
+        width = max(1.0, 3.4 - 0.8 * index)  # nodes of one chain have one throughput: each line shows under the next
+        name = shorten(names[key], 24)
+        ax.step(rows["at_s"], rows["per_s"], where="mid", color=PALETTE[index], linewidth=width, label=name)
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(round(value, 6))))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
@@ -87,3 +92,13 @@ def plot_recent(ax: Axes, recent: pd.DataFrame) -> None:
         ax.legend(fontsize=8, frameon=False)
     more = f" ({_MOST_LINES} of {len(groups)} shown)" if len(groups) > _MOST_LINES else ""
     style(ax, "Throughput" + more)
+
+
+def _names(frame: pd.DataFrame) -> dict[Any, str]:
+    """What a node is called, by graph and node: with its graph where several nodes have one name."""
+    places = frame[["graph", "node"]].drop_duplicates()
+    shared = set(places["node"][places["node"].duplicated()])
+    return {
+        (graph, node): f"{node} in {graph}" if node in shared else str(node)
+        for graph, node in places.itertuples(index=False, name=None)
+    }
