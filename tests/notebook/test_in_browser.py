@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,3 +175,34 @@ def test_the_notebook_of_trust_shows_comparisons_loads_and_the_history_once_each
         notebook.page.locator(".jp-Notebook").first.screenshot(path=str(Path(SHOTS) / "trust.png"))
         for index, result in enumerate(notebook.page.locator(".jp-OutputArea .pocket-lab").all()):
             result.screenshot(path=str(Path(SHOTS) / f"trust{index}.png"))
+
+
+def test_a_monitor_is_live_while_later_cells_run_and_its_buttons_work(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
+) -> None:
+    write(
+        lab,
+        "live.ipynb",
+        "%load_ext pocket_lab\nimport time\nfrom pocket_lab import Graph, node\n"
+        "@node\ndef fetch(n):\n    time.sleep(0.01)\n    return n\n@node\ndef parse(n):\n    return 1 / (n % 5)\n"
+        "graph = Graph(fetch >> parse)",
+        "%pocket_monitor graph --every 0.2s --window 10s",
+        "for n in range(300):\n    try:\n        graph.run(n)\n    except Exception:\n        pass",
+    )
+    notebook = open_notebook("live.ipynb")
+    notebook.start_all()
+    view = notebook.page.locator(".jp-OutputArea .widget-html .pocket-lab")
+    seen = {text for _ in range(8) if (text := view.locator("h3").inner_text(timeout=60_000)) and not time.sleep(0.3)}
+    assert len(seen) >= 3, f"it stood still: {seen}"
+    notebook.wait_for_end(60)
+    expect(view.locator("h3")).to_contain_text("Monitor: 600 visits", timeout=5_000)
+    expect(view.locator("tr", has_text="parse")).to_contain_text("20 %")
+    if SHOTS:
+        notebook.page.locator(".jp-Notebook").first.screenshot(path=str(Path(SHOTS) / "live.png"))
+    notebook.page.get_by_role("button", name="Reset").click()
+    expect(view.locator("h3")).to_contain_text("Monitor: 0 visits", timeout=5_000)
+    notebook.page.get_by_role("button", name="Stop").click()
+    expect(notebook.page.locator(".jp-OutputArea .widget-html")).to_have_count(0)
+    expect(notebook.page.locator(".jp-OutputArea .pocket-lab svg")).to_have_count(1)
+    assert notebook.errors() == []
+    assert notebook.outside == []
