@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     console = console or Console()
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
+    if "asked" in options:
+        options["asked"] = f"pocket-lab {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
     try:
         code: int = command(console, **options)
     except UsageError as error:
@@ -110,6 +113,7 @@ def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
 
 def _add_points(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
     """The options of every command that has points."""
+    parser.set_defaults(asked="")
     parser.add_argument("--sizes", "--size", help=f"10,100,1k or 2^4..2^12; without, {one}")
     parser.add_argument("--workers", help="1,2,4 or 1..8")
     parser.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")

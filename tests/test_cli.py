@@ -200,3 +200,30 @@ def test_leaks_is_exit_code_one_where_something_grows(tmp_path: Path, monkeypatc
     assert code == 1
     assert "Leaks 1 daemon thread a run" in out
     assert "leaking.py:3" in out
+
+
+def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POCKET_LAB_HOME", str(compared / "home"))
+    sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.3s", "--precision", "0.001%", "--name", "before us")
+    assert call(*sweep)[0] == 0
+    assert call("bench", "compared:slow", "--sizes", "1,2", "--budget", "0.3s", "--name", "after")[0] == 0
+    assert call("history", "after", "--tag", "slow,mine") == (0, "")
+    assert call("history", "after", "--untag", "mine") == (0, "")
+    code, out = call("history")
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines() if " bench " in line] == [["2", "after"], ["1", "before"]]
+    assert "slow" in out
+    assert "mine" not in out
+    code, out = call("history", "before us")
+    assert (code, "Bench of before us" in out) == (0, True)
+    assert call(*sweep, "--resume")[0] == 0
+    history = pocket_lab.History()
+    assert history.asked("before us") == f"pocket-lab {' '.join(sweep[:-1])} 'before us'"
+    assert len(history.frame) == 2
+    code, out = call("compare", "@before us", "@after", "--fail-on", "slower:5%")
+    assert code == 1
+    assert "after against before us" in out
+    assert call("history", "after", "--rename", "b") == (0, "")
+    assert call("history", "b", "--delete") == (0, "")
+    assert list(history.frame["name"]) == ["before us"]
+    assert call("history", "b")[0] == 1

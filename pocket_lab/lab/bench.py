@@ -125,7 +125,7 @@ class Bench(Result):
         if self.advice is not None:
             texts.append(_advice_sentence(self.advice))
         if self.noise is not None:
-            texts.append(_noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe))))
+            texts.append(_noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe)), self.frame))
         return [*texts, *_metric_sentences(self.metrics), *_node_sentences(self.nodes)]
 
     @cached_property
@@ -280,10 +280,15 @@ def _advice_sentence(advice: Advice) -> str:
     return f"Advice: {advice.workers} worker{plural} on {advice.executor}{gain}. Why: {advice.reason}."
 
 
-def _noise_sentence(noise: Noise, point: Point) -> str:
+def _noise_sentence(noise: Noise, point: Point, frame: pd.DataFrame) -> str:
+    """`frame` tells whether the point was the quickest, which its first batches had promised."""
     low, high = ((end - 1) * 100 for end in (noise.low, noise.high))
+    quickest = frame.sort_values("wall_s").iloc[0]
+    size = None if pd.isna(quickest["size"]) else int(quickest["size"])
+    is_it = (size, quickest["workers"], quickest["executor"]) == (point.size, point.workers, point.executor)
+    which = "the quickest point, " if is_it and len(frame) > 1 else ""
     return (
-        f"Noise floor {format_percent(noise.floor)}: {place_of(point)}, the quickest point, was built twice and measured in "
+        f"Noise floor {format_percent(noise.floor)}: {place_of(point)}, {which}was built twice and measured in "
         f"turns, and differs from itself by {(noise.ratio - 1) * 100:+.1f} % ({low:+.1f} … {high:+.1f} %)."
     )
 

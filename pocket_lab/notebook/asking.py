@@ -27,6 +27,7 @@ from pocket_lab.view.terminal import TerminalProgress
 
 Shown = Result | History | Monitor
 _EXPRESSIONS = ("input", "also")
+_STOPPED = "KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"
 
 
 class Asking:
@@ -63,7 +64,8 @@ class Asking:
         try:
             with self._progress() as watch:
                 result = verb(*targets, watch=watch, **options)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            stop._render_traceback_ = lambda: [_STOPPED]  # type: ignore[attr-defined]
             if (partial := last()) is not before:
                 display(partial)
             raise

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import pocket_lab
-from pocket_lab import History, HistoryError, UsageError, bench, compare, cpu, lines, memory, trace
+from pocket_lab import History, HistoryError, UsageError, bench, compare, cpu, leaks, lines, memory, trace
 
 
 def work(size: int) -> int:
@@ -28,6 +28,7 @@ VERBS: dict[str, Any] = {
     "memory": lambda name: memory(work, size=100, name=name),
     "lines": lambda name: lines(work, size=100, name=name),
     "cpu": lambda name: cpu(work, size=100_000, name=name),
+    "leaks": lambda name: leaks(work, size=100, runs=5, name=name),
     "trace": lambda name: trace(work, size=100, name=name),
 }
 

@@ -199,6 +199,7 @@ def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any
     stop.join()
     assert time.monotonic() - start < 10
     assert cell.error.ename == "KeyboardInterrupt"
+    assert cell.error.traceback == ["KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"]
     (bundle,) = cell.shown
     assert "cancelled" in bundle["text/plain"]
     assert notebook.run("print(list(pocket_lab.last().frame.status))").text.strip() == "['cancelled', 'cancelled']"
