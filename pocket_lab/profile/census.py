@@ -14,8 +14,7 @@ from typing import NamedTuple
 from pocket_lab.profile.births import Births, Stack
 from pocket_lab.profile.footprint import read_bytes
 
-_OURS = ("pocket-lab", "IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control", "_colorama", "pydevd", "loky")
-_LOKY = ("ExecutorManagerThread", "QueueFeederThread", "QueueManagerThread")
+_OURS = ("pocket-lab", "IPythonHistorySavingThread", "ExecutorManagerThread", "QueueFeederThread", "QueueManagerThread")
 _LONGEST = 100
 
 
@@ -40,7 +39,7 @@ def _threads(births: Births) -> Iterator[Thing]:
     known = set()
     for thread in threading.enumerate():
         known.add(thread.ident)
-        if not thread.name.startswith((*_OURS, *_LOKY)):
+        if not thread.name.startswith(_OURS):
             kind = "daemon thread" if thread.daemon else "thread"
             yield Thing(kind, ("thread", thread.native_id, thread.name), thread.name, births.threads.get(thread, ()))
     for ident in sys._current_frames().keys() - known:  # started by _thread, or by C code that calls Python

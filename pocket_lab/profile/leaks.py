@@ -110,17 +110,18 @@ def _grows(memory: Footprints, least: tuple[float, float, float]) -> bool:
 
 @contextmanager
 def _watched(pool: Pool) -> Iterator[Watch]:
-    """A watch here and in each worker process; nothing is left installed, however it ends."""
+    """A watch here and in each worker process; nothing is left installed here, however it ends."""
+    apart = pool.name == "processes"
     watch = Watch()
     watch.begin()
     try:
-        if pool.name == "processes":
+        if apart:
             pool.everywhere(begin_here)
         yield watch
+        if apart:  # where something was raised, the workers end with their pool
+            pool.everywhere(end_here)
     finally:
         watch.end()
-        if pool.name == "processes":
-            pool.everywhere(end_here)
 
 
 def _leftover(point: Point, run: int, thing: Thing, place: str, finder: NodeFinder) -> Leftover:

@@ -30,7 +30,7 @@ def leaks_table(frame: pd.DataFrame) -> TextTable:
     rows = tuple(
         (
             str(row["kind"]),
-            shorten(row["name"]),
+            shorten(row["name"]) + (" (in workers)" if row["place"] else ""),
             _per_run(row),
             _amount(row["left"], row["unit"]),
             str(row["verdict"]),
