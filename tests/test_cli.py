@@ -202,6 +202,15 @@ def test_leaks_is_exit_code_one_where_something_grows(tmp_path: Path, monkeypatc
     assert "leaking.py:3" in out
 
 
+def test_trace_prints_what_the_run_waited_for_and_writes_the_spans(tmp_path: Path) -> None:
+    file = tmp_path / "trace.json"
+    code, out = call("trace", "pocket_lab.demo:graph", "--size", "4", "--workers", "2", "--chrome", str(file))
+    assert code == 0
+    assert "Critical path: " in out
+    assert "twice as fast: the run gains" in " ".join(out.split())
+    assert '"traceEvents"' in file.read_text()
+
+
 def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKET_LAB_HOME", str(compared / "home"))
     sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.3s", "--precision", "0.001%", "--name", "before us")

@@ -103,6 +103,22 @@ def test_memory_and_lines_have_frames_and_one_picture_each(notebook: Any) -> Non
     assert hits.strip() == "1000"
 
 
+def test_a_trace_is_a_picture_of_spans_and_a_file_on_request(notebook: Any) -> None:
+    cell = notebook.run("t = %pocket_trace graph --size 4 --workers 2 --executor threads --chrome t.json")
+    assert "<svg" in cell.shown[0]["text/html"]
+    assert len(cell.shown) == 1
+    assert "Critical path: " in cell.text
+    assert notebook.run("print(t.what_if('work', 1).gain, len(t.nodes) > 0)").text.strip() == "0.0 True"
+    assert "'traceEvents'" in notebook.run("import json, os; print(list(json.load(open('t.json')))); os.remove('t.json')").text
+
+
+def test_a_trace_that_leads_to_an_error_is_shown_before_it(notebook: Any) -> None:
+    cell = notebook.run("%pocket_trace boom --size 10")
+    assert "Trace of boom" in cell.text
+    assert cell.error.ename == "NodeError"
+    assert "return 1 / below" in "\n".join(cell.error.traceback)
+
+
 def test_lines_of_a_cell_that_was_run_again_show_the_new_source(notebook: Any) -> None:
     notebook.run("old = %pocket_lines boom --size 3")
     notebook.run("@node\ndef boom(n):\n    return 'the new source'\n")
