@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,15 @@ class Archive:
             return read_entries(connection)
 
     def find(self, key: str | int, verb: str | None = None) -> Entry:
-        """The newest run of that name, or else the one with that id; `verb` leaves out those of other verbs.
+        """The newest run of that name, or else the one with that id (also a NumPy integer); `verb` leaves out other verbs.
 
         Raises HistoryError that names what there is instead.
         """
+        if not isinstance(key, str):
+            try:
+                key = index(key)
+            except TypeError:
+                raise HistoryError(f"{key!r}: give the name of a run, or its number") from None
         with self._database.transaction("DEFERRED") as connection:
             found = read_entries(connection, "name = ?", (key,)) if isinstance(key, str) else []
             found = [entry for entry in found if verb in (None, entry.verb)]

@@ -92,12 +92,14 @@ class Comparison(Result):
 
     @property
     def caveats(self) -> list[str]:
-        """Doubts noted during the measurement, and that of too few blocks."""
+        """Doubts noted during the measurement, with the side that they are about, and that of too few blocks."""
         few = int((self.frame["ratio"].notna() & self.frame["ratio_low"].isna()).sum()) if len(self.frame) else 0
         message = (
             f"{few} of {len(self.frame)} pairs have fewer than {FEWEST_BLOCKS} blocks and so no interval: raise the budget"
         )
-        return super().caveats + ([message] if few else [])
+        noted = dict.fromkeys(record for record in self.records if isinstance(record, Caveat))
+        told = [("" if caveat.point is None else f"{caveat.point.target}, ") + caveat.message for caveat in noted]
+        return told + ([message] if few else [])
 
     @property
     def failures(self) -> list[str]:

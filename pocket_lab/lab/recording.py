@@ -7,7 +7,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from pocket_lab.errors import HistoryError
+from pocket_lab.errors import HistoryError, UsageError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
@@ -24,6 +24,8 @@ class Recording:
     """
 
     def __init__(self, verb: str, name: str, target: str, options: Mapping[str, Any], goes_on: Entry | None = None) -> None:
+        if not isinstance(name, str):
+            raise UsageError(f"name={name!r} is no text; write for example before")
         self.caveats: list[Caveat] = []
         self._archive: Archive | None = None
         self._session: Session | None = None

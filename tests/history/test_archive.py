@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -148,6 +149,14 @@ def test_a_name_finds_its_newest_run(archive: Archive) -> None:
     named_by_digits = keep(archive, [], name=str(first.id))
     assert archive.find(str(first.id)) == named_by_digits
     assert archive.find(first.id) == first
+
+
+@pytest.mark.parametrize("key", [None, 1.5, ["one"]])
+def test_a_key_is_a_name_or_a_whole_number(archive: Archive, key: Any) -> None:
+    session = archive.begin("bench", "one", "graph", {})
+    assert archive.find(np.int64(session.id)).name == "one"
+    with pytest.raises(HistoryError, match="give the name of a run, or its number"):
+        archive.find(key)
 
 
 def test_what_is_not_there_names_what_is(archive: Archive) -> None:

@@ -194,6 +194,17 @@ def test_a_pair_whose_second_side_fails_is_failed() -> None:
     assert only_row(compare(plain, broken, size=1, budget=0.5))["status"] == "failed"
 
 
+def test_a_doubt_names_its_side() -> None:
+    def grows(values: list[int]) -> None:
+        values.append(1)
+
+    def keeps(values: list[int]) -> int:
+        return sum(values)
+
+    caveats = compare(keeps, grows, size=1, input=many, budget=0.5).caveats
+    assert [caveat.split(":")[0] for caveat in caveats if "changes its input" in caveat] == ["grows, size 1, serial x 1"]
+
+
 def test_a_failure_names_its_side() -> None:
     def broken(size: int) -> None:
         raise ValueError("no")

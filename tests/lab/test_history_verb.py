@@ -85,6 +85,13 @@ def test_a_question_that_cannot_be_asked_leaves_no_run_and_hides_none() -> None:
     assert History().load("mine").run == kept.run
 
 
+@pytest.mark.parametrize("ask", [bench, lambda target, **options: compare(target, target, **options)])
+def test_a_name_is_a_text(ask: Any) -> None:
+    with pytest.raises(UsageError, match="name=5 is no text"):
+        ask(work, size=10, budget=0.2, name=5)
+    assert History().frame.empty
+
+
 def test_a_run_of_a_verb_of_another_version_is_named() -> None:
     bench(work, size=10, budget=0.2, name="odd")
     with sqlite3.connect(History().path) as connection:
