@@ -120,7 +120,7 @@ def costs() -> bool:
         ("a visit, watched, in a chain of 10", visit_watched(10), None),
         ("a run of one node, watched", visit_watched(1), None),
     ]
-    if importlib.util.find_spec("opentelemetry.sdk"):
+    if importlib.util.find_spec("opentelemetry") and importlib.util.find_spec("opentelemetry.sdk"):
         rows += [("OpenTelemetry: a span", span(), None), ("OpenTelemetry: a record in a histogram", metric(), None)]
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in rows}
     for _, batch, _ in rows:
