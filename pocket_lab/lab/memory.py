@@ -128,7 +128,8 @@ class MemoryProfile(Result):
     def _parts(self) -> list[str]:
         table, *rest = super()._parts()
         flames = by_place(self.calls, lambda rows: flame_html(rows, "total_bytes", format_bytes, f"{self.name} at its peak"))
-        return [table, memory_lines_table(self.lines).to_html(), *rest[:-1], flames, rest[-1]]
+        lines = "" if self.lines.empty else memory_lines_table(self.lines).to_html()
+        return [table, lines, *rest[:-1], flames, rest[-1]]
 
 
 def memory(

@@ -49,7 +49,7 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
     """
     options = options or MemoryOptions()
     check_memray()
-    instrument = _Memory(job, options)
+    instrument = MemoryPass(job, options, Path(job.scratch) / "run.bin")
     yield from instrument.caveats
     if not options.tracking.python_allocators:
         yield _PYMALLOC
@@ -60,23 +60,26 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
 def profile_peaks(job: Job) -> Iterator[Record]:
     """The same in short, for a bench: a RunMemory and a NodeMemory for each node of each point, and nothing of what failed."""
     check_memray()
-    instrument = _Peaks(job, MemoryOptions())
+    instrument = _Peaks(job, MemoryOptions(), Path(job.scratch) / "run.bin")
     for record in profile_points(instrument.job, instrument):
         if not isinstance(record, Failure | Closed | Caveat | Started):
             yield record
 
 
-class _Memory(Instrument):
-    """A Tracker around the run, and in each worker process."""
+class MemoryPass(Instrument):
+    """A Tracker around the run, and in each worker process; `job` is the one to run, whose nodes tell when they are at work.
+
+    The capture of this process goes to the file, those of workers beside it.
+    """
 
     name = "memray"
 
-    def __init__(self, job: Job, options: MemoryOptions) -> None:
+    def __init__(self, job: Job, options: MemoryOptions, file: Path) -> None:
         self._codes, self.caveats = node_codes(job.target, job.points[0].target)
         self._finder = NodeFinder(self._codes)
         self._options = options
         self._visits = Visits()
-        self._file = Path(job.scratch) / "run.bin"
+        self._file = file
         self._many = len(job.points) > 1
         self._span_s = (0.0, 0.0)
         self._begun_at = 0.0
@@ -141,7 +144,7 @@ class _Memory(Instrument):
                 raise UsageError(f"memray's capture cannot be kept as {to}: {error.strerror or error}") from error
 
 
-class _Peaks(_Memory):
+class _Peaks(MemoryPass):
     """The same without lines, stacks and time."""
 
     def _observed(self, job: Job) -> Job:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pocket_lab.profile.capture import IS_FREE, IS_RELEASE, Bytes, Capture, Events, Frame, Ints, Snapshots, Stacks
 from pocket_lab.profile.rawrecords import (
@@ -33,7 +34,7 @@ from pocket_lab.profile.rawrecords import (
     read_varint,
     unzigzag,
 )
-from pocket_lab.profile.rawstacks import StackEvents, number_stacks
+from pocket_lab.profile.rawstacks import Moves, Numbered, number_stacks
 
 _VERSION = 13
 _SEGMENT = 2**23  # bytes
@@ -44,19 +45,36 @@ def read_raw(file: Path) -> Capture:
     """The whole file; raises Unreadable where it is compressed, has C frames, was cut short, or is of another version."""
     data = file.read_bytes().rstrip(b"\0")
     header = _read_header(data)
-    columns = _Columns.join([_columns(segment) for segment in _segments(data, header.end)])
-    if columns.kind[-1] != TRAILER or not (columns.kind[:-1] != TRAILER).all() or (columns.kind == BAD).any():
-        raise Unreadable("it has records of an unknown kind, or no end")
-    is_allocation = columns.kind == ALLOCATION
-    thread = _threads(columns)
-    stack, stacks = _stacks(data, columns, thread)
-    size, allocator = columns.second[is_allocation], columns.allocator[is_allocation]
-    stack = np.where(IS_RELEASE.take(allocator), 0, stack[is_allocation])
-    events = Events(thread[is_allocation], _addresses(columns, is_allocation), size, allocator, stack)
-    is_memory = columns.kind == MEMORY
-    time_s = (columns.second[is_memory] + header.start_ms) / 1000
-    seen = np.cumsum(is_allocation)[is_memory]
-    return Capture(events, stacks, Snapshots(time_s, columns.first[is_memory], seen=seen))
+    parts = [_read_part(segment) for segment in _segments(data, header.end)]
+    if not parts or parts[-1].ends != [len(data) - 1] or any(part.ends for part in parts[:-1]):
+        raise Unreadable("it has no end, or more than one")
+    counts = np.array([(len(part.size), len(part.change), len(part.switched)) for part in parts])
+    base = np.cumsum(counts, axis=0) - counts
+    threads = np.append(_joined(parts, "switched"), 0)
+    thread = threads[_joined(parts, "switches", base[:, 2]) - 1]
+    moved = threads[_joined(parts, "moved_switches", base[:, 2]) - 1]
+    columns = (_joined(parts, name).astype(np.int64) for name in ("change", "code", "instruction", "entry"))
+    moves = Moves(moved, *columns)
+    numbers = number_stacks(moves, thread, _joined(parts, "moves", base[:, 1]))
+    allocator, recent = (_joined(parts, name).astype(np.uint8) for name in ("allocator", "recent"))
+    events = Events(
+        thread,
+        _addresses(_joined(parts, "difference"), recent),
+        _joined(parts, "size"),
+        allocator,
+        np.where(IS_RELEASE.take(allocator), 0, numbers.at),
+    )
+    stacks = _stacks(numbers, _read_codes(data, [place for part in parts for place in part.codes]))
+    time_s = (_joined(parts, "looked_ms") + header.start_ms) / 1000
+    return Capture(events, stacks, Snapshots(time_s, _joined(parts, "rss"), seen=_joined(parts, "seen", base[:, 0])))
+
+
+def _joined(parts: Sequence[_Part], name: str, base: Ints | None = None) -> Ints:
+    """A column of all parts; with a base, numbers that count on from part to part."""
+    columns = [getattr(part, name) for part in parts]
+    if base is not None:
+        columns = [column + first for column, first in zip(columns, base.tolist(), strict=True)]
+    return np.concatenate(columns)
 
 
 class _Header(NamedTuple):
@@ -91,102 +109,89 @@ def _segments(data: bytes, begin: int) -> Iterator[Segment]:
         begin = segment.leave
 
 
-class _Columns(NamedTuple):
-    """A row per record: its kind and its place, and what stands in it, as far as its kind has that.
+class _Part(NamedTuple):
+    """The records of a segment by their kinds.
 
-    `first` is an address as a difference, a code object, a thread or resident bytes; `second` a size, an instruction or
-    milliseconds; `recent` which of the remembered addresses it is; `many` the frames of a POP, or 1 for an entry frame.
+    Of each allocation or release: the address as a difference from the new one before (where it is a new one), which of the
+    recent ones it is, size, allocator, and the moves of stacks and the switches of threads before it. Of each move: by how
+    many frames, the switches before it; of each push code, instruction and whether it is an entry. Then the threads switched
+    to; of each look at the memory of the process milliseconds, bytes and the allocations before; and the places of code
+    objects and of the end.
     """
 
-    kind: Bytes
-    place: Ints
-    first: Ints
-    second: Ints
-    allocator: Bytes
+    difference: Ints
     recent: Bytes
-    many: Bytes
+    size: Ints
+    allocator: Bytes
+    moves: Ints
+    switches: NDArray[np.int32]
+    change: NDArray[np.int8]
+    moved_switches: NDArray[np.int32]
+    code: Ints
+    instruction: Ints
+    entry: Bytes
+    switched: Ints
+    looked_ms: Ints
+    rss: Ints
+    seen: Ints
+    codes: list[int]
+    ends: list[int]
 
-    @classmethod
-    def join(cls, parts: list[_Columns]) -> _Columns:
-        """The parts one after the other."""
-        if not parts:
-            raise Unreadable("it has no records")
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-
-def _columns(segment: Segment) -> _Columns:
+def _read_part(segment: Segment) -> _Part:
     places, tokens = segment.places, segment.tokens
     kind = KINDS[tokens]
-    first, second = (np.zeros(len(places), np.int64) for _ in range(2))
-    allocator, recent, many = (np.zeros(len(places), np.uint8) for _ in range(3))
-
-    here = np.flatnonzero(kind == ALLOCATION)
-    at, token = places[here], tokens[here]
-    cached = token >> 3 & 15
-    given = token & 7
-    is_new, is_rare = cached == _MISS, given == 0
-    of = given.copy()
-    of[is_rare] = segment.varint(at[is_rare], is_new[is_rare].astype(np.int64)).astype(np.uint8)
-    sized = ~IS_FREE.take(of)
-    allocator[here], recent[here] = of, cached
-    first[here[is_new]] = unzigzag(segment.varint(at[is_new], 0))
-    second[here[sized]] = segment.varint(at[sized], VARINTS[token[sized]] - 1).astype(np.int64)
-
-    here = np.flatnonzero(kind == PUSH)
-    first[here] = segment.varint(places[here], 0).astype(np.int64)
-    second[here] = unzigzag(segment.varint(places[here], 1))
-    many[here] = tokens[here] & 1  # whether it is an entry frame
-
-    here = np.flatnonzero(kind == POP)
-    many[here] = (tokens[here] & 15) + 1
-
-    here = np.flatnonzero(kind == SWITCH)
-    first[here] = segment.word(places[here] + 1).astype(np.int64)
-
-    here = np.flatnonzero(kind == MEMORY)
-    first[here], second[here] = (segment.varint(places[here], number).astype(np.int64) for number in (0, 1))
-    return _Columns(kind, places + segment.begin, first, second, allocator, recent, many)
+    if (kind == BAD).any():
+        raise Unreadable("it has records of an unknown kind")
+    is_switch, is_push = kind == SWITCH, kind == PUSH
+    moves, made = np.flatnonzero(is_push | (kind == POP)), np.flatnonzero(kind == ALLOCATION)
+    looks, pushes = places[kind == MEMORY], places[is_push]
+    switches = np.cumsum(is_switch, dtype=np.int32) if is_switch.any() else np.zeros(len(kind), np.int32)
+    moved = tokens[moves]
+    return _Part(
+        *_allocations(segment, places[made], tokens[made]),
+        moves=np.searchsorted(moves, made),
+        switches=switches[made],
+        change=np.where(moved >= 64, 1, -1 - (moved & 15).astype(np.int8)).astype(np.int8),
+        moved_switches=switches[moves],
+        code=segment.varint(pushes, 0).astype(np.int64),
+        instruction=unzigzag(segment.varint(pushes, 1)),
+        entry=(tokens[is_push] & 1).astype(np.uint8),
+        switched=segment.word(places[is_switch] + 1).astype(np.int64),
+        looked_ms=segment.varint(looks, 1).astype(np.int64),
+        rss=segment.varint(looks, 0).astype(np.int64),
+        seen=np.searchsorted(places[made], looks),
+        codes=(places[kind == CODE] + segment.begin).tolist(),
+        ends=(places[kind == TRAILER] + segment.begin).tolist(),
+    )
 
 
-def _threads(columns: _Columns) -> Ints:
-    """The thread of each record: that of the last switch."""
-    switches = columns.kind == SWITCH
-    current: Ints = np.append(columns.first[switches], 0)[np.cumsum(switches) - 1]
-    return current
+def _allocations(segment: Segment, places: Ints, tokens: Bytes) -> tuple[Ints, Bytes, Ints, Bytes]:
+    """(difference, recent, size, allocator)."""
+    recent: Bytes = (tokens >> 3 & 15).astype(np.uint8)
+    allocator: Bytes = (tokens & 7).astype(np.uint8)
+    is_new, is_rare = recent == _MISS, allocator == 0
+    allocator[is_rare] = segment.varint(places[is_rare], is_new[is_rare].astype(np.int64)).astype(np.uint8)
+    sized = ~IS_FREE.take(allocator)
+    size = np.zeros(len(places), np.int64)
+    size[sized] = segment.varint(places[sized], VARINTS[tokens[sized]] - 1).astype(np.int64)
+    return unzigzag(segment.varint(places[is_new], 0)), recent, size, allocator
 
 
-def _addresses(columns: _Columns, is_allocation: np.ndarray[Any, Any]) -> Ints:
+def _addresses(difference: Ints, recent: Bytes) -> Ints:
     """New addresses are differences from the new one before; others name one of the last fifteen new ones."""
-    recent = columns.recent[is_allocation]
     is_new = recent == _MISS
-    new = np.cumsum(columns.first[is_allocation][is_new]) << 3
+    new = np.cumsum(difference) << 3
     newest = np.cumsum(is_new) - 1
     index = np.where(is_new, newest, newest - recent.astype(np.int64))
-    if not len(new):
-        return np.zeros(len(index), np.int64)
-    return np.where(index >= 0, new[np.maximum(index, 0)], 0)
+    return np.where(index >= 0, np.append(new, 0)[index], 0)
 
 
-def _stacks(data: bytes, columns: _Columns, thread: Ints) -> tuple[Ints, Stacks]:
-    """The number of the stack at each record, and all stacks."""
-    matters = (columns.kind == PUSH) | (columns.kind == POP) | (columns.kind == SWITCH)
-    moves = np.flatnonzero(matters)
-    kind = columns.kind[moves]
-    is_push = kind == PUSH
-    events = StackEvents(
-        thread[moves],
-        np.where(is_push, 1, np.where(kind == POP, -columns.many[moves].astype(np.int64), 0)),
-        columns.first[moves][is_push],
-        columns.second[moves][is_push],
-        columns.many[moves][is_push].astype(np.int64),
-    )
-    numbers, parents, frames = number_stacks(events)
-    codes = _read_codes(data, columns.place[columns.kind == CODE].tolist())
+def _stacks(numbers: Numbered, codes: dict[int, _Code]) -> Stacks:
     stacks = Stacks()
-    for parent, (code, instruction) in zip(parents.tolist(), frames.tolist(), strict=True):
+    for parent, (code, instruction) in zip(numbers.parents.tolist(), numbers.frames.tolist(), strict=True):
         stacks.append(parent, codes[code].frame(instruction) if code in codes else ("", "", 0))
-    at_record: Ints = np.concatenate(([0], numbers))[np.cumsum(matters)]
-    return at_record, stacks
+    return stacks
 
 
 def _read_codes(data: bytes, places: list[int]) -> dict[int, _Code]:

@@ -1,4 +1,4 @@
-"""The call stacks of a capture, put together from what was pushed and popped, for all threads at once."""
+"""The call stacks of a capture, put together from what was pushed and popped, level by level for all threads at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 
 from pocket_lab.profile.capture import Ints, run_codes
 
+_ROOM = 8  # a table for numbering may have so many places for each value
 
-class StackEvents(NamedTuple):
-    """Moves of the stacks in their order: the thread, and by how many frames its stack grew (0: it is looked at again).
 
-    `code`, `instruction` and `entry` have a row for each push alone.
+class Moves(NamedTuple):
+    """How stacks grew (by 1) and shrank, in their order, and of which threads.
+
+    `code`, `instruction` and `entry` have a row for each that grew.
     """
 
     thread: Ints
@@ -22,88 +24,95 @@ class StackEvents(NamedTuple):
     entry: Ints
 
 
-def number_stacks(events: StackEvents) -> tuple[Ints, Ints, Ints]:
-    """The number of the stack after each event; of every stack its parent's number, and its (code, instruction).
+class Numbered(NamedTuple):
+    """The number of the stack at each place asked for; of every stack from 1 on its parent's number and (code, instruction)."""
 
-    Stacks are numbered from 1 in the order in which they are first pushed, as memray numbers them; 0 is the empty one.
+    at: Ints
+    parents: Ints
+    frames: Ints
+
+
+def number_stacks(moves: Moves, thread: Ints, before: Ints) -> Numbered:
+    """The stacks of these threads after so many moves of all threads; 0 is the empty one, and parents come first.
+
+    A stack of depth d ends with the newest push of its thread that made it d deep. With the moves ordered by thread, and
+    then by time, that is the last one before among all pushes to that depth.
     """
-    pushes = np.flatnonzero(events.change > 0)
-    if not len(pushes):
-        empty = np.empty(0, np.int64)
-        return np.zeros(len(events.change), np.int64), empty, np.empty((0, 2), np.int64)
-    thread = run_codes(events.thread)
-    depth = _depths(thread, events.change)
-    top, below = _tops(thread, depth, pushes)
-    frame, frames = _frames(events)
-    number, parents, frame_of = _tree(depth[pushes], below, frame)
-    return np.where(top >= 0, number[top], 0), parents, frames[frame_of]
+    frame, frames = _frames(moves)
+    threads = run_codes(np.concatenate((moves.thread, thread)))
+    if threads.any():
+        of_move, of_place = threads[: len(moves.thread)], threads[len(moves.thread) :]
+        order = _stable_order(of_move)
+        change, of_move = moves.change[order], of_move[order]
+        frame = frame[(np.cumsum(moves.change > 0) - 1)[order[change > 0]]]
+        depth = _depths(of_move, change)
+        count = len(of_move) + 1
+        place = np.searchsorted(of_move * count + order, of_place * count + before)
+        is_inside = np.append(of_move, -1)[place - 1] == of_place
+    else:
+        change, place = moves.change, before
+        depth = np.cumsum(change)
+        is_inside = place > 0
+    deep = np.where(is_inside, np.append(depth, 0)[place - 1], 0)
+    pushes = np.flatnonzero(change > 0)
+    at, parents, frame_of = np.zeros(len(before), np.int64), [], []
+    above, nodes, known = np.empty(0, np.int64), np.empty(0, np.int64), 1
+    level_of = depth[pushes]
+    deepest = int(level_of.max(initial=0))
+    levels = zip(_by_level(level_of, deepest), _by_level(deep, deepest), strict=True)
+    for number, (level, asked) in enumerate(levels):
+        if not number:
+            continue
+        here = pushes[level]
+        under = nodes[np.searchsorted(above, here) - 1] if number > 1 else np.zeros(len(here), np.int64)
+        distinct, inverse = numbered((under - under.min()) * len(frames) + frame[level])
+        parents.append(under[distinct])
+        frame_of.append(frame[level][distinct])
+        above, nodes = here, known + inverse
+        known += len(distinct)
+        at[asked] = nodes[np.searchsorted(here, place[asked]) - 1]
+    if not parents:
+        return Numbered(at, np.empty(0, np.int64), np.empty((0, 2), np.int64))
+    return Numbered(at, np.concatenate(parents), frames[np.concatenate(frame_of)])
+
+
+def numbered(values: Ints) -> tuple[Ints, Ints]:
+    """Where each distinct value stands first, and for each value its number among the distinct ones.
+
+    Small values, as they are here, need no sorting: a table of all that there could be is quicker.
+    """
+    size = int(values.max(initial=0)) + 1
+    if size > _ROOM * len(values) + 2**16:
+        _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+        return first, inverse
+    table = np.full(size, -1, np.int64)
+    table[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the last one to be written stays: the first of them
+    seen = table >= 0
+    return table[seen], (np.cumsum(seen) - 1)[values]
+
+
+def _frames(moves: Moves) -> tuple[Ints, Ints]:
+    """Each push's frame by its number, and (code, instruction) by number; an entry frame is another one."""
+    instruction = moves.instruction + 1
+    codes = numbered(moves.code)[1]
+    packed = (codes * (int(instruction.max(initial=0)) + 1) + instruction) * 2 + moves.entry
+    first, number = numbered(packed)
+    return number, np.stack((moves.code[first], moves.instruction[first]), axis=1)
 
 
 def _depths(thread: Ints, change: Ints) -> Ints:
-    """How deep the stack of the event's thread is after the event."""
-    order = _stable_order(thread)
-    running = np.cumsum(change[order])
-    first = np.flatnonzero(np.diff(thread[order], prepend=-1))
+    """How deep the stack of a thread is after each of its moves, which stand together."""
+    running = np.cumsum(change)
+    first = np.flatnonzero(np.diff(thread, prepend=-1))
     before = np.where(first > 0, running[first - 1], 0)
-    depth = np.empty(len(change), np.int64)
-    depth[order] = running - np.repeat(before, np.diff(np.append(first, len(order))))
+    depth: Ints = running - np.repeat(before, np.diff(np.append(first, len(thread))))
     return depth
 
 
-def _tops(thread: Ints, depth: Ints, pushes: Ints) -> tuple[Ints, Ints]:
-    """After each event the push that its stack ends with, and for each push the one below it; -1 for none.
-
-    A stack of depth d ends with the newest push of its thread that made it d deep. So sort all pushes, and all questions for
-    them, by thread and depth, and carry the newest push forward.
-    """
-    count = len(depth)
-    is_push = np.zeros(count, np.bool_)
-    is_push[pushes] = True
-    levels = int(depth.max()) + 1
-    key = np.concatenate((thread * levels + depth, thread[pushes] * levels + depth[pushes] - 1))
-    when = np.concatenate((2 * np.arange(count) + 1, 2 * pushes))  # what a push stands on is asked before it
-    by_time = np.argsort(when)
-    order = by_time[_stable_order(key[by_time])]
-    gives = np.concatenate((is_push, np.zeros(len(pushes), np.bool_)))[order]
-    newest = np.maximum.accumulate(np.where(gives, np.arange(len(order)), -1))
-    found = np.where(newest >= 0, order[newest], -1)
-    found = np.where((found >= 0) & (key[found] == key[order]), found, -1)
-    rank = np.cumsum(is_push) - 1
-    answer = np.empty(len(order), np.int64)
-    answer[order] = np.where(found >= 0, rank[found], -1)
-    at_bottom = np.concatenate((depth, depth[pushes] - 1)) == 0
-    answer[at_bottom] = -1
-    return answer[:count], answer[count:]
-
-
-def _frames(events: StackEvents) -> tuple[Ints, Ints]:
-    """Each push's frame by its number, and (code, instruction) by number; an entry frame is another one."""
-    rows = np.stack((events.code, events.instruction, events.entry), axis=1)
-    packed = (events.code << 34) | ((events.instruction + 1) << 1) | events.entry
-    _, first, number = np.unique(packed, return_index=True, return_inverse=True)
-    return number.astype(np.int64), rows[first, :2]
-
-
-def _tree(depth: Ints, below: Ints, frame: Ints) -> tuple[Ints, Ints, Ints]:
-    """Of each push the number of its stack; of each stack its parent and its frame: level by level from the bottom."""
-    frames = int(frame.max()) + 1
-    node = np.zeros(len(depth), np.int64)  # 0 is the empty stack
-    firsts: list[Ints] = []
-    known = 1
+def _by_level(depth: Ints, deepest: int) -> list[Ints]:
+    """The places of each depth from 0 on."""
     order = _stable_order(depth)
-    for level in np.split(order, np.flatnonzero(np.diff(depth[order])) + 1):
-        under = np.where(below[level] >= 0, node[below[level]], 0)
-        _, first, inverse = np.unique(under * frames + frame[level], return_index=True, return_inverse=True)
-        node[level] = known + inverse
-        known += len(first)
-        firsts.append(level[first])
-    first_push = np.concatenate(firsts)
-    in_order = np.argsort(first_push)
-    number = np.zeros(known, np.int64)
-    number[in_order + 1] = np.arange(1, known)
-    first_push = first_push[in_order]
-    parents = np.where(below[first_push] >= 0, number[node[below[first_push]]], 0)
-    return number[node], parents, frame[first_push]
+    return np.split(order, np.searchsorted(depth[order], np.arange(1, deepest + 1)))
 
 
 def _stable_order(keys: Ints) -> np.ndarray[Any, Any]:

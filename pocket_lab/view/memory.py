@@ -7,18 +7,20 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pocket_lab.frames.points import PLACE_COLUMNS
+from pocket_lab.profile.code import OUTSIDE
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.bars import MOST_BARS, plot_memory
-from pocket_lab.view.figure import PALETTE, LabFigure, style
+from pocket_lab.view.figure import INK, PALETTE, LabFigure, style
 from pocket_lab.view.places import place_text
 from pocket_lab.view.table import shorten
 from pocket_lab.view.timeline import MOST_LANES, plot_busy, plot_timeline
 
 _WIDTH = 8.4
-_MOST_LINES = len(PALETTE)
+_MOST_LINES, _MOST_TICKS = len(PALETTE), 10
+_DASHES = ("-", "--", ":", "-.")
 
 
 def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
@@ -31,12 +33,13 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
     if len(work):
         heights.append(0.75 + 0.24 * min(work["node"].nunique(), MOST_LANES))
     if varied:
-        heights.append(2.9)
+        heights.append(3.2)
     figure = LabFigure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
     rows = iter(GridSpec(len(heights), 1, figure=figure, height_ratios=heights))
     plot_memory(figure.add_subplot(next(rows)), here)
     if varied:
-        figure.axes[0].set_title(f"{figure.axes[0].get_title(loc='left')}, {_place(point)}", loc="left", fontsize=10)
+        bars = figure.axes[0]
+        bars.set_title(f"{bars.get_title(loc='left')}, {_place(point)}", loc="left", fontsize=10, color=INK)
     held = figure.add_subplot(next(rows))
     plot_timeline(held, moments, int(run["peak_bytes"]), float(run["wall_s"]))
     if len(work):
@@ -49,33 +52,37 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
 
 
 def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
-    """The own peak of each node over the sizes, or the workers; the eight largest nodes."""
+    """The own peak of each node over the sizes, or the workers; the eight largest nodes, a dash for each other choice."""
+    nodes = nodes[nodes["node"] != OUTSIDE]
     largest = nodes.groupby("node")["peak_bytes"].max().sort_values(ascending=False)
     others = [name for name in ("workers", "executor") if name != over and nodes[name].nunique() > 1]
-    shown = list(largest.index[:_MOST_LINES])
-    for color, node in zip(PALETTE, shown, strict=False):
-        rows = nodes[nodes["node"] == node]
-        for part in [group for _, group in rows.groupby(others)] if others else [rows]:
-            part = part.sort_values(over)
-            is_first = part.index[0] == rows.index[0] or not others
+    for color, node in zip(PALETTE, largest.index[:_MOST_LINES], strict=False):
+        rows = nodes[nodes["node"] == node].sort_values(over)
+        parts = [part for _, part in rows.groupby(others)] if others else [rows]
+        for number, part in enumerate(parts):
             ax.plot(
                 part[over].astype(float),
                 part["peak_bytes"].clip(lower=1),
-                "o-",
+                "o",
+                linestyle=_DASHES[number % len(_DASHES)],
                 color=color,
                 markersize=3.5,
                 linewidth=1.3,
-                label=shorten(str(node), 26) if is_first else None,
+                label=None if number else shorten(str(node), 26),
             )
     ax.set_xscale("log")
     ax.set_yscale("log", base=2)
+    levels = sorted(set(nodes[over].astype(float)))
+    if len(levels) <= _MOST_TICKS:
+        ax.xaxis.set_major_locator(FixedLocator(levels))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
-    ax.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
     ax.set_xlabel(over)
     more = f" ({_MOST_LINES} of {len(largest)} nodes)" if len(largest) > _MOST_LINES else ""
-    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    style(ax, f"Own peak over {over}{more}")
+    ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
+    told = f", a dash for each {' and '.join(others)}" if others else ""
+    style(ax, f"Own peak over {over}{told}{more}")
 
 
 def heaviest(runs: pd.DataFrame) -> dict[str, Any]:
