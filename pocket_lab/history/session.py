@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.database import Database
@@ -33,8 +34,7 @@ class Session:
 
         Heartbeats, starts of batches and output are not kept.
         """
-        if not self._is_open:
-            raise HistoryError(f"run {self.id} of {self._database.path} has ended: resume it to write more")
+        self._expect_open()
         if isinstance(record, Sample):
             number = self._numbers.get(record.point)
             if number is None:
@@ -43,6 +43,13 @@ class Session:
         elif not isinstance(record, _PASSING):
             self._database.write(INSERT_RECORD, record_row(self.id, self._next_seq(), record))
 
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Keep many records that are no Samples, all or, where it fails, none of them; quicker than one by one."""
+        self._expect_open()
+        rows = [record_row(self.id, self._next_seq(), record) for record in records]
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.executemany(INSERT_RECORD, rows)
+
     def close(self, status: str) -> None:
         """Note when and how the run ended ("done", "budget", "cancelled", "failed"); a second call changes nothing."""
         if not self._is_open:
@@ -50,6 +57,10 @@ class Session:
         if not self._database.write(_END, (self.id, time.time(), status)):
             raise HistoryError(f"run {self.id} was deleted from {self._database.path} while it was being written")
         self._is_open = False
+
+    def _expect_open(self) -> None:
+        if not self._is_open:
+            raise HistoryError(f"run {self.id} of {self._database.path} has ended: resume it to write more")
 
     def _next_seq(self) -> int:
         """Counted before the write: after an interrupt in its midst, no number is given twice."""

@@ -12,8 +12,9 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Closed, Planned, Record, Source, Status
+from pocket_lab.records import Caveat, Closed, Planned, Record, Source, Span, Status
 
+_SPANS_A_WRITE = 1000
 _WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")
 
 
@@ -30,6 +31,7 @@ class Recording:
         self._archive: Archive | None = None
         self._session: Session | None = None
         self._statuses: dict[object, Status] = {}
+        self._spans: list[Record] = []
         self._has_begun = goes_on is not None
         try:
             self._archive = Archive()
@@ -47,13 +49,30 @@ class Recording:
         return None if self._session is None else self._session.id
 
     def keep(self, record: Record) -> None:
-        """Write a record; once this returns, killing this process does not lose it."""
+        """Write a record; once this returns, killing this process does not lose it.
+
+        Spans, of which a run yields many at once, are written by the thousand, and before whatever comes next.
+        """
         self._has_begun = self._has_begun or not isinstance(record, Planned | Source)
         if isinstance(record, Closed):
             self._statuses[record.point] = record.status
+        if isinstance(record, Span):
+            self._spans.append(record)
+            if len(self._spans) >= _SPANS_A_WRITE:
+                self._write_spans()
+            return
+        self._write_spans()
         if self._session is not None:
             try:
                 self._session.write(record)
+            except HistoryError as error:
+                self._lost(error)
+
+    def _write_spans(self) -> None:
+        spans, self._spans = self._spans, []
+        if spans and self._session is not None:
+            try:
+                self._session.write_all(spans)
             except HistoryError as error:
                 self._lost(error)
 
@@ -61,6 +80,7 @@ class Recording:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._write_spans()
         told = {*self._statuses.values(), *(["cancelled"] if error is not None else [])}
         status = min(told, key=_WORST_FIRST.index, default="done")
         try:

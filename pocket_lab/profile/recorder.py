@@ -29,11 +29,6 @@ class Recorder:
         self.runs.append((run, events))
         return events.append
 
-    @property
-    def visits(self) -> int:
-        """How many visits it was told of."""
-        return sum(len(events) for _, events in self.runs)
-
 
 def _ignore(event: Event) -> None:
     """The sink of a run that is left out."""

@@ -17,7 +17,7 @@ from pocket_lab.measure.job import Input, Job, takes, takes_argument
 from pocket_lab.measure.place import place_of
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.recorder import Recorder, spans_of
-from pocket_lab.profile.self_time import node_records
+from pocket_lab.profile.self_time import is_last, node_records
 from pocket_lab.profile.span_cost import measure_span_cost
 from pocket_lab.records import Caveat, Closed, Failure, Point, Record, Span, Traced
 from pocket_lab.run.pool import Pool
@@ -92,7 +92,8 @@ class SpanInstrument(Instrument):
             caveats.append(Caveat("spans-cut", message, point))
             spans = [span if span.parent in ids else replace(span, parent=None) for span in spans if span.id in ids]
         cost = measure_span_cost()
-        return Traced(point, wall_s, self._recorder.visits, *cost), spans, caveats
+        visits = sum(is_last(span) for span in spans)
+        return Traced(point, wall_s, visits, *cost), spans, caveats
 
 
 def profile_spans(job: Job) -> Iterator[Record]:

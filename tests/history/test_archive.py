@@ -22,7 +22,7 @@ from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF, Entry
 from pocket_lab.measure.wire import encode
-from pocket_lab.records import Block, Caveat, Closed, Heartbeat, Output, Point, Record, Sample, Started
+from pocket_lab.records import Block, Caveat, Closed, Heartbeat, Output, Point, Record, Sample, Span, Started
 
 POINT = Point("graph", 10, 2, "threads", "run")
 NAN = float("nan")
@@ -71,6 +71,19 @@ def test_every_kind_of_record_comes_back_in_its_place(archive: Archive) -> None:
             assert repr(columns[name].tolist()) == repr([getattr(s, name) for s in samples])
 
     check()
+
+
+def test_many_records_written_at_once_stand_in_their_place(archive: Archive) -> None:
+    spans = [Span(POINT, 0, id, None, "n", "exec", "default", id, id + 1, "w", None, 1, "ok") for id in range(2500)]
+    session = archive.begin("trace", "many", "graph", {})
+    session.write(Caveat("first", "first"))
+    session.write_all(spans)
+    session.write_all([])
+    session.write(Closed(POINT, "done"))
+    session.close("done")
+    assert archive.records(archive.find("many")) == [Caveat("first", "first"), *spans, Closed(POINT, "done")]
+    with pytest.raises(HistoryError, match="has ended"):
+        session.write_all(spans)
 
 
 def test_each_field_of_a_sample_and_its_point_is_a_column(archive: Archive) -> None:

@@ -15,17 +15,21 @@ from pocket_lab.records import (
     Heartbeat,
     LineCost,
     NodeMemory,
+    NodeTime,
     Output,
     Planned,
     Point,
     Record,
     Sample,
+    Span,
     Started,
+    Traced,
 )
 
 texts = st.text()
 numbers = st.floats(allow_nan=False)
 counts = st.integers(0, 2**60)
+optional = st.none() | counts
 points = st.builds(Point, texts, st.none() | counts, counts, texts, texts, st.none() | numbers)
 links = st.tuples(texts, texts, st.lists(st.tuples(texts, counts, texts)).map(tuple))
 records = st.one_of(
@@ -39,6 +43,9 @@ records = st.one_of(
     st.builds(Output, texts, texts),
     st.builds(Failure, st.none() | points, st.lists(links, min_size=1).map(tuple)),
     st.builds(LineCost, points, texts, texts, counts, counts, numbers),
+    st.builds(Span, points, counts, counts, optional, *[texts] * 3, numbers, numbers, texts, optional, counts, texts),
+    st.builds(Traced, points, numbers, counts, numbers, numbers),
+    st.builds(NodeTime, points, texts, counts, numbers, numbers, numbers, counts),
     st.builds(NodeMemory, points, texts, counts, counts, counts, counts, counts, counts, counts),
 )
 
