@@ -83,6 +83,8 @@ class Trace(Result):
     @cached_property
     def critical_path(self) -> pd.DataFrame:
         """The spans that the end of the run (under "load", of the slowest request) waited for; `share` is of its time."""
+        if self._spans.empty:
+            return critical_path(self._timeline, 0.0)
         if self._traced.point.drive != "load":
             return critical_path(self._timeline, self._traced.wall_s)
         slowest = _focus(self._spans, self._traced.point)
@@ -209,7 +211,7 @@ class Trace(Result):
 
     @property
     def _plot_title(self) -> str:
-        return f"Who ran when: {place_of(self._traced.point)}"
+        return f"Who ran when: {place_of(self._traced.point)}" if self._by_point else "Nothing was traced"
 
 
 def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:

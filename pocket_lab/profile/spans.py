@@ -12,6 +12,7 @@ from typing import Any
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
+from pocket_lab.graph.observe import Run, Sink
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job, takes, takes_argument
 from pocket_lab.measure.place import place_of
@@ -35,25 +36,27 @@ class SpanInstrument(Instrument):
     """Keeps what observed graphs tell while it watches; after the run it is a Traced and the first 50,000 Spans.
 
     What it costs is calibrated in the same process, right after the run. `whole` is the name of a target that tells
-    nothing: its run is one span.
+    nothing: its run is one span; `watched` is the point of the newest run.
     """
 
     name = "spans"
 
     def __init__(self) -> None:
         self.whole: str | None = None
+        self.watched: Point | None = None
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
         self._is_warm = self._is_window = False
 
-    def begin(self, run: Any) -> Callable[[Any], object]:
+    def begin(self, run: Run) -> Sink:
         """An observer of the target: its runs go to the point that is watched now."""
         return self._recorder.begin(run)
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
         """Runs that begin in here are kept."""
-        self._recorder = Recorder()
+        self._is_warm = self._is_warm and point == self.watched
+        self._recorder, self.watched = Recorder(), point
         self._is_window = point.drive == "load"
         begun_s = perf_counter()
         try:
@@ -103,7 +106,7 @@ def profile_spans(job: Job) -> Iterator[Record]:
     yield from caveats
     yield _WAITS
     for record in profile_points(job, instrument):
-        if isinstance(record, Failure) and record.point is not None:
+        if isinstance(record, Failure) and record.point is not None and record.point == instrument.watched:
             yield from instrument.records(record.point)
         yield record
 

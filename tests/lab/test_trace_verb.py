@@ -156,6 +156,14 @@ def test_it_is_shown_saved_and_found_again(tmp_path: Path) -> None:
     assert again.frame.equals(result.frame)
 
 
+def test_a_trace_that_was_broken_off_before_its_first_span_can_be_shown() -> None:
+    empty = Trace("nothing", [])
+    assert "Nothing was traced" in empty.to_html()
+    assert (len(empty.frame), len(empty.nodes), len(empty.critical_path), empty.findings) == (0, 0, 0, [])
+    with pytest.raises(UsageError, match="nothing of nothing was traced"):
+        empty.what_if("n")
+
+
 def test_a_bench_of_a_graph_has_its_nodes_from_a_pass_of_its_own() -> None:
     result = bench(naps, sizes="2,3", workers="1,2", executor="threads", budget="8s")
     assert list(result.nodes.columns) == ["node", "calls", "wall_s", "share", "queue_s", "errors", *POINT]

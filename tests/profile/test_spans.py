@@ -167,6 +167,17 @@ def test_the_spans_of_a_run_that_fails_are_told_up_to_the_failure(phase: str) ->
     assert node_times(spans)["bad"].errors == 1
 
 
+def test_a_point_whose_input_fails_has_no_spans_of_another() -> None:
+    def make(size: int) -> int:
+        if size > 1:
+            raise LookupError("no data")
+        return size
+
+    records = list(profile_spans(plan_job(Graph(Node("n", exec=abs)), make, parse_sweep(sizes="1,2"), None)))
+    assert [record.point.size for record in records if isinstance(record, Span | Traced)] == [1, 1]
+    assert [record.point.size for record in records if isinstance(record, Failure) and record.point] == [2]
+
+
 def test_graphs_in_graphs_and_loops_have_the_span_around_them_as_parent() -> None:
     inner = Graph(Node("deep", exec=napping("serial")), name="inner")
     count = Node("count", exec=lambda value: Route(value + 1, "again" if value < 2 else "default"))
