@@ -44,7 +44,9 @@ class Lane:
     @property
     def run_s(self) -> float:
         """About how long one run takes, or under load one window of a profile."""
-        return PROFILED_S if self.point.drive == "load" else self.batch_s / max(self.loops, 1)
+        if self.point.drive == "load":
+            return PROFILED_S
+        return min(self.runs_s, default=self.batch_s / max(self.loops, 1))
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
         """Take over what an interrupted measurement left of this point."""

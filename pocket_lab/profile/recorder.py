@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -53,7 +53,7 @@ class _Traced:
 
     def __init__(self, run: Run, events: Sequence[Event]) -> None:
         self.run = run
-        self.pieces = [piece for event in events for piece in pieces_of(Visit.of(event))]
+        self.pieces = [piece for event in events for piece in _pieces_of(Visit.of(event))]
         self.starts = [piece.start_s for piece in self.pieces]
 
     def piece_at(self, at_s: float) -> _Piece | None:
@@ -62,7 +62,7 @@ class _Traced:
         return self.pieces[place] if place >= 0 else None
 
 
-def pieces_of(visit: Visit) -> Iterator[_Piece]:
+def _pieces_of(visit: Visit) -> list[_Piece]:
     """The phases of a visit that took any time; the last one bears its action."""
     pieces = []
     if visit.prepared_s > visit.begun_s or visit.failed == "prep":
@@ -73,7 +73,7 @@ def pieces_of(visit: Visit) -> Iterator[_Piece]:
             outcome = "failed" if visit.failed == "post" else "ok"
             pieces.append(_Piece(visit.node, "post", visit.executed_s, visit.ended_s, outcome=outcome))
     pieces[-1].action = visit.action
-    return iter(pieces)
+    return pieces
 
 
 def _attempts(visit: Visit, phase: str, start_s: float, end_s: float) -> list[_Piece]:

@@ -18,9 +18,9 @@ from pocket_lab.measure.job import Input, Job, takes, takes_argument
 from pocket_lab.measure.place import place_of
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.recorder import Recorder, spans_of
-from pocket_lab.profile.self_time import is_last, node_records
+from pocket_lab.profile.self_time import is_last
 from pocket_lab.profile.span_cost import measure_span_cost
-from pocket_lab.records import Caveat, Closed, Failure, Point, Record, Span, Traced
+from pocket_lab.records import Caveat, Failure, Point, Record, Span, Traced
 from pocket_lab.run.pool import Pool
 
 MOST_SPANS = 50_000
@@ -109,22 +109,6 @@ def profile_spans(job: Job) -> Iterator[Record]:
         if isinstance(record, Failure) and record.point is not None and record.point == instrument.watched:
             yield from instrument.records(record.point)
         yield record
-
-
-def profile_nodes(job: Job) -> Iterator[Record]:
-    """One run of each point of a job whose target is a graph; yields a NodeTime for each node, and nothing of what failed."""
-    instrument = _NodeInstrument()
-    for record in profile_points(observed(job, instrument)[0], instrument):
-        if not isinstance(record, Failure | Closed | Caveat):
-            yield record
-
-
-class _NodeInstrument(SpanInstrument):
-    """The same, told per node."""
-
-    def records(self, point: Point) -> Iterator[Record]:
-        traced, spans, _ = self.seen(point)
-        yield from node_records(traced, spans)
 
 
 def observed(job: Job, instrument: SpanInstrument) -> tuple[Job, list[Caveat]]:
