@@ -15,7 +15,6 @@ from pocket_lab.measure.caches import cache_caveats
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.hang import within_timeout
-from pocket_lab.measure.interval import BLOCKS
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.pools import Pools
@@ -24,7 +23,8 @@ from pocket_lab.measure.rebuild import Renewable
 from pocket_lab.records import Block, Caveat, Closed, Planned, Point, Record, Started
 
 _MOST_BLOCKS = 1000
-_LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.05, 0.001
+_LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine
+_BLOCKS_WANTED, _ROUNDS_WANTED = 16, 16
 _GC = "on, collected before each block; what was there before the first one is frozen"
 _IN_SAMPLES = 0.8  # of the time; the rest goes to building anew and warming up
 
@@ -115,8 +115,8 @@ def _pairs(duel: Duel) -> Iterator[tuple[Point, Point]]:
 
 def _blocks(duel: Duel, pairs: list[Pair]) -> Iterator[Record]:
     deadline = perf_counter() + duel.budget_s
-    block_s = duel.budget_s / len(pairs) / BLOCKS * _IN_SAMPLES
-    batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / MOST_ROUNDS / 4))
+    block_s = duel.budget_s / len(pairs) / _BLOCKS_WANTED * _IN_SAMPLES
+    batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _ROUNDS_WANTED / 2))
     builds = Renewable(duel.a.target), Renewable(duel.b.target)
     for number in range(1, _MOST_BLOCKS + 1):
         if not pairs:

@@ -24,7 +24,8 @@ from pocket_lab.records import Closed, Point, Record, Sample, Started, Status, W
 from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Pool
 
-MOST_ROUNDS = 8
+MOST_ROUNDS = 64
+_ALIKE = 2.0
 _WARM_ENOUGH_S = 0.01
 
 order = random.Random()  # not the module's own generator, which a target may seed
@@ -65,18 +66,31 @@ class Side:
     def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
         """Build the work on a new target and warm it up; the number of runs in a batch is found once, or is 1 if `single`.
 
-        It is found again where single runs have turned out to be far quicker than the first of all, which had to load a lot.
+        It grows where batches turn out to be far quicker than that: on a busy machine the first ones were interrupted, and
+        the very first run may have had to load a lot.
         """
         self.work = build_work(job, self.point, value, self.pool)
         if single and isinstance(self.work, Runs) and self.work.reset is None:
             self.work.reset = _nothing
-        if not self.loops or (self.loops == 1 and self.quickest_s < batch_s / 4):
+        if not self.loops or self.point.drive == "load":
             timing = self.work.calibrate(batch_s)
-            self.loops, self.batch_s, self.quickest_s = timing.loops, timing.wall_s, math.inf
-        elif self.point.drive == "load":
-            self.work.calibrate(batch_s)
-        elif self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
+            self.loops, self.batch_s = timing.loops, timing.wall_s
+            return
+        if 0 < self.quickest_s < batch_s / 2 and self.is_free:
+            self.resize(max(self.loops, round(self.loops * batch_s / self.quickest_s)))
+        if self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
             self.work.time(max(1, self.loops // 2))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a batch may have any number of runs: not under load, nor where something is made for each run before it."""
+        return isinstance(self.work, Runs) and self.work.fresh is None and self.work.reset is None
+
+    def resize(self, loops: int) -> None:
+        """Take so many runs for a batch from now on."""
+        if loops != self.loops:
+            self.batch_s *= loops / self.loops
+            self.loops, self.quickest_s = loops, math.inf
 
     def visit(self) -> Timing:
         """One batch."""
@@ -128,9 +142,25 @@ class Pair:
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
+        self._level()
         both_s = max(self.a.batch_s + self.b.batch_s, 1e-9)
         self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))
         return True
+
+    def _level(self) -> None:
+        """Give both sides batches of as many runs, where their runs take about as long.
+
+        A longer batch is interrupted more often, and a shorter one runs on colder caches: on a busy machine two sizes of
+        batch of one function differ by more than half in wall time and by some per cent in CPU time.
+        """
+        if self.a.point.drive == "load":
+            return
+        a_s, b_s = self.a.batch_s / self.a.loops, self.b.batch_s / self.b.loops
+        if max(a_s, b_s) <= _ALIKE * min(a_s, b_s):
+            choose = max if self.a.is_free and self.b.is_free else min
+            loops = choose(self.a.loops, self.b.loops)
+            self.a.resize(loops)
+            self.b.resize(loops)
 
     def visit(self) -> Generator[Record, None, bool]:
         """A round: both sides in random order; False where one failed."""
