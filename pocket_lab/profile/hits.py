@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import CodeType
 from typing import Any
+
+from pocket_lab.profile.code import node_codes
 
 Key = tuple[str, int]
 Hits = dict[Key, dict[int, tuple[int, float]]]
@@ -15,26 +17,35 @@ Hits = dict[Key, dict[int, tuple[int, float]]]
 _lock = threading.Lock()
 _profiler: Any = None
 _followed: dict[int, tuple[Any, CodeType]] = {}  # functions with their own code, which line_profiler replaces
+_here = threading.local()
 
 
 class Following:
-    """Calling it gives a context in which these functions are followed, in this thread.
+    """The functions of a target, and others, are followed in each thread in which it is `on`, until `off` is called there.
 
-    It can be sent to a worker process together with the code that calls the functions: there it follows those of that process.
+    It can be sent to a worker process together with the work, and then follows the functions of that process: it has the
+    target and not its functions, since a node that is found by its name there brings its own.
     """
 
-    def __init__(self, functions: Sequence[Any]) -> None:
-        self._functions = tuple(functions)
+    def __init__(self, target: Any, also: Sequence[Any] = ()) -> None:
+        self._target = target
+        self._also = tuple(also)
+        self._functions: list[Any] | None = None
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """On for this thread; line_profiler counts how often it was switched on in each."""
+    def __reduce__(self) -> tuple[type[Following], tuple[Any, tuple[Any, ...]]]:
+        return Following, (self._target, self._also)
+
+    def on(self) -> None:
+        """Follow them in this thread, if it does not yet: line_profiler takes its time to be switched."""
         profiler = self._registered()
-        profiler.enable_by_count()
-        try:
-            yield
-        finally:
-            profiler.disable_by_count()
+        if getattr(_here, "profiler", None) is not profiler:
+            _here.profiler = profiler
+            profiler.enable_by_count()
+
+    def __call__(self) -> AbstractContextManager[None]:
+        """On, for a `CarryingPool`, and left on: `take_hits` ends it."""
+        self.on()
+        return nullcontext()
 
     def _registered(self) -> Any:
         """The profiler of this process, which knows the functions: by their identity, since a cell may be run again."""
@@ -44,6 +55,8 @@ class Following:
         with _lock:
             if _profiler is None:
                 _profiler = LineProfiler()
+            if self._functions is None:
+                self._functions = [code.function for code in node_codes(self._target, "", self._also)[0]]
             for function in self._functions:
                 if id(function) not in _followed:
                     _followed[id(function)] = function, function.__code__
@@ -51,9 +64,17 @@ class Following:
             return _profiler
 
 
+def off() -> None:
+    """Follow nothing in this thread any more."""
+    profiler = _here.__dict__.pop("profiler", None)
+    if profiler is not None:
+        profiler.disable_by_count()
+
+
 def take_hits() -> tuple[int, Hits]:
-    """The process id, and by (file, first line) of each function the hits and seconds of its lines; forgets all of it."""
+    """The process id, and by (file, first line) of each function the hits and seconds of its lines; off, and all forgotten."""
     global _profiler
+    off()
     with _lock:
         profiler, _profiler = _profiler, None
         for function, code in _followed.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.code import NodeCode, node_codes
-from pocket_lab.profile.hits import Following, Hits, take_hits
+from pocket_lab.profile.hits import Following, Hits, off, take_hits
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.records import Caveat, LineCost, Point, Record
 from pocket_lab.run.carrying import CarryingPool
@@ -23,6 +24,7 @@ _WAITS = Caveat(
     "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
 )
 _AWAITS = Caveat("line-awaits", "the time of a line with an await goes on while other tasks run")
+_ONE_LINE = Caveat("line-loops", "a loop that stands on one line counts once, however often it turns (since Python 3.12)")
 _NATIVE = Caveat("line-native", "what a line does in C, or in threads that C started, is the time of the line as a whole")
 
 
@@ -38,33 +40,42 @@ def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterat
         raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
     yield _NATIVE
+    if sys.version_info >= (3, 12):
+        yield _ONE_LINE
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):
         yield _WAITS
     if any(point.executor == "asyncio" for point in job.points):
         yield _AWAITS
-    yield from profile_points(job, _Lines(codes))
+    yield from profile_points(job, _Lines(codes, Following(job.target, also)))
 
 
 class _Lines(Instrument):
     name = "line_profiler"
 
-    def __init__(self, codes: list[NodeCode]) -> None:
+    def __init__(self, codes: list[NodeCode], following: Following) -> None:
         self._codes = codes
-        self._following = Following([code.function for code in codes])
+        self._following = following
         self._hits: dict[int, Hits] = {}
 
     def inside(self, pool: Pool) -> Pool:
-        """A pool that is on in each worker: line_profiler follows a thread only where it was switched on in it."""
-        return CarryingPool(pool, self._following)
+        """A pool that follows in its worker processes, too, where the functions come with the work."""
+        return CarryingPool(pool, self._following) if pool.name == "processes" else pool
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """On in this thread; what the workers counted is brought home at the end."""
+        """On in this thread and in each of the pool, since line_profiler follows a thread only where it was switched on.
+
+        What worker processes counted is brought home at the end.
+        """
+        is_apart = pool.name == "processes"
         try:
-            with self._following():
-                yield
+            self._following.on()
+            if not is_apart:
+                pool.everywhere(self._following.on)
+            yield
         finally:
-            self._hits = dict([take_hits(), *pool.everywhere(take_hits)] if pool.name == "processes" else [take_hits()])
+            told = pool.everywhere(take_hits if is_apart else off)
+            self._hits = dict([take_hits(), *filter(None, told)])
 
     def records(self, point: Point) -> Iterator[Record]:
         """Every line of every function once, in the order of the source; lines that never ran have no hits."""
