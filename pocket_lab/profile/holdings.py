@@ -17,7 +17,7 @@ from pocket_lab.profile.ledger import Ledger
 from pocket_lab.profile.reading import read_capture
 from pocket_lab.records import HeapPoint, LineMemory, NodeMemory, Point, Record, RunMemory, Stack
 
-_MOST_STACKS = 1000
+_MOST_STACKS, _SMALLEST_PART = 1000, 10_000
 _MOST_MOMENTS = 500
 SMALLER: Frame = ("(smaller stacks)", "", 0)
 
@@ -80,9 +80,10 @@ class Holdings:
     def _stacks(self, point: Point) -> Iterator[Stack]:
         """The largest ones; what is left of each node is one more."""
         by_size = sorted(self.stacks.items(), key=lambda item: -int(item[1][0]))
+        least = sum(int(row[0]) for _, row in by_size) / _SMALLEST_PART
         rest: dict[str, Ints] = {}
         for place, ((node, frames), row) in enumerate(by_size):
-            if place < _MOST_STACKS:
+            if place < _MOST_STACKS and row[0] >= least:
                 yield Stack(point, node, frames, float(row[0]), "B", int(row[1]))
             else:
                 rest[node] = rest.get(node, 0) + row

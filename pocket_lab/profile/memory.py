@@ -28,8 +28,8 @@ _PYMALLOC = Caveat(
 )
 _UNSEEN = Caveat(
     "memory-unseen",
-    "memory that the process held before the run and uses again is not seen; what threads of C libraries take has no Python "
-    "stack, and counts as outside the nodes",
+    "memory that the process held before the run and uses again is not seen, nor are processes that the target starts by "
+    "itself; what threads of C libraries take has no Python stack, and counts as outside the nodes",
 )
 
 
