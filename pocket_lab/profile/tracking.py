@@ -17,7 +17,7 @@ from pocket_lab.run.pool import Pool
 
 _ONE_AT_A_TIME = "No more than one Tracker instance"
 
-_tracker: Any = None  # of this process
+_of_worker: Any = None  # the Tracker of a worker process
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,15 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
     Raises UsageError where memray cannot be loaded, or where the run starts a Tracker of its own.
     """
     check_memray()
-    has_workers = pool.name == "processes"
+    workers = pool if pool.name == "processes" else None
+    tracker = None
     try:
-        if has_workers:
-            pool.everywhere(partial(_start_beside, file, tracking))
-        _start(file, tracking)
+        if workers is not None:
+            workers.everywhere(partial(_start_beside, file, tracking))
+        tracker = _started(file, tracking)
         yield
     except Exception as error:
-        _stop_all(pool if has_workers else None)
+        _stop(tracker, workers)
         if any(_ONE_AT_A_TIME in str(cause) for cause in _causes(error)):
             raise UsageError(
                 "a memray Tracker runs in this process already, and there can be one at a time: leave it, or take it out of "
@@ -55,9 +56,9 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
             ) from error
         raise
     except BaseException:  # an interrupt has closed the pool, and its processes with it
-        _stop_all(None)
+        _stop(tracker, None)
         raise
-    _stop_all(pool if has_workers else None)
+    _stop(tracker, workers)
 
 
 def check_memray() -> None:
@@ -71,38 +72,39 @@ def check_memray() -> None:
         ) from error
 
 
-def _start(file: Path, tracking: Tracking) -> None:
+def _started(file: Path, tracking: Tracking) -> Any:
     from memray import FileDestination, Tracker
 
-    global _tracker
     destination = FileDestination(file, overwrite=True, compress_on_exit=False)
     tracker = Tracker(
         destination=destination, native_traces=tracking.native, trace_python_allocators=tracking.python_allocators
     )
     _aside(tracker.__enter__)
-    _tracker = tracker
+    return tracker
 
 
 def _start_beside(file: Path, tracking: Tracking) -> None:
-    """The same in a worker process."""
-    _stop()
-    _start(file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}"), tracking)
+    """The same in a worker process, which keeps its Tracker until it is told to leave it."""
+    global _of_worker
+    _leave()
+    _of_worker = _started(file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}"), tracking)
 
 
-def _stop() -> None:
-    global _tracker
-    tracker, _tracker = _tracker, None
-    if tracker is not None:
-        _aside(partial(tracker.__exit__, None, None, None))
+def _leave() -> None:
+    global _of_worker
+    tracker, _of_worker = _of_worker, None
+    _stop(tracker, None)
 
 
-def _stop_all(pool: Pool | None) -> None:
+def _stop(tracker: Any, workers: Pool | None) -> None:
+    """Leave the Tracker of this process, if there is one, and those of the workers."""
     try:
-        _stop()
+        if tracker is not None:
+            _aside(partial(tracker.__exit__, None, None, None))
     finally:
-        if pool is not None:
+        if workers is not None:
             with suppress(Exception):  # a worker that has died has left its file
-                pool.everywhere(_stop)
+                workers.everywhere(_leave)
 
 
 def _aside(function: Callable[[], object]) -> None:

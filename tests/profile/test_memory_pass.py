@@ -134,6 +134,18 @@ def test_a_tracker_is_left_whatever_ends_the_run(tmp_path: Path, error: type[Bas
         assert sys.getprofile() is None
 
 
+def test_a_second_tracker_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    def second() -> None:
+        with tracked(tmp_path / "second.bin", Tracking(), SerialPool()):
+            pass
+
+    with tracked(tmp_path / "first.bin", Tracking(), SerialPool()):
+        with pytest.raises(UsageError, match="there can be one at a time"):
+            second()
+        assert threading.getprofile() is not None
+    assert threading.getprofile() is None
+
+
 def test_worker_processes_are_tracked_between_and_not_after(tmp_path: Path) -> None:
     with open_pool("processes", 2) as pool:
         with tracked(tmp_path / "run.bin", Tracking(), pool):
