@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(bench, "one point", budget="the whole sweep (default 30s)")
     bench.add_argument("--precision", help="a point is done when its interval is within this (default 2%%)")
     bench.add_argument("--isolation", help='"process" (the default), or "kernel" to measure in this process')
+    bench.add_argument("--memory", action="store_true", default=None, help="add a run of each point under memray")
     bench.add_argument("--resume", action="store_true", default=None, help="go on with the newest run of this --name")
     bench.set_defaults(command=_bench)
 

@@ -23,6 +23,7 @@ FEWEST_SIZES = 6
 _SMALLEST_SPAN = 8
 _BOOTSTRAPS = 200
 _SURE = 0.9
+_WORST_FIT = 0.3
 _NOISE_FLOOR = 1e-3
 
 
@@ -68,7 +69,7 @@ def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
     draws = [_draw(n, medians, replicates, best, random) for _ in range(_BOOTSTRAPS)]
     slopes = [_slope(n, draw) for draw in draws]
     interval = (float(np.quantile(slopes, 0.025)), float(np.quantile(slopes, 0.975)))
-    reason, probability = _too_little(n), 0.0
+    reason, probability = _too_little(n) or _too_far(best, n, medians), 0.0
     if not reason:
         votes = [_choose(n, draw)[0] for draw in draws]
         probability = votes.count(best[0]) / len(votes)
@@ -92,6 +93,15 @@ def _too_little(n: Vector) -> str:
     if n[-1] / n[0] < _SMALLEST_SPAN:
         return f"the sizes span a factor of {n[-1] / n[0]:.1f}, {_SMALLEST_SPAN} or more is needed"
     return ""
+
+
+def _too_far(fit: tuple[str, float, float], n: Vector, values: Vector) -> str:
+    """Where even the best law misses the values by a lot, it is none: a relative error is never below -1, so that a law
+    far below most of the values looks better than one among them.
+    """
+    growth = Growth(fit[0], 0.0, (0.0, 0.0), 0.0, "", fit)
+    missed = float(np.median([abs(growth.predict(size) / value - 1) for size, value in zip(n, values, strict=True)]))
+    return f"no law fits: the best one misses by {missed:.0%}" if missed > _WORST_FIT else ""
 
 
 def _slope(n: Vector, values: Vector) -> float:

@@ -12,8 +12,9 @@ from pocket_lab.frames.points import POINT_COLUMNS, Key, key_of, point_columns, 
 from pocket_lab.frames.samples import SAMPLE_COLUMNS, classed, latencies_of, samples_frame, without_warm_up
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.interval import NAN, estimate_median
-from pocket_lab.records import Closed, Latency, Metric, Planned, Point, Probe, Record
+from pocket_lab.records import Closed, Latency, Metric, Planned, Point, Probe, Record, RunMemory
 
+_MEMORY_COLUMNS = ["peak_bytes", "allocated_bytes", "allocations"]
 _FEWEST_FOR_P95, _FEWEST_FOR_P99 = 20, 100
 
 
@@ -22,7 +23,8 @@ def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) 
 
     `samples` is the `samples_frame` of the same records, where it is at hand. Points that were planned but not closed are
     "cancelled". p95 and p99 stand only where single runs were timed, at least 20 and 100 of them; under load `wall_s` is
-    the median latency, and all latencies count.
+    the median latency, and all latencies count. `peak_bytes` and the columns after it are of one run (under load of one
+    window) in the memory pass, NaN where there was none.
     """
     status: dict[Point, str] = {}
     for record in records:
@@ -30,11 +32,17 @@ def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) 
             status |= dict.fromkeys(record.points, "cancelled")
         elif isinstance(record, Closed):
             status[record.point] = record.status
+    memory = {key_of(*point_columns(r.point).values()): r for r in records if isinstance(r, RunMemory)}
     samples = samples_frame(records) if samples is None else samples
     groups = {key_of(*key): rows for key, rows in samples.groupby(POINT_COLUMNS, dropna=False, sort=False)}
     keys = {key_of(*point_columns(point).values()): told for point, told in status.items()}
     latencies = latencies_of(records)
-    rows = [_point_row(key, groups.get(key), latencies.get(key, {}), keys.get(key, "cancelled")) for key in keys | groups]
+    rows = []
+    for key in keys | groups:
+        row = _point_row(key, groups.get(key), latencies.get(key, {}), keys.get(key, "cancelled"))
+        if (held := memory.get(key)) is not None:
+            row |= {name: getattr(held, name) for name in _MEMORY_COLUMNS}
+        rows.append(row)
     return with_sizes(pd.DataFrame(rows))
 
 
@@ -66,9 +74,7 @@ def _point_row(key: Key, samples: pd.DataFrame | None, latencies: dict[int, Late
         "p95_s": float(p95) if answered >= _FEWEST_FOR_P95 else NAN,
         "p99_s": float(p99) if answered >= _FEWEST_FOR_P99 else NAN,
         "throughput_per_s": 1 / item_s if item_s else NAN,
-        "peak_bytes": NAN,
-        "allocated_bytes": NAN,
-        "allocations": NAN,
+        **dict.fromkeys(_MEMORY_COLUMNS, NAN),
         "errors": errors,
         "status": status,
     }

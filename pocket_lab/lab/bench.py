@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,41 +10,47 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.analysis.advice import Advice, advise_workers
-from pocket_lab.analysis.growth import CANNOT_TELL, Growth, fit_growth
+from pocket_lab.analysis.growth import Growth, fit_growth
 from pocket_lab.analysis.machines import differences
 from pocket_lab.analysis.noise import Noise, noise_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
+from pocket_lab.frames.nodes import nodes_frame
 from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
-from pocket_lab.frames.spans import node_times_frame
 from pocket_lab.graph.graph import Graph
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
+from pocket_lab.lab.peaks import measure_peaks
 from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
-from pocket_lab.measure.interval import FEWEST, FEWEST_TO_STOP
-from pocket_lab.measure.job import Input, plan_job
-from pocket_lab.measure.measure import measure
-from pocket_lab.measure.place import place_of
+from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.measure import Task, measure
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
 from pocket_lab.profile.nodes import trace_nodes
-from pocket_lab.records import Caveat, Environment, Planned, Point, Probe, Record, Sample
-from pocket_lab.units import format_percent
-from pocket_lab.view.table import TextTable, bench_table, shorten
+from pocket_lab.records import Caveat, Environment, Planned, Probe, Record, Sample
+from pocket_lab.view.sentences import (
+    advice_sentence,
+    doubts,
+    growth_sentence,
+    metric_sentences,
+    node_sentences,
+    noise_sentence,
+    outlier_doubts,
+    told_place,
+)
+from pocket_lab.view.table import TextTable, bench_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-MANY_OUTLIERS = 0.05
-_MOST_TOLD = 3
 _WAYS = ("isolation", "fresh_input", "store", "caches")  # samples that were made in different ways make no common median
 
 
@@ -85,9 +91,10 @@ class Bench(Result):
         """One row per point and node of a graph: calls, seconds of its own and their share, waits of its items, errors.
 
         From a pass of its own, a run with a recorder of spans after the sweep, as far as the budget allows: no time of it is
-        in `.frame`. For more, `trace`.
+        in `.frame`. Where memory was asked for, `peak_bytes`, `allocated_bytes` and `allocations` from another one under
+        memray. For more, `trace` and `memory`.
         """
-        return node_times_frame(self.records)
+        return nodes_frame(self.records)
 
     @cached_property
     def noise(self) -> Noise | None:
@@ -102,14 +109,12 @@ class Bench(Result):
     @cached_property
     def growth(self) -> Growth | None:
         """The growth law of the fewest workers of the first executor; None where there were no sizes."""
-        rows = self.frame[self.frame["size"].notna() & self.frame["wall_s"].notna()]
-        if rows["size"].nunique() < 2:
-            return None
-        first = rows.sort_values("workers", kind="stable").iloc[0]
-        samples = without_warm_up(self.samples)
-        samples = samples[(samples["workers"] == first["workers"]) & (samples["executor"] == first["executor"])]
-        samples = samples[samples["run_s"].notna()]
-        return fit_growth(samples["size"].to_numpy(float), samples["run_s"].to_numpy(float))
+        return _growth_of(self.frame, without_warm_up(self.samples), "run_s")
+
+    @cached_property
+    def memory_growth(self) -> Growth | None:
+        """The same of the most bytes that a run held at once; None where memory was not asked for."""
+        return _growth_of(self.frame, self.frame, "peak_bytes")
 
     @cached_property
     def advice(self) -> Advice | None:
@@ -121,17 +126,19 @@ class Bench(Result):
         """Growth and worker advice in words."""
         texts = []
         if self.growth is not None:
-            texts.append(_growth_sentence(self.growth))
+            texts.append(growth_sentence(self.growth))
+        if self.memory_growth is not None:
+            texts.append(growth_sentence(self.memory_growth, "peak memory"))
         if self.advice is not None:
-            texts.append(_advice_sentence(self.advice))
+            texts.append(advice_sentence(self.advice))
         if self.noise is not None:
-            texts.append(_noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe)), self.frame))
-        return [*texts, *_metric_sentences(self.metrics), *_node_sentences(self.nodes)]
+            texts.append(noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe)), self.frame))
+        return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes)]
 
     @cached_property
     def caveats(self) -> list[str]:
         """Doubts noted during the measurement, and those that the figures themselves raise."""
-        return super().caveats + _doubts(self.frame, self.environment) + _outlier_doubts(self.samples)
+        return super().caveats + doubts(self.frame, self.environment) + outlier_doubts(self.samples)
 
     @property
     def environment(self) -> Environment | None:
@@ -167,6 +174,7 @@ def bench(
     input: Any = Input.ABSENT,
     drive: str = "run",
     rate: float | str | None = None,
+    memory: bool = False,
     precision: float | str = 0.02,
     budget: float | str = 30.0,
     point_timeout: float | str | None = None,
@@ -191,6 +199,8 @@ def bench(
             again and again: latencies, their percentiles, and requests a second).
         rate: under "load" the requests a second that come whether answered or not; their latency counts from when they
             were due. Without, a client sends its next request when the one before is answered.
+        memory: add a run of each point under memray after the sweep, beyond its budget: the most bytes held at once and the
+            allocations, of each point and of each node.
         precision: a point is done when half its 95 % interval is within this fraction of its median.
         budget: the most seconds for the whole sweep, to within one batch.
         point_timeout: the most seconds for one batch; a longer one is ended, and its point has failed.
@@ -232,13 +242,31 @@ def bench(
     recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
-        with recording, closing(measure(job, task)) as stream:
+        with recording, closing(_measured(job, task, memory)) as stream:
             collect(stream, records, recording, watch)
     finally:
         result = Bench(label, records, run=recording.run)
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result
+
+
+def _measured(job: Job, task: Task, memory: bool) -> Generator[Record]:
+    with closing(measure(job, task)) as stream:
+        yield from stream
+    if memory:
+        with closing(measure_peaks(job)) as stream:
+            yield from stream
+
+
+def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | None:
+    """The law of a column at the fewest workers of the first executor."""
+    usable = points[points["size"].notna() & points["wall_s"].notna()]
+    if usable["size"].nunique() < 2:
+        return None
+    first = usable.sort_values("workers", kind="stable").iloc[0]
+    told = rows[(rows["workers"] == first["workers"]) & (rows["executor"] == first["executor"]) & rows[cost].notna()]
+    return fit_growth(told["size"].to_numpy(float), told[cost].to_numpy(float)) if len(told) else None
 
 
 def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
@@ -262,99 +290,3 @@ def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
         message = f"begun at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
         records.append(Caveat("other-revision", message))
     return entry, records
-
-
-def _growth_sentence(growth: Growth) -> str:
-    low, high = growth.interval
-    slope = f"; log-log slope {growth.exponent:.2f} [{low:.2f}, {high:.2f}]" if growth.exponent == growth.exponent else ""
-    if growth.law == CANNOT_TELL:
-        return f"Growth: cannot tell ({growth.reason}){slope}."
-    name = f"n^{growth.exponent:.2f}" if growth.law == "power" else growth.law
-    return f"Growth: time grows like {name} ({format_percent(growth.probability)} of bootstrap replicates){slope}."
-
-
-def _advice_sentence(advice: Advice) -> str:
-    plural = "" if advice.workers == 1 else "s"
-    doubt = "" if advice.certain else ", though the intervals overlap"
-    gain = f", {advice.speedup:.2f}x the best single worker{doubt}" if advice.speedup > 1 else ""
-    return f"Advice: {advice.workers} worker{plural} on {advice.executor}{gain}. Why: {advice.reason}."
-
-
-def _noise_sentence(noise: Noise, point: Point, frame: pd.DataFrame) -> str:
-    """`frame` tells whether the point was the quickest, which its first batches had promised."""
-    low, high = ((end - 1) * 100 for end in (noise.low, noise.high))
-    quickest = frame.sort_values("wall_s").iloc[0]
-    size = None if pd.isna(quickest["size"]) else int(quickest["size"])
-    is_it = (size, quickest["workers"], quickest["executor"]) == (point.size, point.workers, point.executor)
-    which = "the quickest point, " if is_it and len(frame) > 1 else ""
-    return (
-        f"Noise floor {format_percent(noise.floor)}: {place_of(point)}, {which}was built twice and measured in "
-        f"turns, and differs from itself by {(noise.ratio - 1) * 100:+.1f} % ({low:+.1f} … {high:+.1f} %)."
-    )
-
-
-def _metric_sentences(metrics: pd.DataFrame) -> list[str]:
-    """The metrics of the last point, the largest one as a rule."""
-    if metrics.empty:
-        return []
-    last = metrics.groupby(["node", "name"], sort=False).tail(1)
-    texts = [
-        f"{row['name']} of {row['node']} {row['value']:.4g}{'' if row['unit'] == '1' else ' ' + row['unit']}"
-        for row in last.to_dict("records")
-    ]
-    return [f"Metrics at the last point: {', '.join(texts)} (all of them in .metrics)."]
-
-
-def _node_sentences(nodes: pd.DataFrame) -> list[str]:
-    """The nodes that take most at one of the largest points that were traced."""
-    if nodes["node"].nunique() < 2:
-        return []
-    by_size = nodes.sort_values("size", kind="stable")
-    _, last = list(by_size.groupby(["size", "workers", "executor"], dropna=False, sort=False))[-1]
-    dearest = last.sort_values("share", ascending=False).head(_MOST_TOLD)
-    texts = [f"{shorten(row['node'])} {format_percent(row['share'])}" for row in dearest.to_dict("records")]
-    row = last.iloc[-1]
-    where = place_of(
-        Point("", None if pd.isna(row["size"]) else int(row["size"]), row["workers"], row["executor"], row["drive"])
-    )
-    return [f"Nodes, from a run of their own with spans at {where}: {', '.join(texts)} of their time (all of them in .nodes)."]
-
-
-def _doubts(frame: pd.DataFrame, environment: Environment | None) -> list[str]:
-    doubts = []
-    few = int(((frame["rounds"] < FEWEST) & (frame["status"] != "failed")).sum())
-    if few:
-        doubts.append(f"{few} of {len(frame)} points have fewer than {FEWEST} samples and so no interval: raise the budget")
-    thin = int(((frame["rounds"] >= FEWEST) & (frame["rounds"] < FEWEST_TO_STOP) & (frame["status"] == "budget")).sum())
-    if thin:
-        doubts.append(
-            f"{thin} of {len(frame)} points have fewer than {FEWEST_TO_STOP} samples: their intervals may be too narrow"
-        )
-    wide = int(((frame["status"] == "budget") & (frame["rounds"] >= FEWEST)).sum())
-    if wide:
-        doubts.append(f"the budget ended before {wide} of {len(frame)} points reached the precision asked for")
-    if environment is not None and int(frame["workers"].max()) > environment.cores:
-        doubts.append(f"more workers than the {environment.cores} cores that the measuring process may use")
-    return doubts
-
-
-def _outlier_doubts(samples: pd.DataFrame) -> list[str]:
-    counted = samples[samples["kind"].isin(["usual", "mild", "severe"])]
-    severe = int((counted["kind"] == "severe").sum())
-    if severe < MANY_OUTLIERS * len(counted) or not severe:
-        return []
-    return [f"{severe} of {len(counted)} batches are severe outliers: they are kept, and the median hardly feels them"]
-
-
-def told_place(environment: Environment | None) -> str:
-    """Where and how something was measured, in words; "" where that is not known."""
-    if environment is None:
-        return ""
-    more = [
-        f"a CPU quota of {environment.cpu_quota:g} cores" if environment.cpu_quota is not None else "",
-        f"governor {environment.governor}" if environment.governor else "",
-        f"git revision {environment.revision}" if environment.revision else "",
-        f"garbage collection {environment.gc}" if environment.gc else "",
-    ]
-    where = f"Python {environment.python}, {environment.platform}, {environment.processor}, {environment.cores} cores"
-    return ", ".join([where, f"load {environment.load_1m:.2f} at the start", *filter(None, more)])

@@ -23,7 +23,7 @@ from pocket_lab.analysis.machines import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
-from pocket_lab.lab.bench import Bench, told_place
+from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
 from pocket_lab.lab.recording import Recording, told_options
@@ -36,6 +36,7 @@ from pocket_lab.records import Caveat, Environment, Failure, Record, Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
 from pocket_lab.view.forest import comparison_figure, plot_comparison
 from pocket_lab.view.page import note
+from pocket_lab.view.sentences import told_place
 from pocket_lab.view.table import TextTable, comparison_table
 
 if TYPE_CHECKING:

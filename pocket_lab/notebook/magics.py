@@ -37,6 +37,7 @@ class MeasureMagics(Magics):  # type: ignore[misc]
     @argument("--precision", "-p", help="a point is done when its interval is within this: 2%%")
     @argument("--budget", "-b", help="the longest time for the whole sweep: 30s")
     @ISOLATION
+    @argument("--memory", action="store_true", default=None, help="add a run of each point under memray: peaks and allocations")
     @TIMED
     @argument("--resume", help="go on with the newest run of this name; without a target, with what it was asked for")
     @no_var_expand

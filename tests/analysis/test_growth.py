@@ -74,3 +74,11 @@ def test_failed_points_and_size_zero_are_left_out() -> None:
 def test_the_law_does_not_depend_on_the_unit_of_time(factor: float, law: str) -> None:
     values = [TRUTHS[law](size) for size in SIZES]
     assert fit_growth(SIZES, [value * factor for value in values]).law == fit_growth(SIZES, values).law
+
+
+def test_where_no_law_fits_none_is_named() -> None:
+    seen = {100: 0.00125, 200: 0.0066, 400: 0.0876, 800: 0.178, 1600: 0.345, 3200: 0.728}  # memory that falls out of a cache
+    growth = fit_growth([size for size in seen for _ in range(2)], [seen[size] * f for size in seen for f in (0.99, 1.01)])
+    assert growth.law == CANNOT_TELL
+    assert growth.reason.startswith("no law fits")
+    assert growth.exponent == pytest.approx(1.83, abs=0.05)

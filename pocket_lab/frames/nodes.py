@@ -1,0 +1,27 @@
+"""What each node takes at each point of a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pocket_lab.frames.memory import memory_frame
+from pocket_lab.frames.points import PLACE_COLUMNS
+from pocket_lab.frames.spans import node_times_frame
+from pocket_lab.records import Record
+
+_MEMORY = ["peak_bytes", "allocated_bytes", "allocations"]
+
+
+def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per point and node: `calls`, seconds, share, waits, errors, and memory where there was a pass for it.
+
+    What one of the two passes does not know, as the times of a plain function, is missing (NaN).
+    """
+    times, memory = node_times_frame(records), memory_frame(records)
+    if memory.empty:
+        return times
+    keys = ["node", *PLACE_COLUMNS]
+    both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer", sort=False)
+    return both[[*(name for name in times.columns if name not in PLACE_COLUMNS), *_MEMORY, *PLACE_COLUMNS]]

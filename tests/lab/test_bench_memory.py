@@ -1,0 +1,77 @@
+"""bench with a memory pass: peaks and allocations per point and node, and their growth."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from pocket_lab import Graph, History, bench, node
+
+MIB = 2**20
+
+
+@node
+def hold(size: int) -> bytes:
+    return bytes(bytearray(size * MIB))
+
+
+@node
+def burst(kept: bytes) -> int:
+    return len(bytearray(3 * len(kept)))
+
+
+def of_point(frame: Any, size: int) -> Any:
+    return frame[frame["size"] == size].iloc[0]
+
+
+def test_every_point_and_node_has_its_peak_and_memory_grows_by_a_law() -> None:
+    sizes = [1, 2, 4, 8, 16, 32]
+    result = bench(Graph(hold >> burst, name="holding"), sizes=sizes, budget="3s", memory=True, name="with memory")
+    for size in sizes:
+        assert of_point(result.frame, size)["peak_bytes"] == pytest.approx(4 * size * MIB, rel=0.03, abs=0.6 * MIB)
+        nodes = result.nodes[result.nodes["size"] == size].set_index("node")
+        assert nodes.loc["hold", "peak_bytes"] == pytest.approx(2 * size * MIB, rel=0.02)
+        assert nodes.loc["burst", "peak_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
+        assert nodes.loc["burst", "allocated_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
+        assert nodes.loc["burst", "allocations"] >= 1
+    assert result.memory_growth is not None
+    assert result.memory_growth.law == "n"
+    assert any("peak memory grows like n" in text for text in result.findings)
+    again = History().load("with memory")
+    assert again.nodes.equals(result.nodes)
+    assert list(again.frame["peak_bytes"]) == list(result.frame["peak_bytes"])
+
+
+def test_without_it_the_columns_are_empty_and_no_growth_is_told() -> None:
+    result = bench(hold, sizes=[1, 2], budget="1s")
+    assert result.frame["peak_bytes"].isna().all()
+    assert result.memory_growth is None
+    assert "peak_bytes" not in result.nodes
+
+
+def test_a_plain_function_in_place_and_one_that_fails_at_a_point() -> None:
+    def sometimes(size: int) -> int:
+        if size == 2:
+            raise LookupError("not two")
+        return len(bytearray(size * MIB))
+
+    result = bench(sometimes, sizes=[1, 2, 3], budget="1s", memory=True, isolation="kernel")
+    peaks = result.frame.set_index("size")["peak_bytes"]
+    assert peaks[3] == pytest.approx(3 * MIB, rel=0.05)
+    assert peaks.isna().to_dict() == {1: False, 2: True, 3: False}
+    assert result.nodes["calls"].isna().all()
+
+
+def test_a_process_that_dies_in_the_memory_pass_leaves_the_bench_and_a_caveat() -> None:
+    def dies_when_tracked(size: int) -> None:
+        import threading
+
+        if threading.getprofile() is not None:  # memray is on
+            os._exit(3)
+
+    result = bench(dies_when_tracked, size=1, budget="1s", memory=True)
+    assert result.frame["wall_s"].notna().all()
+    assert result.error is None
+    assert any("not every point has its memory: the measuring process ended early" in caveat for caveat in result.caveats)
