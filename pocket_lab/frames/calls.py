@@ -10,7 +10,9 @@ import pandas as pd
 
 from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
 from pocket_lab.measure.interval import NAN
-from pocket_lab.records import Point, Record, Stack
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Stack
 
 WALL, CPU, BYTES = "s", "cpu_s", "B"
 _TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "looks"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pocket_lab.records import Caveat, Record
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.record import Record
 
 
 def caveats_frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
-from pocket_lab.records import Leftover, MemoryReading, Record, Retained, TracedMemory
+from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.record import Record
 
 _THING = ["kind", "name", "run", "node", "function", "file", "line", "place"]
 _MEMORY = ["run", "place", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
-from pocket_lab.records import LineCost, Record, Source
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import LineCost, Source
 
 _COLUMNS = ["node", "file", "line", "hits", "time_s"]
 

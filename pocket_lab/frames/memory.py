@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
-from pocket_lab.records import Busy, HeapPoint, LineMemory, NodeMemory, Record, RunMemory, Source
+from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Source
 
 _TOTALS = ["allocations", "allocated_bytes", "temporary", "leaked_bytes"]
 _PROCESSES = ["process_peak_bytes", "processes"]

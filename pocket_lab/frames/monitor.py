@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from pocket_lab.measure.histogram import Histogram
-from pocket_lab.records import NodeTraffic, Record
+from pocket_lab.records.record import Record
+from pocket_lab.records.traffic import NodeTraffic
 
 _COLUMNS = [
     "node",

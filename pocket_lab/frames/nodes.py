@@ -9,7 +9,7 @@ import pandas as pd
 from pocket_lab.frames.memory import memory_frame
 from pocket_lab.frames.points import PLACE_COLUMNS
 from pocket_lab.frames.spans import node_times_frame
-from pocket_lab.records import Record
+from pocket_lab.records.record import Record
 
 _MEMORY = ["peak_bytes", "allocated_bytes", "allocations"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 
 POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
 PLACE_COLUMNS = POINT_COLUMNS[1:]  # at the end of the rows of a profile, whose target stands in its title

@@ -12,7 +12,8 @@ from pocket_lab.frames.points import POINT_COLUMNS, Key, key_of, point_columns, 
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.interval import NAN
 from pocket_lab.measure.steady import outliers, warm_up
-from pocket_lab.records import Latency, Record, Sample
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Sample
 
 SAMPLE_COLUMNS = ["round", "loops", "wall_s", "cpu_s", "items", "error"]
 Columns = Mapping[str, Any]  # lists or arrays

@@ -9,7 +9,9 @@ import pandas as pd
 
 from pocket_lab.frames.points import POINT_COLUMNS, point_columns, with_sizes
 from pocket_lab.profile.self_time import node_times, self_times
-from pocket_lab.records import NodeTime, Point, Record, Span, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import NodeTime, Span, Traced
 
 SPAN_COLUMNS = [field.name for field in fields(Span) if field.name != "point"]
 PHASES = ("prep", "exec", "post", "retry", "queue")

@@ -16,7 +16,8 @@ from pocket_lab.history.entry import Entry, read_entries
 from pocket_lab.history.place import default_path
 from pocket_lab.history.session import Session
 from pocket_lab.history.stream import last_seq, read_other_records, read_points, read_records, read_sample_columns
-from pocket_lab.records import Caveat, Record
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.record import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

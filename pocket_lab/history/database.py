@@ -15,7 +15,7 @@ from pocket_lab.errors import HistoryError
 from pocket_lab.history.place import HOME, shared_file_system
 from pocket_lab.history.schema import migrate, refuse_foreign
 from pocket_lab.history.trouble import FAILURES, explain, is_busy
-from pocket_lab.records import Caveat
+from pocket_lab.records.conditions import Caveat
 
 BUSY_S = 5.0
 _RETRY_S = 0.02

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.database import Database
 from pocket_lab.history.stream import INSERT_POINT, INSERT_RECORD, INSERT_SAMPLE, point_row, record_row, sample_row
-from pocket_lab.records import Heartbeat, Output, Point, Record, Sample, Started
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Heartbeat, Output, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 _PASSING = (Heartbeat, Started, Output)
 _END = """UPDATE session SET ended_at = ?2, status = ?3,

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pocket_lab.history.trouble import read_row
 from pocket_lab.measure.wire import decode, encode
-from pocket_lab.records import Point, Record, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -33,7 +33,10 @@ from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
 from pocket_lab.profile.nodes import trace_nodes
-from pocket_lab.records import Caveat, Environment, Planned, Probe, Record, Sample
+from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.progress import Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Probe, Sample
 from pocket_lab.view.sentences import (
     advice_sentence,
     doubts,

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from pocket_lab.lab.recording import Recording
-from pocket_lab.records import Caveat, Heartbeat, Output, Record, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.progress import Heartbeat, Output, Started
+from pocket_lab.records.record import Record
 
 Watcher = Callable[[Record], None]
 

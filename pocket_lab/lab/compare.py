@@ -32,7 +32,10 @@ from pocket_lab.lab.stored import stored_bench
 from pocket_lab.measure.duel import Duel, compete
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records import Caveat, Environment, Failure, Record, Sample
+from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
 from pocket_lab.view.forest import comparison_figure, plot_comparison
 from pocket_lab.view.page import note

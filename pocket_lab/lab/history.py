@@ -21,7 +21,7 @@ from pocket_lab.lab.memory import MemoryProfile
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.stored import read_bench
 from pocket_lab.lab.trace import Trace
-from pocket_lab.records import Record
+from pocket_lab.records.record import Record
 from pocket_lab.view import page
 from pocket_lab.view.table import TextTable, history_table
 

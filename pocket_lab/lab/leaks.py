@@ -17,7 +17,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.leaks import LEAST, LEAST_APART, find_leaks
-from pocket_lab.records import MemoryReading
+from pocket_lab.records.leaks import MemoryReading
 from pocket_lab.units import parse_counts
 from pocket_lab.view.table import TextTable
 

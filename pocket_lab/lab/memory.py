@@ -20,7 +20,8 @@ from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.code import node_codes
 from pocket_lab.profile.memory import MemoryOptions, profile_memory
 from pocket_lab.profile.tracking import Tracking
-from pocket_lab.records import HeapPoint, RunMemory, Stack
+from pocket_lab.records.memory import HeapPoint, RunMemory
+from pocket_lab.records.sources import Stack
 from pocket_lab.units import format_bytes, format_percent
 from pocket_lab.view.bars import plot_memory
 from pocket_lab.view.flame import flame_html

@@ -11,7 +11,10 @@ from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.measure import measure
 from pocket_lab.profile.memory import profile_peaks
-from pocket_lab.records import Caveat, Heartbeat, NodeMemory, Output, Record, RunMemory
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.memory import NodeMemory, RunMemory
+from pocket_lab.records.progress import Heartbeat, Output
+from pocket_lab.records.record import Record
 
 
 def measure_peaks(job: Job) -> Generator[Record]:

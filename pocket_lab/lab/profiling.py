@@ -19,7 +19,12 @@ from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job, plan_job
 from pocket_lab.measure.measure import Task, measure
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Caveat, Closed, Planned, Point, Record, Source, Traced
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Source
+from pocket_lab.records.spans import Traced
 from pocket_lab.units import format_duration
 
 R = TypeVar("R", bound=Result)

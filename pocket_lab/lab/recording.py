@@ -12,7 +12,12 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Closed, Planned, Record, Source, Span, Status
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Status
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Source
+from pocket_lab.records.spans import Span
 
 _SPANS_A_WRITE = 1000
 _WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")

@@ -13,7 +13,8 @@ import pandas as pd
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.caveats import caveats_frame
 from pocket_lab.measure.place import place_of
-from pocket_lab.records import Failure, Record
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import unpack_error
 from pocket_lab.view import page
 from pocket_lab.view.table import TextTable

@@ -23,7 +23,8 @@ from pocket_lab.measure.job import Input
 from pocket_lab.measure.place import place_of
 from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.spans import profile_spans
-from pocket_lab.records import Point, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.spans import Traced
 from pocket_lab.sharing.chrome import save_chrome
 from pocket_lab.units import format_count, format_duration, format_percent
 from pocket_lab.view.nodes import nodes_table

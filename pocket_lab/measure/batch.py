@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.reports import Reports
-from pocket_lab.records import Latency, Point
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Latency
 from pocket_lab.run.pool import Pool
 
 _LOOP_MATTERS_S = 10e-6

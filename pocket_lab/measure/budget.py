@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-from pocket_lab.records import Heartbeat, Output, Record
+from pocket_lab.records.progress import Heartbeat, Output
+from pocket_lab.records.record import Record
 
 
 @dataclass(slots=True)

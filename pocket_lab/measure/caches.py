@@ -10,7 +10,7 @@ from typing import Any
 
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
-from pocket_lab.records import Caveat
+from pocket_lab.records.conditions import Caveat
 
 _DEEPEST = 3
 

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 import cloudpickle
 
 from pocket_lab.measure.wire import encode
-from pocket_lab.records import Failure, Record
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import pack_error
 
 

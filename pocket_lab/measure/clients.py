@@ -16,7 +16,7 @@ from pocket_lab.measure.batch import Runs
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.runs import build_input, build_runs
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.run.outcome import text_of
 
 _SPIN_S, _LOOP_SPIN_S = 0.0002, 0.0015  # by which a sleep may end late, of a thread and of an event loop

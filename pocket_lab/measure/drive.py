@@ -8,7 +8,7 @@ from pocket_lab.measure.batch import Work
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load import Load
 from pocket_lab.measure.runs import build_runs
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.run.pool import Pool
 
 

@@ -20,7 +20,11 @@ from pocket_lab.measure.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.pools import Pools
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.rebuild import Renewable
-from pocket_lab.records import Block, Caveat, Closed, Planned, Point, Record, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Block
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pocket_lab.measure.interval import NAN
-from pocket_lab.records import Closed, Failure, Point, Record, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 from pocket_lab.run.outcome import pack_error, text_of
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from time import monotonic
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.records import Heartbeat, Output, Record, Started
+from pocket_lab.records.progress import Heartbeat, Output, Started
+from pocket_lab.records.record import Record
 from pocket_lab.units import format_duration
 
 

@@ -14,7 +14,9 @@ from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Latency, Point, Sample
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Latency, Sample
 
 OWN = "own"
 _OURS = ("workers", "executor", "ctx")

@@ -19,7 +19,11 @@ from pocket_lab.measure.rebuild import Renewable
 from pocket_lab.measure.runs import build_input
 from pocket_lab.measure.served import Served
 from pocket_lab.measure.steady import drift, warm_up
-from pocket_lab.records import Caveat, Closed, Latency, Point, Probe, Record, Sample, Started, Status
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point, Status
+from pocket_lab.records.progress import Closed, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Probe, Sample
 from pocket_lab.run.pool import Pool
 from pocket_lab.units import format_percent
 

@@ -18,7 +18,7 @@ from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.reports import Reports
 from pocket_lab.measure.tickets import Tickets
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.run.pool import Call, Pool
 from pocket_lab.run.tasks import WORKER
 

@@ -14,7 +14,11 @@ from pocket_lab.measure.hang import within_timeout
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.sampler import sample
-from pocket_lab.records import Caveat, Closed, Latency, Planned, Point, Record, Sample, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Sample
 
 Task = Callable[[Job], Iterator[Record]]
 

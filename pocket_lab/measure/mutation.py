@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from pocket_lab.measure.place import place_of
-from pocket_lab.records import Caveat, Point
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
 
 _PATIENCE_S = 0.05
 _SLICE = 1 << 20

@@ -20,7 +20,10 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.runs import build_input
 from pocket_lab.measure.served import Served
-from pocket_lab.records import Closed, Point, Record, Sample, Started, Status, Waits
+from pocket_lab.records.point import Point, Status
+from pocket_lab.records.progress import Closed, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample, Waits
 from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Pool
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.units import format_count
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.job import OWN
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.run.executors import open_pool
 from pocket_lab.run.pool import Pool
 

@@ -19,7 +19,8 @@ from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.guard import GRACE_S
 from pocket_lab.measure.payload import Sendable, dump
 from pocket_lab.measure.wire import decode
-from pocket_lab.records import Failure, Heartbeat, Output, Record
+from pocket_lab.records.progress import Failure, Heartbeat, Output
+from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import unpack_error
 
 J = TypeVar("J", bound=Sendable)

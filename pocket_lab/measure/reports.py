@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pocket_lab.graph.context import Report
-from pocket_lab.records import Metric, Point
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Metric
 
 
 class Reports:

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Job
-from pocket_lab.records import Closed, Latency, Planned, Record, Sample
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Sample
 
 
 def resumed(job: Job, records: Sequence[Record]) -> Job:

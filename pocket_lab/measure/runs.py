@@ -15,7 +15,7 @@ from pocket_lab.measure.batch import Runs
 from pocket_lab.measure.caches import cleared
 from pocket_lab.measure.job import Input, Job, leading_parameters, takes_argument
 from pocket_lab.measure.reports import Reports
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 from pocket_lab.run.pool import Pool
 
 _PATIENCE = 0.1  # of a point's share of the budget, for a second look at a batch

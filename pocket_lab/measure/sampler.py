@@ -14,7 +14,8 @@ from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.lane import Lane
 from pocket_lab.measure.pools import Pools
-from pocket_lab.records import Closed, Record
+from pocket_lab.records.progress import Closed
+from pocket_lab.records.record import Record
 
 _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so that most batches run undisturbed
 _SHORTEST_BATCH_S = 0.001

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from pocket_lab.measure.batch import Timing
 from pocket_lab.measure.place import place_of
-from pocket_lab.records import Caveat, Latency, Point
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Latency
 from pocket_lab.units import format_percent
 
 _MOST_LATE = 0.1

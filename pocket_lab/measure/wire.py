@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from pocket_lab.records import Point, Record
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Record)}
 

@@ -9,7 +9,8 @@ from typing import Any, Self
 import ipywidgets
 from IPython.display import HTML, DisplayHandle
 
-from pocket_lab.records import Planned, Record
+from pocket_lab.records.progress import Planned
+from pocket_lab.records.record import Record
 from pocket_lab.view.progress import ProgressState
 
 _REDRAW_EVERY_S = 0.1

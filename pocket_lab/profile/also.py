@@ -9,7 +9,7 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.profile.code import python_function
-from pocket_lab.records import Caveat
+from pocket_lab.records.conditions import Caveat
 
 
 def functions_of(also: Any) -> tuple[tuple[FunctionType, ...], list[Caveat]]:

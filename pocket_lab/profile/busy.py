@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pocket_lab.graph.observe import Event, Sink
-from pocket_lab.records import Busy, Point
+from pocket_lab.records.memory import Busy
+from pocket_lab.records.point import Point
 
 _MOST_VISITS = 20_000
 _PARTS = 500  # a pause shorter than this part of the run is none

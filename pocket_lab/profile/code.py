@@ -9,7 +9,7 @@ from types import CodeType
 from typing import Any
 
 from pocket_lab.graph.graph import Graph
-from pocket_lab.records import Caveat
+from pocket_lab.records.conditions import Caveat
 
 OUTSIDE = "(outside the nodes)"
 

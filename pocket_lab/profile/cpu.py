@@ -11,7 +11,10 @@ from pocket_lab.measure.job import Job
 from pocket_lab.profile.code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.sampling import MAIN, Frame, Seen, Stacks, start_sampling, stop_sampling
-from pocket_lab.records import Caveat, Point, Record, Stack
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Stack
 from pocket_lab.run.pool import Pool
 
 INTERVAL_S = 0.001

@@ -15,7 +15,10 @@ from pocket_lab.profile.capture import Frame, Ints, Snapshots, Stacks
 from pocket_lab.profile.code import OUTSIDE, NodeFinder
 from pocket_lab.profile.ledger import Ledger
 from pocket_lab.profile.reading import read_capture
-from pocket_lab.records import HeapPoint, LineMemory, NodeMemory, Point, Record, RunMemory, Stack
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Stack
 
 _MOST_STACKS, _SMALLEST_PART = 1000, 10_000
 _MOST_MOMENTS = 500

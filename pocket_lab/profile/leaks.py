@@ -24,7 +24,11 @@ from pocket_lab.profile.exclusion import refuse_conflicts
 from pocket_lab.profile.footprint import Footprints
 from pocket_lab.profile.origin import origin_of
 from pocket_lab.profile.watch import Watch, begin_here, end_here, know_here, left_here, look_here
-from pocket_lab.records import Caveat, Closed, Failure, Leftover, MemoryReading, Point, Record, Retained, Started, TracedMemory
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import pack_error
 from pocket_lab.run.pool import Pool
 

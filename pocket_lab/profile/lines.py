@@ -12,7 +12,10 @@ from pocket_lab.measure.job import Job
 from pocket_lab.profile.code import NodeCode, node_codes
 from pocket_lab.profile.hits import Following, Hits, off, take_hits
 from pocket_lab.profile.points import Instrument, profile_points
-from pocket_lab.records import Caveat, LineCost, Point, Record
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import LineCost
 from pocket_lab.run.carrying import CarryingPool
 from pocket_lab.run.pool import Pool
 

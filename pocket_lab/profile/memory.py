@@ -18,7 +18,10 @@ from pocket_lab.profile.code import NodeFinder, node_codes
 from pocket_lab.profile.holdings import Holdings, read_holdings
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.tracking import Tracking, capture_names, check_memray, tracked
-from pocket_lab.records import Caveat, Closed, Failure, Point, Record, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
 from pocket_lab.run.pool import Pool
 
 _PYMALLOC = Caveat(

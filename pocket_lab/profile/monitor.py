@@ -9,7 +9,7 @@ from time import perf_counter
 
 from pocket_lab.graph.observe import Event, Run, Sink
 from pocket_lab.measure.histogram import Histogram
-from pocket_lab.records import NodeTraffic
+from pocket_lab.records.traffic import NodeTraffic
 
 SLOTS = 60
 _FULL = 512

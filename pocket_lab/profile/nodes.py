@@ -11,7 +11,9 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.lane import Lane
 from pocket_lab.profile.self_time import node_records
 from pocket_lab.profile.spans import SpanInstrument, observed
-from pocket_lab.records import Point, Record, Started
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Started
+from pocket_lab.records.record import Record
 
 _SHORT_S = 0.5
 

@@ -15,7 +15,9 @@ from pocket_lab.measure.pools import Pools
 from pocket_lab.measure.runs import build_input
 from pocket_lab.measure.served import Served
 from pocket_lab.profile.exclusion import refuse_conflicts
-from pocket_lab.records import Closed, Failure, Point, Record, Started
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import pack_error
 from pocket_lab.run.pool import Pool
 

@@ -80,10 +80,6 @@ class Segment:
         self.leave = begin + leave
         self.tokens: Bytes = self._bytes[self.places]
 
-    def byte(self, places: Places) -> Bytes:
-        """The bytes at these places."""
-        return self._bytes[places]
-
     def word(self, places: Places) -> NDArray[np.uint64]:
         """The eight bytes from each of these places on, as a number."""
         return self._words[places].astype(np.uint64)

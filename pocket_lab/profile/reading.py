@@ -19,7 +19,7 @@ _READ_AT_ONCE = 100_000
 
 
 def read_capture(file: Path, native: bool = False) -> Capture:
-    """Read a file that memray wrote: where its layout is known in columns, else record by record (about three times slower).
+    """Read a file that memray wrote: where its layout is known in columns, else record by record (some five times slower).
 
     `native` has C frames in the stacks, for which memray's own reader is asked.
     """

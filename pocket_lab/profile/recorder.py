@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pocket_lab.graph.observe import Event, Run, Sink, Visit
-from pocket_lab.records import Point, Span
+from pocket_lab.records.point import Point
+from pocket_lab.records.spans import Span
 
 _MOST_RUNS = 100_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pocket_lab.records import NodeTime, Span, Traced
+from pocket_lab.records.spans import NodeTime, Span, Traced
 
 
 @dataclass(slots=True)

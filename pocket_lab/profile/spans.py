@@ -20,7 +20,11 @@ from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.recorder import Recorder, spans_of
 from pocket_lab.profile.self_time import is_last
 from pocket_lab.profile.span_cost import measure_span_cost
-from pocket_lab.records import Caveat, Failure, Point, Record, Span, Traced
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
 from pocket_lab.run.pool import Pool
 
 MOST_SPANS = 50_000

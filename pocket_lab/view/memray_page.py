@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pocket_lab.records import HeapPoint, RunMemory, Stack
+from pocket_lab.records.memory import HeapPoint, RunMemory
+from pocket_lab.records.sources import Stack
 
 
 @dataclass(frozen=True, slots=True)

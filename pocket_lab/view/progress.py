@@ -7,7 +7,10 @@ from time import monotonic
 
 from pocket_lab.measure.interval import estimate_median
 from pocket_lab.measure.place import place_of
-from pocket_lab.records import Closed, Planned, Point, Record, Sample, Started
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 from pocket_lab.units import format_duration, format_percent
 
 

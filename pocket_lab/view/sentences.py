@@ -9,7 +9,8 @@ from pocket_lab.analysis.growth import CANNOT_TELL, Growth
 from pocket_lab.analysis.noise import Noise
 from pocket_lab.measure.interval import FEWEST, FEWEST_TO_STOP
 from pocket_lab.measure.place import place_of
-from pocket_lab.records import Environment, Point
+from pocket_lab.records.conditions import Environment
+from pocket_lab.records.point import Point
 from pocket_lab.units import format_percent
 from pocket_lab.view.table import shorten
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from pocket_lab.records import Record
+from pocket_lab.records.record import Record
 from pocket_lab.view.failure import render_failure
 from pocket_lab.view.progress import ProgressState
 from pocket_lab.view.table import TextTable

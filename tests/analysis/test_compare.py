@@ -31,7 +31,10 @@ from pocket_lab.analysis.compare import (
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import samples_frame
-from pocket_lab.records import Block, Closed, Planned, Point, Record, Sample, Waits
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Block, Sample, Waits
 
 COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
 OPPOSITE = {"slower": "faster", "faster": "slower", "same": "same", "cannot tell": "cannot tell"}

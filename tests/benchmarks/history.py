@@ -21,7 +21,8 @@ from pocket_lab import History, bench
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.session import Session
 from pocket_lab.lab.stored import read_bench
-from pocket_lab.records import Point, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Sample
 
 SAMPLES, READS, KILLS = 1_000_000, 5, 50
 LEAST_A_SECOND, MOST_READ_S = 20_000, 3.0
@@ -29,7 +30,7 @@ SIZES = [100, 300, 1000, 3000, 10_000, 30_000]
 POINTS = [Point("graph", 10**k, workers, "threads", "run") for k in range(5) for workers in (1, 2, 4, 8)]
 VICTIM = """
 from pocket_lab import bench
-from pocket_lab.records import Sample
+from pocket_lab.records.samples import Sample
 
 seen = 0
 

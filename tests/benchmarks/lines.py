@@ -24,7 +24,7 @@ from pocket_lab import Graph, fan_out, lines, node
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.lines import profile_lines
-from pocket_lab.records import LineCost
+from pocket_lab.records.sources import LineCost
 
 ITEMS, STEPS = 200, 100
 MOST = 1.1

@@ -27,7 +27,7 @@ from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.memory import MemoryOptions, MemoryPass
-from pocket_lab.records import Point
+from pocket_lab.records.point import Point
 
 MOST_PASS, MOST_READ, MOST_OFF = 1.15, 2.0, 0.02
 MIB = 2**20

@@ -27,7 +27,9 @@ from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.recorder import Recorder
 from pocket_lab.profile.self_time import covered_s, self_times
 from pocket_lab.profile.spans import profile_spans
-from pocket_lab.records import Point, Record, Span, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
 from pocket_lab.sharing.chrome import save_chrome
 
 ROUNDS, LOOPS, NODES = 101, 60, 20

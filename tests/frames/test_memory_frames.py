@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
-from pocket_lab.records import Busy, HeapPoint, LineMemory, NodeMemory, Point, Record, RunMemory, Source
+from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.sources import Source
 
 SMALL, LARGE = (Point("t", size, 2, "threads", "run") for size in (10, 100))
 PLACE = ["size", "workers", "executor", "drive"]

@@ -7,7 +7,10 @@ import math
 import pytest
 
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
-from pocket_lab.records import Block, Closed, Planned, Point, Record, Sample, Waits
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Block, Sample, Waits
 
 
 def point(target: str, size: int | None = 1, workers: int = 1, executor: str = "serial") -> Point:

@@ -22,7 +22,12 @@ from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF, Entry
 from pocket_lab.measure.wire import encode
-from pocket_lab.records import Block, Caveat, Closed, Heartbeat, Output, Point, Record, Sample, Span, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Heartbeat, Output, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Block, Sample
+from pocket_lab.records.spans import Span
 
 POINT = Point("graph", 10, 2, "threads", "run")
 NAN = float("nan")

@@ -15,7 +15,9 @@ import pytest
 from pocket_lab.errors import HistoryError
 from pocket_lab.history import database, place, schema
 from pocket_lab.history.archive import Archive
-from pocket_lab.records import Closed, Point, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed
+from pocket_lab.records.samples import Sample
 
 POINT = Point("graph", 10, 2, "threads", "run")
 KEPT = [Sample(POINT, 1, 10, 0.25, 0.125, 10), Closed(POINT, "done")]

@@ -15,7 +15,9 @@ import pytest
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF
-from pocket_lab.records import Caveat, Point, Sample
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Sample
 
 POINT = Point("graph", 10, 2, "threads", "run")
 WRITE = """
@@ -23,7 +25,8 @@ import sys
 from pathlib import Path
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
-from pocket_lab.records import Point, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Sample
 path, name, most = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 points = [Point(name, size, 1, "serial", "run") for size in range(3)]
 with Archive(path) as archive:
@@ -111,7 +114,8 @@ from itertools import count
 from pathlib import Path
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
-from pocket_lab.records import Point, Sample
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Sample
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 with Archive(Path(sys.argv[1])) as archive:
     session = archive.begin("bench", "filler", "filler", {})

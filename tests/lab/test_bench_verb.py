@@ -22,7 +22,8 @@ import pytest
 
 import pocket_lab
 from pocket_lab import Context, Graph, Node, NodeError, UsageError, bench, fan_out, node
-from pocket_lab.records import Record, Sample
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 COLUMNS = [
     "target",

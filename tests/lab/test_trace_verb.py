@@ -14,7 +14,7 @@ import pytest
 
 from pocket_lab import DeadlineExceeded, Graph, History, Node, NodeError, Retry, UsageError, bench, fan_out, last, node
 from pocket_lab.lab.trace import Trace, trace
-from pocket_lab.records import Span
+from pocket_lab.records.spans import Span
 
 POINT = ["size", "workers", "executor", "drive"]
 

@@ -8,7 +8,9 @@ import pytest
 
 from pocket_lab.measure import budget as module
 from pocket_lab.measure.budget import Budget
-from pocket_lab.records import Caveat, Heartbeat, Output, Record
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.progress import Heartbeat, Output
+from pocket_lab.records.record import Record
 
 SOMETHING = Caveat("code", "message")
 

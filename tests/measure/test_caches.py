@@ -16,7 +16,7 @@ from pocket_lab.measure.caches import cache_caveats, caches, cleared
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Sample
+from pocket_lab.records.samples import Sample
 
 
 @functools.cache

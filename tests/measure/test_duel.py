@@ -20,7 +20,10 @@ from pocket_lab.measure.interval import BLOCKS, half_width
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.pair import MOST_ROUNDS
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Block, Closed, Environment, Failure, Record, Sample, Waits
+from pocket_lab.records.conditions import Environment
+from pocket_lab.records.progress import Closed, Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Block, Sample, Waits
 
 
 def duel_of(a: Any, b: Any, given: Any = Input.ABSENT, precision: float = 1e-9, **options: Any) -> Duel:

@@ -9,7 +9,11 @@ import pytest
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure import hang
 from pocket_lab.measure.hang import within_timeout
-from pocket_lab.records import Caveat, Heartbeat, Output, Point, Record, Sample, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Heartbeat, Output, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 POINT = Point("t", None, 1, "serial", "run")
 BEAT, PRINTED = Heartbeat(0.0), Output("stdout", "x")

@@ -15,7 +15,11 @@ from pocket_lab.measure.histogram import Histogram
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.lane import Lane
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Caveat, Closed, Failure, Latency, Point, Probe, Record, Sample, Started
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Probe, Sample
 
 
 def job_of(target: Any, given: Any = Input.ABSENT, **options: Any) -> Job:

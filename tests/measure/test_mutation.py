@@ -20,7 +20,7 @@ from pocket_lab.measure.job import plan_job
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Caveat
+from pocket_lab.records.conditions import Caveat
 
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary())
 values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.sets(st.integers()))

@@ -21,7 +21,10 @@ from pocket_lab.measure.measure import measure
 from pocket_lab.measure.process import stream
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Caveat, Closed, Failure, Heartbeat, Output, Planned, Record, Sample
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 
 def job_of(target: Any, **options: Any) -> Job:

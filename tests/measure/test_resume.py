@@ -12,7 +12,11 @@ from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records import Caveat, Closed, Latency, Planned, Point, Record, Sample, Status
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.point import Point, Status
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Sample
 
 POINTS = tuple(Point("t", size, workers, "threads", "run") for size in (1, 2, 3) for workers in (1, 2))
 STRANGERS = (Point("t", 9, 1, "threads", "run"), Point("t", 1, 1, "serial", "map"))

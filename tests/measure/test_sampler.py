@@ -15,7 +15,10 @@ from pocket_lab.graph.store import Store
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records import Closed, Environment, Failure, Probe, Record, Sample
+from pocket_lab.records.conditions import Environment
+from pocket_lab.records.progress import Closed, Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Probe, Sample
 
 
 def job_of(target: Any, given: Any = Input.ABSENT, **options: Any) -> Job:

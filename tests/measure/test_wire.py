@@ -7,24 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_lab.measure.wire import decode, encode
-from pocket_lab.records import (
-    Caveat,
-    Closed,
-    Environment,
-    Failure,
-    Heartbeat,
-    LineCost,
-    NodeMemory,
-    NodeTime,
-    Output,
-    Planned,
-    Point,
-    Record,
-    Sample,
-    Span,
-    Started,
-    Traced,
-)
+from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.memory import NodeMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
+from pocket_lab.records.sources import LineCost
+from pocket_lab.records.spans import NodeTime, Span, Traced
 
 texts = st.text()
 numbers = st.floats(allow_nan=False)

@@ -8,7 +8,8 @@ from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.profile.busy import Visits
-from pocket_lab.records import Busy, Point
+from pocket_lab.records.memory import Busy
+from pocket_lab.records.point import Point
 
 POINT = Point("t", 1, 1, "serial", "run")
 

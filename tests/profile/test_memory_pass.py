@@ -21,7 +21,10 @@ from pocket_lab.profile.code import OUTSIDE
 from pocket_lab.profile.holdings import SMALLER, Holdings
 from pocket_lab.profile.memory import MemoryOptions, profile_memory, profile_peaks
 from pocket_lab.profile.tracking import Tracking, tracked
-from pocket_lab.records import HeapPoint, LineMemory, NodeMemory, Point, RunMemory, Stack, Started
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Started
+from pocket_lab.records.sources import Stack
 from pocket_lab.run.executors import open_pool
 from pocket_lab.run.pool import SerialPool
 

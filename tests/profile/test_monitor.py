@@ -18,7 +18,7 @@ from pocket_lab.graph.observe import Event, Run
 from pocket_lab.measure.histogram import Histogram
 from pocket_lab.profile import monitor
 from pocket_lab.profile.monitor import SLOTS, Traffic
-from pocket_lab.records import NodeTraffic
+from pocket_lab.records.traffic import NodeTraffic
 
 WINDOW_S = 60.0
 

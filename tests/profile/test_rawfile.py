@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import memray
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memray._memray import RecordWriterTestHarness
 
+from pocket_lab.profile import rawfile
 from pocket_lab.profile.capture import Capture
 from pocket_lab.profile.rawfile import read_raw
 from pocket_lab.profile.rawrecords import Unreadable
@@ -90,6 +92,8 @@ def test_made_up_records_are_read_as_memray_reads_them(tmp_path: Path, made_up: 
 def test_many_readers_in_lockstep_see_the_one_true_sequence(tmp_path: Path, made_up: list[Any], times: int) -> None:
     write(tmp_path / "long.bin", made_up * times)
     check_equal(tmp_path / "long.bin", is_real=False)
+    with patch.object(rawfile, "_SEGMENT", 2500):
+        check_equal(tmp_path / "long.bin", is_real=False)
 
 
 def deep(depth: int) -> list[bytearray]:
@@ -151,7 +155,10 @@ def captured(tmp_path: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize("run", [threads, tasks, endless, lambda: deep(300), lambda: objects(3000)])
 @pytest.mark.parametrize("python_allocators", [False, True])
 def test_real_runs_are_read_as_memray_reads_them(captured: Any, run: Any, python_allocators: bool) -> None:
-    capture = check_equal(captured(run, trace_python_allocators=python_allocators))
+    path = captured(run, trace_python_allocators=python_allocators)
+    capture = check_equal(path)
+    with patch.object(rawfile, "_SEGMENT", 5000):
+        check_equal(path)
     assert len(capture.events) > 100
     assert any(file == __file__ for _, file, _ in capture.stacks.frames)
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_lab.profile.self_time import covered_s, node_records, node_times, self_times
-from pocket_lab.records import Point, Span, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.spans import Span, Traced
 
 POINT = Point("t", None, 1, "serial", "run")
 

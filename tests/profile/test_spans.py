@@ -20,7 +20,10 @@ from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile import spans as module
 from pocket_lab.profile.self_time import node_times, self_times
 from pocket_lab.profile.spans import profile_spans
-from pocket_lab.records import Caveat, Closed, Failure, Record, Span, Traced
+from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.progress import Closed, Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
 
 NAP_S = 0.02
 EXECUTORS = ("serial", "threads", "processes", "asyncio")

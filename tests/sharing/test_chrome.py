@@ -11,7 +11,9 @@ import pytest
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.spans import spans_frame
-from pocket_lab.records import Point, Record, Span, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
 from pocket_lab.sharing.chrome import save_chrome
 
 POINT = Point("t", 4, 2, "processes", "run")

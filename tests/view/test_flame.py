@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pocket_lab.frames.calls import times_frame
-from pocket_lab.records import Point, Stack
+from pocket_lab.records.point import Point
+from pocket_lab.records.sources import Stack
 from pocket_lab.view.flame import flame_html
 
 POINT = Point("graph", 1, 1, "serial", "run")

@@ -11,7 +11,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from pocket_lab.frames.spans import nodes_frame, spans_frame
-from pocket_lab.records import Point, Record, Span, Traced
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
 from pocket_lab.view.figure import INK, to_svg
 from pocket_lab.view.gantt import gantt_figure, node_colors
 from pocket_lab.view.nodes import nodes_table

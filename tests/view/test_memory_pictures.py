@@ -6,7 +6,9 @@ import matplotlib as mpl
 import pytest
 
 from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
-from pocket_lab.records import Busy, HeapPoint, LineMemory, NodeMemory, Point, Record, RunMemory
+from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
 from pocket_lab.view.figure import INK, LabFigure, to_svg
 from pocket_lab.view.memory import memory_figure
 from pocket_lab.view.memory_tables import memory_lines_table, memory_table

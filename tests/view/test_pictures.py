@@ -15,19 +15,12 @@ from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.frames.memory import busy_frame, memory_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.samples import samples_frame
-from pocket_lab.records import (
-    Busy,
-    Closed,
-    HeapPoint,
-    LineCost,
-    NodeMemory,
-    Planned,
-    Point,
-    Record,
-    RunMemory,
-    Sample,
-    Source,
-)
+from pocket_lab.records.memory import Busy, HeapPoint, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
+from pocket_lab.records.sources import LineCost, Source
 from pocket_lab.view.bars import lines_figure
 from pocket_lab.view.figure import INK, LabFigure, to_svg
 from pocket_lab.view.forest import comparison_figure

@@ -7,7 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from pocket_lab.records import Closed, Heartbeat, Planned, Point, Sample, Started
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Heartbeat, Planned, Started
+from pocket_lab.records.samples import Sample
 from pocket_lab.view import progress, terminal
 from pocket_lab.view.progress import ProgressState
 from pocket_lab.view.table import TextTable

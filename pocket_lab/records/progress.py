@@ -1,0 +1,56 @@
+"""How a measurement goes: what begins, ends, fails, is printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pocket_lab.records.point import Point, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A point will get no more samples, and why."""
+
+    point: Point
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing new: the clock has moved on, and `elapsed_s` seconds of the measurement have passed."""
+
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A sweep begins: its points, and the seconds that it may take."""
+
+    points: tuple[Point, ...]
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A batch at this point is about to run."""
+
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Text that the user's code wrote to "stdout" or "stderr"."""
+
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The user's code, or a process that ran it, failed at a point; `chain` is the error and its causes, outermost first.
+
+    A link is (base64 pickle or "", text, frames), a frame of the user's code (file, line, function).
+    """
+
+    point: Point | None
+    chain: tuple[tuple[str, str, tuple[tuple[str, int, str], ...]], ...]

@@ -1,0 +1,45 @@
+"""The union of all records: the only thing that crosses a process or a pipe."""
+
+from __future__ import annotations
+
+from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned, Started
+from pocket_lab.records.samples import Block, Latency, Metric, Probe, Sample, Waits
+from pocket_lab.records.sources import LineCost, Source, Stack
+from pocket_lab.records.spans import NodeTime, Span, Traced
+from pocket_lab.records.traffic import NodeTraffic
+
+Record = (
+    Planned
+    | Sample
+    | Latency
+    | Metric
+    | Probe
+    | Closed
+    | Caveat
+    | Environment
+    | Heartbeat
+    | Started
+    | Block
+    | Waits
+    | Output
+    | Failure
+    | Source
+    | LineCost
+    | Span
+    | Traced
+    | NodeTime
+    | Stack
+    | NodeMemory
+    | RunMemory
+    | LineMemory
+    | HeapPoint
+    | Busy
+    | NodeTraffic
+    | Leftover
+    | MemoryReading
+    | TracedMemory
+    | Retained
+)

@@ -1,0 +1,43 @@
+"""Source lines and stacks, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pocket_lab.records.point import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Consecutive lines of a source file, from the line number `first` on, as they were when it was profiled."""
+
+    file: str
+    first: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineCost:
+    """Hits and time of one source line of a node at a point; the time includes waits for the interpreter lock."""
+
+    point: Point
+    node: str
+    file: str
+    line: int
+    hits: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where a weight was found: bytes ("B") or seconds ("s") under these calls of a node, `count` times.
+
+    A frame is (function, file, line), the outermost first, which is the node's own function.
+    """
+
+    point: Point
+    node: str
+    frames: tuple[tuple[str, str, int], ...]
+    weight: float
+    unit: str
+    count: int = 1

@@ -1,0 +1,61 @@
+"""Who ran when, and what each node took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pocket_lab.records.point import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One phase of a visit to a node, in seconds since the run of its point began, stamped where it was.
+
+    `phase` is "prep", "exec" (with its fallback) or "post"; "retry" is an attempt that failed with the wait after it; "queue"
+    is how long an item waited for a worker: from when its fan-out began, or `map`, until its first node did. `run` counts the
+    outermost runs from 0, `parent` is the id of the span inside of which it lies (of a fan-out, or of a graph in a graph).
+    `action` stands at the last phase of a visit, `attempt` counts from 1, `outcome` is "ok" or "failed". `worker` is the
+    name of a thread or of an asyncio task, or "process" and its id; `item` the index of the nearest item around it.
+    """
+
+    point: Point
+    run: int
+    id: int
+    parent: int | None
+    node: str
+    phase: str
+    action: str
+    start_s: float
+    end_s: float
+    worker: str
+    item: int | None
+    attempt: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One run of a point (under load, one window) that took `wall_s`, as `visits` to nodes told it.
+
+    What the instrument itself costs, by a calibration in the same process: `inside_s` stands in every span, `outside_s`
+    comes after every visit.
+    """
+
+    point: Point
+    wall_s: float
+    visits: int
+    inside_s: float
+    outside_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTime:
+    """What one node took in one traced run: `wall_s` without the nodes inside it, `queue_s` the waits of its items."""
+
+    point: Point
+    node: str
+    calls: int
+    wall_s: float
+    share: float
+    queue_s: float
+    errors: int
