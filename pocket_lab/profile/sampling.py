@@ -18,6 +18,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 Frame = tuple[str, str, int]
+_PATIENCE = 0.05
 AWAITING: Frame = ("[awaiting]", "", 0)
 MAIN, OTHER, TASK = "main", "other", "task"
 
@@ -52,9 +53,12 @@ class StackSampler:
         self._thread = threading.Thread(target=self._look_on, name="pocket-lab-sampler", daemon=True)
 
     def start(self) -> None:
-        """Begin; the interpreter switches threads as often as it looks, as long as it looks."""
+        """Begin; as long as it looks, a thread that asks for the interpreter lock gets it soon.
+
+        Otherwise it would come when a thread goes to sleep of its own will, and see what is short before that never.
+        """
         self._switch_s = sys.getswitchinterval()
-        sys.setswitchinterval(min(self._switch_s, self._interval_s))
+        sys.setswitchinterval(min(self._switch_s, self._interval_s * _PATIENCE))
         self._thread.start()
 
     def stop(self) -> list[tuple[str, tuple[Frame, ...], Seen]]:
