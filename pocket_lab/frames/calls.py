@@ -71,11 +71,14 @@ def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def own_times(calls: pd.DataFrame) -> pd.DataFrame:
-    """One row per function of a node with the time that it took itself, wherever it was called from; the dearest first."""
+    """One row per point and function of a node with the time that it took itself, wherever it was called from.
+
+    The dearest come first; `share` is of the time of all nodes at the point.
+    """
     called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
-    sums = called.groupby(["node", "function", "file", "line"], sort=False)["self_s"].sum().reset_index()
-    whole = float(calls.loc[calls["depth"] == 0, "total_s"].sum())
-    sums["share"] = sums["self_s"] / whole if whole else 0.0
+    key = ["node", "function", "file", "line", *PLACE_COLUMNS]
+    sums = called.groupby(key, sort=False, dropna=False)["self_s"].sum().reset_index()
+    sums["share"] = sums["self_s"] / sums.groupby(PLACE_COLUMNS, dropna=False)["self_s"].transform("sum")
     return sums.sort_values("self_s", ascending=False, ignore_index=True)
 
 

@@ -25,9 +25,9 @@ from pocket_lab.records.sources import Stack
 from pocket_lab.units import format_bytes, format_percent
 from pocket_lab.view.bars import plot_memory
 from pocket_lab.view.flame import flame_html
-from pocket_lab.view.memory import at_point, heaviest, memory_figure
+from pocket_lab.view.memory import memory_figure
 from pocket_lab.view.memory_tables import memory_lines_table, memory_table
-from pocket_lab.view.places import by_place
+from pocket_lab.view.places import at_point, by_place, heaviest
 from pocket_lab.view.table import TextTable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class MemoryProfile(Result):
         """The line that most of the heaviest node's own peak comes from."""
         if self.lines.empty:
             return []
-        point = heaviest(self.runs)
+        point = heaviest(self.runs, "peak_bytes")
         line = at_point(self.lines, point).nlargest(1, "peak_bytes").iloc[0]
         nodes = at_point(self.frame, point)
         peak = int(nodes.loc[nodes["node"] == line["node"], "peak_bytes"].iloc[0])
@@ -124,7 +124,7 @@ class MemoryProfile(Result):
         return memory_figure(self.frame, self.runs, self.timeline, self.busy)
 
     def _draw(self, ax: Axes) -> None:
-        plot_memory(ax, at_point(self.frame, heaviest(self.runs)))
+        plot_memory(ax, at_point(self.frame, heaviest(self.runs, "peak_bytes")))
 
     def _parts(self) -> list[str]:
         table, *rest = super()._parts()

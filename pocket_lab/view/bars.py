@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from pocket_lab.frames.calls import own_times
 from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.places import at_point, heaviest, place_text
 from pocket_lab.view.table import shorten
 
 MOST_BARS = 20
@@ -33,14 +35,17 @@ def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
 
 def lines_figure(frame: pd.DataFrame) -> LabFigure:
     """The bar chart of a line profile as a figure."""
-    figure, (ax,) = new_figure(height=_height((frame["time_s"] > 0).sum(), 0.26))
+    here = at_point(frame, heaviest(frame, "time_s"))
+    figure, (ax,) = new_figure(height=_height((here["time_s"] > 0).sum(), 0.26))
     plot_lines(ax, frame)
     return figure
 
 
 def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
-    """The dearest lines, longest bar first, with node and source."""
-    costly = frame[frame["time_s"] > 0].sort_values("time_s", ascending=False)
+    """The dearest lines, longest bar first, with node and source; of several points the one that takes most."""
+    point = heaviest(frame, "time_s")
+    here = at_point(frame, point)
+    costly = here[here["time_s"] > 0].sort_values("time_s", ascending=False)
     shown = costly.head(MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["time_s"], height=0.7, color=PALETTE[1])
@@ -53,20 +58,22 @@ def plot_lines(ax: Axes, frame: pd.DataFrame) -> None:
         )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    style(ax, "Time per line" + _left_out(len(costly)))
+    style(ax, "Time per line" + _where(frame, point) + _left_out(len(costly)))
     ax.grid(False, axis="y")
 
 
 def calls_figure(frame: pd.DataFrame) -> LabFigure:
     """The bar chart of a call tree as a figure."""
-    figure, (ax,) = new_figure(height=_height(len(own_times(frame)), 0.26))
+    here = at_point(frame, heaviest(frame, "self_s"))
+    figure, (ax,) = new_figure(height=_height(len(own_times(here)), 0.26))
     plot_calls(ax, frame)
     return figure
 
 
 def plot_calls(ax: Axes, frame: pd.DataFrame) -> None:
-    """The functions with the most time of their own, longest bar first, with their node."""
-    own = own_times(frame)
+    """The functions with the most time of their own, longest bar first, with their node; of the point that takes most."""
+    point = heaviest(frame, "self_s")
+    own = own_times(at_point(frame, point))
     shown = own.head(MOST_BARS).iloc[::-1]
     place = np.arange(len(shown))
     ax.barh(place, shown["self_s"], height=0.7, color=PALETTE[2])
@@ -78,7 +85,7 @@ def plot_calls(ax: Axes, frame: pd.DataFrame) -> None:
         )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value)))
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    style(ax, "Time in the function itself" + _left_out(len(own)))
+    style(ax, "Time in the function itself" + _where(frame, point) + _left_out(len(own)))
     ax.grid(False, axis="y")
 
 
@@ -89,6 +96,10 @@ def binary_step(largest: float) -> float:
 
 def _height(bars: int, each: float) -> float:
     return 1.1 + each * max(2, min(int(bars), MOST_BARS))
+
+
+def _where(frame: pd.DataFrame, point: dict[str, Any]) -> str:
+    return f", {place_text(**point)}" if len(at_point(frame, point)) < len(frame) else ""
 
 
 def _left_out(count: int) -> str:

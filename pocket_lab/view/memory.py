@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pocket_lab.frames.points import PLACE_COLUMNS
 from pocket_lab.profile.code import OUTSIDE
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.bars import MOST_BARS, plot_memory
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, style
-from pocket_lab.view.places import place_text
+from pocket_lab.view.places import at_point, heaviest, place_text
 from pocket_lab.view.table import shorten
 from pocket_lab.view.timeline import MOST_LANES, plot_busy, plot_timeline
 
@@ -25,7 +22,7 @@ _DASHES = ("-", "--", ":", "-.")
 
 def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
     """Bars, time and nodes at work of the point with the highest peak; with several points their peaks as well."""
-    point = heaviest(runs)
+    point = heaviest(runs, "peak_bytes")
     here, run = at_point(nodes, point), at_point(runs, point).iloc[0]
     moments, work = at_point(timeline, point), at_point(busy, point)
     varied = [name for name in ("size", "workers") if runs[name].nunique(dropna=False) > 1]
@@ -39,7 +36,7 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
     plot_memory(figure.add_subplot(next(rows)), here)
     if varied:
         bars = figure.axes[0]
-        bars.set_title(f"{bars.get_title(loc='left')}, {_place(point)}", loc="left", fontsize=10, color=INK)
+        bars.set_title(f"{bars.get_title(loc='left')}, {place_text(**point)}", loc="left", fontsize=10, color=INK)
     held = figure.add_subplot(next(rows))
     plot_timeline(held, moments, int(run["peak_bytes"]), float(run["wall_s"]))
     if len(work):
@@ -83,20 +80,3 @@ def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
     ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
     told = f", a dash for each {' and '.join(others)}" if others else ""
     style(ax, f"Own peak over {over}{told}{more}")
-
-
-def heaviest(runs: pd.DataFrame) -> dict[str, Any]:
-    """The place of the point with the highest peak."""
-    return dict(runs.sort_values("peak_bytes").iloc[-1][PLACE_COLUMNS])
-
-
-def at_point(frame: pd.DataFrame, place: dict[str, Any]) -> pd.DataFrame:
-    """The rows of one point."""
-    here = pd.Series(True, index=frame.index)
-    for name, value in place.items():
-        here &= frame[name].isna() if pd.isna(value) else frame[name] == value
-    return frame[here]
-
-
-def _place(place: dict[str, Any]) -> str:
-    return place_text(*place.values())

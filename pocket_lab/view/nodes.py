@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pandas as pd
 
 from pocket_lab.units import format_count, format_duration, format_percent
-from pocket_lab.view.table import TextTable, shorten
+from pocket_lab.view.places import Cell, place_cells
+from pocket_lab.view.table import TextTable, cells_table, shorten
 
-_MOST_ROWS = 40
 _OPTIONAL = ("prep", "post", "retry", "queue", "errors")
 
 
 def nodes_table(frame: pd.DataFrame) -> TextTable:
     """A row per node of `Trace.nodes`, in the order of the run; what no node has, and what all points share, is left out."""
-    columns: dict[str, Callable[[dict[Any, Any]], str]] = {
-        "size": lambda row: "–" if pd.isna(row["size"]) else format_count(row["size"]),
-        "executor": lambda row: str(row["executor"]),
-        "workers": lambda row: str(row["workers"]),
+    columns: dict[str, Cell] = {
+        **place_cells(frame),
         "node": lambda row: shorten(str(row["node"])),
         "calls": lambda row: format_count(row["calls"]),
         "time": lambda row: format_duration(row["wall_s"]),
@@ -31,11 +26,9 @@ def nodes_table(frame: pd.DataFrame) -> TextTable:
     present = {name for name in _OPTIONAL if (frame[name if name == "errors" else f"{name}_s"] > 0).any()}
     left_out = set(_OPTIONAL) - present
     left_out |= set() if present & {"prep", "post", "retry"} else {"exec"}
-    left_out |= {name for name in ("size", "executor", "workers") if frame[name].nunique(dropna=False) < 2}
     shown = {header: cell for header, cell in columns.items() if header not in left_out}
-    rows = tuple(tuple(cell(row) for cell in shown.values()) for row in frame.head(_MOST_ROWS).to_dict("records"))
-    return TextTable(tuple(shown), rows, frozenset({"node", "executor"}), max(len(frame) - _MOST_ROWS, 0))
+    return cells_table(frame, shown, frozenset({"node", "executor"}))
 
 
-def _duration(column: str) -> Callable[[dict[Any, Any]], str]:
+def _duration(column: str) -> Cell:
     return lambda row: format_duration(row[column]) if row[column] else "–"

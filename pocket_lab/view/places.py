@@ -1,4 +1,4 @@
-"""The points of a profile one under the other, each with its place as a heading where there are several."""
+"""The points of a profile: one under the other, as columns of a table, and the one that takes most."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pandas as pd
 from pocket_lab.frames.points import PLACE_COLUMNS
 from pocket_lab.units import format_count
 
+Cell = Callable[[dict[Any, Any]], str]
+
 
 def by_place(frame: pd.DataFrame, draw: Callable[[pd.DataFrame], str]) -> str:
     """What `draw` makes of the rows of each point."""
@@ -18,6 +20,30 @@ def by_place(frame: pd.DataFrame, draw: Callable[[pd.DataFrame], str]) -> str:
     if len(groups) <= 1:
         return draw(frame)
     return "".join(f"<h4>{escape(place_text(*key))}</h4>{draw(rows)}" for key, rows in groups)
+
+
+def place_cells(frame: pd.DataFrame) -> dict[str, Cell]:
+    """The columns of a table that tell the points of the frame apart, by header: only those in which they differ."""
+    cells: dict[str, Cell] = {
+        "size": lambda row: "–" if pd.isna(row["size"]) else format_count(row["size"]),
+        "executor": lambda row: str(row["executor"]),
+        "workers": lambda row: str(row["workers"]),
+    }
+    return {name: cell for name, cell in cells.items() if frame[name].nunique(dropna=False) > 1}
+
+
+def heaviest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
+    """The place of the point at which the column adds up to most; {} of a frame without rows."""
+    sums = frame.groupby(PLACE_COLUMNS, dropna=False, sort=False)[column].sum()
+    return {} if sums.empty else dict(zip(PLACE_COLUMNS, sums.index[int(sums.argmax())], strict=True))
+
+
+def at_point(frame: pd.DataFrame, place: dict[str, Any]) -> pd.DataFrame:
+    """The rows of one point."""
+    here = pd.Series(True, index=frame.index)
+    for name, value in place.items():
+        here &= frame[name].isna() if pd.isna(value) else frame[name] == value
+    return frame[here]
 
 
 def place_text(size: Any, workers: Any, executor: Any, drive: Any) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from pocket_lab.frames.calls import own_times
 from pocket_lab.units import format_count, format_duration, format_interval, format_percent
+from pocket_lab.view.places import Cell, place_cells
 
 _MOST_ROWS = 40
 _LONGEST_NAME = 48
@@ -60,7 +60,7 @@ def bench_table(frame: pd.DataFrame) -> TextTable:
 
     Under load the percentiles of the latency too; errors where there are any.
     """
-    columns: dict[str, Callable[[dict[Any, Any]], str]] = {
+    columns: dict[str, Cell] = {
         "size": lambda row: "–" if pd.isna(row["size"]) else format_count(row["size"]),
         "executor": lambda row: str(row["executor"]),
         "workers": lambda row: str(row["workers"]),
@@ -77,8 +77,7 @@ def bench_table(frame: pd.DataFrame) -> TextTable:
     is_load = (frame["drive"] == "load").any()
     left_out = {*(() if is_load else ("p95", "p99")), *(() if frame["errors"].any() else ("errors",))}
     shown = {header: cell for header, cell in columns.items() if header not in left_out}
-    rows = tuple(tuple(cell(row) for cell in shown.values()) for row in frame.head(_MOST_ROWS).to_dict("records"))
-    return TextTable(tuple(shown), rows, frozenset({"executor", "status"}), max(len(frame) - _MOST_ROWS, 0))
+    return cells_table(frame, shown, frozenset({"executor", "status"}))
 
 
 def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = None) -> TextTable:
@@ -133,38 +132,37 @@ def history_table(frame: pd.DataFrame) -> TextTable:
 
 
 def lines_table(frame: pd.DataFrame) -> TextTable:
-    """Cost per source line, the first 40 rows that were hit, dearest first."""
+    """Cost per source line, the first 40 rows that were hit, dearest first, with their place where there are several."""
     hit = frame[frame["hits"] > 0].sort_values("time_s", ascending=False)
-    rows = tuple(
-        (
-            shorten(row["node"]),
-            str(row["line"]),
-            format_count(row["hits"]),
-            format_duration(row["time_s"]),
-            format_percent(row["share"]),
-            row["source"].strip()[:80],
-        )
-        for row in hit.head(_MOST_ROWS).to_dict("records")
-    )
-    headers = ("node", "line", "hits", "time", "share", "source")
-    return TextTable(headers, rows, frozenset({"node", "source"}), max(len(hit) - _MOST_ROWS, 0))
+    cells: dict[str, Cell] = {
+        **place_cells(frame),
+        "node": lambda row: shorten(row["node"]),
+        "line": lambda row: str(row["line"]),
+        "hits": lambda row: format_count(row["hits"]),
+        "time": lambda row: format_duration(row["time_s"]),
+        "share": lambda row: format_percent(row["share"]),
+        "source": lambda row: str(row["source"]).strip()[:80],
+    }
+    return cells_table(hit, cells, frozenset({"executor", "node", "source"}))
 
 
 def calls_table(frame: pd.DataFrame) -> TextTable:
     """Functions by their own time, summed over the places of the call tree in which they stand; the first 40."""
-    own = own_times(frame)
-    rows = tuple(
-        (
-            shorten(row["node"]),
-            shorten(row["function"].rsplit("<locals>.", 1)[-1]),
-            format_duration(row["self_s"]),
-            format_percent(row["share"]),
-            f"{Path(row['file']).name}:{row['line']}" if row["file"] else "",
-        )
-        for row in own.head(_MOST_ROWS).to_dict("records")
-    )
-    headers = ("node", "function", "own time", "share", "where")
-    return TextTable(headers, rows, frozenset({"node", "function", "where"}), max(len(own) - _MOST_ROWS, 0))
+    cells: dict[str, Cell] = {
+        **place_cells(frame),
+        "node": lambda row: shorten(row["node"]),
+        "function": lambda row: shorten(row["function"].rsplit("<locals>.", 1)[-1]),
+        "own time": lambda row: format_duration(row["self_s"]),
+        "share": lambda row: format_percent(row["share"]),
+        "where": lambda row: f"{Path(row['file']).name}:{row['line']}" if row["file"] else "",
+    }
+    return cells_table(own_times(frame), cells, frozenset({"executor", "node", "function", "where"}))
+
+
+def cells_table(frame: pd.DataFrame, cells: Mapping[str, Cell], left: frozenset[str], most: int = _MOST_ROWS) -> TextTable:
+    """The first rows of a frame, a column for each header with its cell."""
+    rows = tuple(tuple(cell(row) for cell in cells.values()) for row in frame.head(most).to_dict("records"))
+    return TextTable(tuple(cells), rows, left & set(cells), max(len(frame) - most, 0))
 
 
 def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
