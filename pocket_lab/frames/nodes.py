@@ -17,11 +17,15 @@ _MEMORY = ["peak_bytes", "allocated_bytes", "allocations"]
 def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and node: `calls`, seconds, share, waits, errors, and memory where there was a pass for it.
 
-    What one of the two passes does not know, as the times of a plain function, is missing (NaN).
+    By size and workers, at each point in the order in which nodes begin. What one of the two passes does not know, as
+    the times of a plain function, is missing (NaN).
     """
     times, memory = node_times_frame(records), memory_frame(records)
     if memory.empty:
-        return times
+        return times.sort_values(PLACE_COLUMNS, kind="stable", ignore_index=True)
     keys = ["node", *PLACE_COLUMNS]
-    both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer", sort=False)
+    both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer")  # which orders by the keys
+    order = {node: number for number, node in enumerate(dict.fromkeys([*times["node"], *memory["node"]]))}
+    both = both.sort_values("node", key=lambda nodes: nodes.map(order))
+    both = both.sort_values(PLACE_COLUMNS, kind="stable", ignore_index=True)
     return both[[*(name for name in times.columns if name not in PLACE_COLUMNS), *_MEMORY, *PLACE_COLUMNS]]

@@ -1,4 +1,4 @@
-"""A trace as frames: its spans, what each node took, and what was traced."""
+"""A trace as frames: its spans, and what each node took."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pocket_lab.frames.points import POINT_COLUMNS, point_columns, with_sizes
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
 from pocket_lab.profile.self_time import node_times, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -15,7 +15,6 @@ from pocket_lab.records.spans import NodeTime, Span, Traced
 
 SPAN_COLUMNS = [field.name for field in fields(Span) if field.name != "point"]
 PHASES = ("prep", "exec", "post", "retry", "queue")
-_PLACE = POINT_COLUMNS[1:]
 _WHOLE = ("parent", "item")
 
 
@@ -30,7 +29,7 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = pd.DataFrame({name: [getattr(span, name) for span in kept] for name in SPAN_COLUMNS}, columns=SPAN_COLUMNS)
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     frame["self_s"] = own
-    for name in _PLACE:
+    for name in PLACE_COLUMNS:
         frame[name] = [getattr(span.point, name) for span in kept]
     return with_sizes(frame)
 
@@ -49,32 +48,21 @@ def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
             row = {"node": node, "calls": times.calls, "wall_s": times.wall_s}
             row["share"] = times.wall_s / total_s if total_s else 0.0
             row |= {f"{phase}_s": times.phases.get(phase, 0.0) for phase in PHASES}
-            rows.append({**row, "errors": times.errors, **_place(traced.point)})
-    columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *_PLACE]
+            rows.append({**row, "errors": times.errors, **place_columns(traced.point)})
+    columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *PLACE_COLUMNS]
     return with_sizes(pd.DataFrame(rows, columns=columns))
-
-
-def traces_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point: how long its run took, with how many visits, and what the instrument costs a visit."""
-    columns = ["wall_s", "visits", "inside_s", "outside_s"]
-    rows = [
-        {**{name: getattr(record, name) for name in columns}, **_place(record.point)}
-        for record in records
-        if isinstance(record, Traced)
-    ]
-    return with_sizes(pd.DataFrame(rows, columns=[*columns, *_PLACE]))
 
 
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point and node of a bench, from the last pass with spans; `share` is of the time of all nodes together."""
     columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
     rows = [
-        {**{name: getattr(record, name) for name in columns}, **_place(record.point)}
+        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
         for record in records
         if isinstance(record, NodeTime)
     ]
-    frame = pd.DataFrame(rows, columns=[*columns, *_PLACE])
-    return with_sizes(frame.drop_duplicates(["node", *_PLACE], keep="last", ignore_index=True))
+    frame = pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS])
+    return with_sizes(frame.drop_duplicates(["node", *PLACE_COLUMNS], keep="last", ignore_index=True))
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:
@@ -86,8 +74,3 @@ def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:
         elif isinstance(record, Span):
             found[record.point][1].append(record)
     yield from found.values()
-
-
-def _place(point: Point) -> dict[str, object]:
-    columns = point_columns(point)
-    return {name: columns[name] for name in _PLACE}

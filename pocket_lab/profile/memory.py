@@ -16,7 +16,7 @@ from pocket_lab.measure.place import place_of
 from pocket_lab.profile.busy import Visits
 from pocket_lab.profile.code import NodeFinder, node_codes
 from pocket_lab.profile.holdings import Holdings, read_holdings
-from pocket_lab.profile.points import Instrument, profile_points
+from pocket_lab.profile.points import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.tracking import Tracking, capture_names, check_memray, tracked
 from pocket_lab.records.conditions import Caveat
 from pocket_lab.records.point import Point
@@ -152,6 +152,10 @@ class _Peaks(MemoryPass):
 
     def _observed(self, job: Job) -> Job:
         return job
+
+    def was_warm_up(self) -> bool:
+        """A run that was short: what it keeps for later ones would stand at the first size, and bend the growth over sizes."""
+        return self._wall_s < SHORT_S
 
     def records(self, point: Point) -> Iterator[Record]:
         """Nodes and the whole."""

@@ -9,13 +9,12 @@ from pocket_lab.measure.batch import Work
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.lane import Lane
+from pocket_lab.profile.points import SHORT_S
 from pocket_lab.profile.self_time import node_records
 from pocket_lab.profile.spans import SpanInstrument, observed
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Started
 from pocket_lab.records.record import Record
-
-_SHORT_S = 0.5
 
 
 def trace_nodes(job: Job, lanes: Sequence[Lane], deadline: float) -> Iterator[Record]:
@@ -28,7 +27,7 @@ def trace_nodes(job: Job, lanes: Sequence[Lane], deadline: float) -> Iterator[Re
     watched, _ = observed(job, instrument)
     works: dict[Point, Work] = {}
     order = sorted(lanes, key=lambda lane: lane.run_s)
-    for lane in (*order, *(lane for lane in order if lane.run_s < _SHORT_S)):
+    for lane in (*order, *(lane for lane in order if lane.run_s < SHORT_S)):
         if perf_counter() + lane.run_s > deadline:
             return
         yield Started(lane.point)

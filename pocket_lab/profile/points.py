@@ -21,6 +21,8 @@ from pocket_lab.records.record import Record
 from pocket_lab.run.outcome import pack_error
 from pocket_lab.run.pool import Pool
 
+SHORT_S = 0.5  # a first run that is shorter mostly shows what is done once: import, compile, connect, start
+
 
 class Instrument(ABC):
     """What watches a run; `name` is its name in the table of exclusion."""
@@ -35,8 +37,8 @@ class Instrument(ABC):
     def watching(self, point: Point, pool: Pool) -> AbstractContextManager[None]:
         """Around the run: nothing of the instrument is left when it ends, however that is."""
 
-    def again(self) -> bool:
-        """Whether the run that has just ended was to warm up, and the next one is to be watched in its place."""
+    def was_warm_up(self) -> bool:
+        """Whether the first run of a point, which has just ended, was to warm up: then another one is watched in its place."""
         return False
 
     @abstractmethod
@@ -63,7 +65,7 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
                 work = build_work(job, point, build_input(job, point), instrument.inside(pool))
                 gc.collect()
                 timing = _watched(instrument, point, pool, work)
-                while instrument.again():
+                if instrument.was_warm_up():
                     timing = _watched(instrument, point, pool, work)
                 if timing is not None:
                     served.count(timing)

@@ -16,7 +16,7 @@ from pocket_lab.graph.observe import Run, Sink
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job, takes, takes_argument
 from pocket_lab.measure.place import place_of
-from pocket_lab.profile.points import Instrument, profile_points
+from pocket_lab.profile.points import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.recorder import Recorder, spans_of
 from pocket_lab.profile.self_time import is_last
 from pocket_lab.profile.span_cost import measure_span_cost
@@ -28,7 +28,6 @@ from pocket_lab.records.spans import Span, Traced
 from pocket_lab.run.pool import Pool
 
 MOST_SPANS = 50_000
-_SHORT_S = 0.5
 _WAITS = Caveat(
     "span-waits",
     "a span is the time on the clock: it includes waits for the interpreter lock, for a core, and (on an event loop) for the "
@@ -50,7 +49,7 @@ class SpanInstrument(Instrument):
         self.watched: Point | None = None
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
-        self._is_warm = self._is_window = False
+        self._is_window = False
 
     def begin(self, run: Run) -> Sink:
         """An observer of the target: its runs go to the point that is watched now."""
@@ -59,7 +58,6 @@ class SpanInstrument(Instrument):
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
         """Runs that begin in here are kept."""
-        self._is_warm = self._is_warm and point == self.watched
         self._recorder, self.watched = Recorder(), point
         self._is_window = point.drive == "load"
         begun_s = perf_counter()
@@ -68,12 +66,10 @@ class SpanInstrument(Instrument):
         finally:
             self._span_s = begun_s, perf_counter()
 
-    def again(self) -> bool:
-        """A first run that was short, or a first window, mostly shows what is done once: compile, connect, start."""
+    def was_warm_up(self) -> bool:
+        """A run that was short, or a window."""
         begun_s, ended_s = self._span_s
-        warms_up = not self._is_warm and (self._is_window or ended_s - begun_s < _SHORT_S)
-        self._is_warm = warms_up
-        return warms_up
+        return self._is_window or ended_s - begun_s < SHORT_S
 
     def records(self, point: Point) -> Iterator[Record]:
         """The spans, and what they cost."""

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
+from pocket_lab.frames.points import PLACE_COLUMNS
 
-_POINT = ["size", "workers", "executor", "drive"]
 _EVENTS_A_WRITE = 10_000
 
 
@@ -43,7 +43,8 @@ def trace_events(spans: pd.DataFrame, name: str) -> Iterator[str]:
     lanes: dict[tuple[Any, ...], str] = {}
     processes: dict[tuple[Any, ...], int] = {}
     text = cache(json.dumps)
-    columns = ["id", "node", "phase", "action", "start_s", "end_s", "worker", "run", "item", "attempt", "outcome", *_POINT]
+    columns = ["id", "node", "phase", "action", "start_s", "end_s", "worker", "run", "item", "attempt", "outcome"]
+    columns += PLACE_COLUMNS
     rows = zip(*(spans[column].astype(object).where(spans[column].notna(), None) for column in columns), strict=True)
     for id, node, phase, action, start_s, end_s, worker, run, item, attempt, outcome, *point in rows:
         place = lanes.get((worker, *point))

@@ -256,7 +256,7 @@ def test_a_short_run_is_warmed_up_and_a_long_one_is_not_repeated(monkeypatch: py
     graph = Graph(Node("n", exec=calls.append))
     traced(graph, 1)
     assert calls == [1, 1]
-    monkeypatch.setattr(module, "_SHORT_S", 0.0)
+    monkeypatch.setattr(module, "SHORT_S", 0.0)
     traced(graph, 2)
     assert calls == [1, 1, 2]
 
