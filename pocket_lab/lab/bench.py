@@ -23,7 +23,7 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last import keep
-from pocket_lab.lab.peaks import measure_peaks
+from pocket_lab.lab.peaks import measure_peaks, refuse_peaks
 from pocket_lab.lab.recording import Recording, told_options
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
@@ -242,6 +242,8 @@ def bench(
     if stored is not None and not (job := resumed(job, records)).points:
         keep(whole := Bench(label, records, run=stored.id))
         return whole
+    if memory:
+        refuse_peaks(job)
     recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample

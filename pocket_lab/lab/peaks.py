@@ -10,11 +10,20 @@ from dataclasses import replace
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.measure import measure
+from pocket_lab.profile.exclusion import refuse_conflicts
 from pocket_lab.profile.memory import profile_peaks
+from pocket_lab.profile.tracking import check_memray
 from pocket_lab.records.conditions import Caveat
 from pocket_lab.records.memory import NodeMemory, RunMemory
 from pocket_lab.records.progress import Heartbeat, Output
 from pocket_lab.records.record import Record
+
+
+def refuse_peaks(job: Job) -> None:
+    """Raise before the sweep the UsageError that the pass would end in: memray is missing, or something excludes it here."""
+    check_memray()
+    if job.sweep.isolation == "kernel":
+        refuse_conflicts("memray")
 
 
 def measure_peaks(job: Job) -> Generator[Record]:
