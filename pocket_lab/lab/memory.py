@@ -13,7 +13,7 @@ from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import bytes_frame
 from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile, read_sources
+from pocket_lab.lab.profiling import file_place, plan_profile, profile, read_sources
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
@@ -83,7 +83,7 @@ class MemoryProfile(Result):
     @property
     def findings(self) -> list[str]:
         """The line that most of the heaviest node's own peak comes from."""
-        if self.lines.empty:
+        if self.lines.empty or self.runs.empty:
             return []
         point = heaviest(self.runs, "peak_bytes")
         line = at_point(self.lines, point).nlargest(1, "peak_bytes").iloc[0]
@@ -167,18 +167,8 @@ def memory(
     options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
     options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    kept = _checked(keep)
+    kept = "" if keep is None else str(file_place(keep, "keep"))
     codes, _ = node_codes(job.target, job.points[0].target)
     sources = read_sources([(code.file, code.first, code.last) for code in codes])
     task = partial(profile_memory, options=MemoryOptions(Tracking(native, python_allocators), kept))
     return profile("memory", task, job, MemoryProfile, watch, asked, sources)
-
-
-def _checked(keep: str | Path | None) -> str:
-    """The absolute path, whose folder is there."""
-    if keep is None:
-        return ""
-    path = Path(keep).absolute()
-    if not path.parent.is_dir() or path.is_dir():
-        raise UsageError(f"keep={str(keep)!r} is no place for a file: {path.parent} must be a folder, and the name one in it")
-    return str(path)

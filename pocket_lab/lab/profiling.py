@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -91,6 +92,16 @@ def _within(running: Iterator[Record], budget_s: float) -> Iterator[Record]:
             yield Caveat("budget", message)
             yield from (Closed(point, "budget") for point in open_points)
             return
+
+
+def file_place(path: str | Path, option: str) -> Path:
+    """The absolute path of a file that is written after the run; raises UsageError where its folder is not there."""
+    place = Path(path).absolute()
+    if not place.parent.is_dir() or place.is_dir():
+        raise UsageError(
+            f"{option}={str(path)!r} is no place for a file: {place.parent} must be a folder, and the name one in it"
+        )
+    return place
 
 
 def read_sources(places: Sequence[tuple[str, int, int]]) -> list[Source]:

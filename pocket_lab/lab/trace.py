@@ -17,7 +17,7 @@ from pocket_lab.analysis.what_if import WhatIf, what_if
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.spans import PHASES, by_point, nodes_frame, spans_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile
+from pocket_lab.lab.profiling import file_place, plan_profile, profile
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.place import place_of
@@ -196,7 +196,8 @@ class Trace(Result):
         traced = self._traced
         each_s = traced.inside_s + traced.outside_s
         total = (
-            f"{format_count(traced.visits)} visits at {format_duration(each_s)} are {format_duration(each_s * traced.visits)}"
+            f"{format_count(traced.visits)} {'visit' if traced.visits == 1 else 'visits'} at {format_duration(each_s)} take "
+            f"{format_duration(each_s * traced.visits)}"
         )
         return f"Instrument: {total}, calibrated in the same process and taken off."
 
@@ -260,7 +261,8 @@ def trace(
     }
     options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
+    file = None if chrome is None else file_place(chrome, "chrome")
     result = profile("trace", profile_spans, job, Trace, watch, asked)
-    if chrome is not None:
-        result.save_chrome(chrome)
+    if file is not None:
+        result.save_chrome(file)
     return result

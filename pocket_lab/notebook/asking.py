@@ -28,6 +28,7 @@ from pocket_lab.view.terminal import TerminalProgress
 Shown = Result | History | Monitor
 _EXPRESSIONS = ("input", "also")
 _STOPPED = "KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"
+_STOPPED_EARLY = "KeyboardInterrupt: stopped before anything was measured"
 
 
 class Asking:
@@ -65,8 +66,10 @@ class Asking:
             with self._progress() as watch:
                 result = verb(*targets, watch=watch, **options)
         except KeyboardInterrupt as stop:
-            stop._render_traceback_ = lambda: [_STOPPED]  # type: ignore[attr-defined]
-            if (partial := last()) is not before:
+            partial = last()
+            told = _STOPPED if partial is not before else _STOPPED_EARLY
+            stop._render_traceback_ = lambda: [told]  # type: ignore[attr-defined]
+            if partial is not before:
                 display(partial)
             raise
         except Exception as error:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.place import place_of
 from pocket_lab.profile.code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.profile.points import Instrument, profile_points
 from pocket_lab.profile.sampling import MAIN, Frame, Seen, Stacks, start_sampling, stop_sampling
@@ -22,7 +23,9 @@ _FEWEST_LOOKS = 100
 _RUNTIME: Frame = ("[runtime, start-up]", "", 0)
 
 _SAMPLED = Caveat(
-    "sampled", "times come from looks at the stacks, a few hundred a second: what is shorter than some looks is uncertain"
+    "sampled",
+    "times come from looks at the stacks, a thousand a second or fewer: calls of less than a millisecond are uncertain, and "
+    "counted too low where the cores are busy with other things",
 )
 _NO_CPU = Caveat("no-thread-cpu", "this system does not tell the CPU time of a thread: cpu_s is missing")
 _NATIVE = Caveat("native-threads", "threads that a C library starts for itself have no Python stack and are not seen")
@@ -81,7 +84,8 @@ class _Sampled(Instrument):
             yield _NO_CPU
         looks = sum(seen.looks for (node, _), seen in merged.items() if node != OUTSIDE)
         if looks < _FEWEST_LOOKS:
-            message = f"only {looks} looks fell into the nodes: take a larger size, or profile under load"
+            found = "1 look" if looks == 1 else f"{looks} looks"
+            message = f"{place_of(point)}: only {found} fell into the nodes: take a larger size, or profile under load"
             yield Caveat("few-looks", message, point)
 
     def _placed(self, whose: str, frames: tuple[Frame, ...]) -> tuple[str, tuple[Frame, ...]] | None:

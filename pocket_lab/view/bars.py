@@ -27,7 +27,7 @@ def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
     ax.barh(place, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
     ax.set_yticks(place, [shorten(name, 28) for name in shown["node"]])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
-    ax.xaxis.set_major_locator(MultipleLocator(binary_step(float(shown["inclusive_peak_bytes"].max()))))
+    ax.xaxis.set_major_locator(MultipleLocator(binary_step(float(shown["inclusive_peak_bytes"].to_numpy().max(initial=0)))))
     ax.legend(fontsize=8, frameon=False, loc="lower right")
     style(ax, "Most bytes alive at once" + _left_out(len(frame)))
     ax.grid(False, axis="y")

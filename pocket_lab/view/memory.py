@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from pocket_lab.profile.code import OUTSIDE
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.bars import MOST_BARS, plot_memory
-from pocket_lab.view.figure import INK, PALETTE, LabFigure, style
+from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.places import at_point, heaviest, place_text
 from pocket_lab.view.table import shorten
 from pocket_lab.view.timeline import MOST_LANES, plot_busy, plot_timeline
@@ -21,7 +21,14 @@ _DASHES = ("-", "--", ":", "-.")
 
 
 def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
-    """Bars, time and nodes at work of the point with the highest peak; with several points their peaks as well."""
+    """Bars, time and nodes at work of the point with the highest peak; with several points their peaks as well.
+
+    Of a run that was broken off before its end there are no bars.
+    """
+    if runs.empty:
+        figure, (ax,) = new_figure(height=1.5)
+        plot_memory(ax, nodes)
+        return figure
     point = heaviest(runs, "peak_bytes")
     here, run = at_point(nodes, point), at_point(runs, point).iloc[0]
     moments, work = at_point(timeline, point), at_point(busy, point)

@@ -14,6 +14,7 @@ import memray
 import pytest
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, memory, node
+from pocket_lab.lab.memory import MemoryProfile
 
 MIB = 2**20
 
@@ -253,3 +254,12 @@ def test_a_point_that_fails_does_not_end_the_others() -> None:
     assert list(result.runs["size"]) == [1, 3]
     assert "two" in result.failures[0]
     assert of_node(result, "some", size=3)["peak_bytes"] == pytest.approx(3 * MIB, rel=0.05)
+
+
+def test_a_profile_that_was_broken_off_can_be_shown() -> None:
+    empty = MemoryProfile("nothing", [])
+    assert "<svg" in empty.to_html()
+    assert empty.findings == []
+    assert [len(frame) for frame in (empty.frame, empty.lines, empty.runs, empty.timeline, empty.calls)] == [0] * 5
+    with pytest.raises(UsageError, match="no run was profiled to its end"):
+        empty.save_flamegraph("nowhere.html")

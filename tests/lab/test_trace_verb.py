@@ -88,7 +88,11 @@ def test_other_workers_are_lanes_too(executor: str) -> None:
         await asyncio.sleep(0.02)
         return value
 
-    graph = Graph(fan_out(Node("anap", exec=anap) if executor == "asyncio" else nap, name="each"))
+    def snap(value: int) -> int:  # sent by value: a worker that had to import this module could be too late for its share
+        time.sleep(0.02)
+        return value
+
+    graph = Graph(fan_out(Node("nap", exec=anap if executor == "asyncio" else snap), name="each"))
     result = trace(graph, size=4, input=lambda size: list(range(size)), workers=2, executor=executor)
     workers = set(result.frame["worker"])
     assert len(workers) == 3
@@ -162,6 +166,14 @@ def test_a_trace_that_was_broken_off_before_its_first_span_can_be_shown() -> Non
     assert (len(empty.frame), len(empty.nodes), len(empty.critical_path), empty.findings) == (0, 0, 0, [])
     with pytest.raises(UsageError, match="nothing of nothing was traced"):
         empty.what_if("n")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+    def runs(value: int) -> None:
+        raise AssertionError("it ran")
+
+    with pytest.raises(UsageError, match=r"chrome=.* is no place for a file"):
+        trace(runs, size=1, chrome=tmp_path / "nowhere" / "trace.json")
 
 
 def test_a_bench_of_a_graph_has_its_nodes_from_a_pass_of_its_own() -> None:
