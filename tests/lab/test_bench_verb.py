@@ -74,7 +74,11 @@ def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None:
-    result = bench(naps, size=8, workers="1,2", executor=executor, input=many, budget=4)
+    def wait(value: float) -> float:  # sent by value: a worker that had to import this module would compute, not wait
+        time.sleep(0.02)
+        return value
+
+    result = bench(Graph(fan_out(Node("wait", exec=wait))), size=8, workers="1,2", executor=executor, input=many, budget=4)
     one, two = result.frame.to_dict("records")
     assert 8 * 0.02 <= one["wall_s"] < 1.4 * 8 * 0.02
     assert two["speedup"] == pytest.approx(2.0, rel=0.3)
