@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, place_frame, with_sizes
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.record import Record
 
@@ -19,7 +19,7 @@ _LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
 
 def leftovers_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per thing that is still there after the last run; `run` is the run after which it was first seen."""
-    return _frame([record for record in records if isinstance(record, Leftover)], _THING)
+    return place_frame(records, Leftover, _THING)
 
 
 def memory_series(records: Iterable[Record]) -> pd.DataFrame:
@@ -39,9 +39,4 @@ def memory_series(records: Iterable[Record]) -> pd.DataFrame:
 
 def retained_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per source line that keeps memory from run to run, the most first."""
-    return _frame([record for record in records if isinstance(record, Retained)], _LINE)
-
-
-def _frame(records: list[Any], columns: list[str]) -> pd.DataFrame:
-    rows = [{**asdict(record), **place_columns(record.point)} for record in records]
-    return with_sizes(pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS]))
+    return place_frame(records, Retained, _LINE)

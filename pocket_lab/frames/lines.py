@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.frames.points import PLACE_COLUMNS, place_frame
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import LineCost, Source
 
@@ -15,19 +15,19 @@ _COLUMNS = ["node", "file", "line", "hits", "time_s"]
 
 def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and line of each node, in the order of the source; `share` is of the time of all nodes at the point."""
-    sources = {
+    sources = source_texts(records)
+    frame = place_frame(records, LineCost, _COLUMNS)
+    total = frame.groupby(PLACE_COLUMNS, dropna=False)["time_s"].transform("sum")
+    frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
+    frame.insert(6, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
+    return frame
+
+
+def source_texts(records: Iterable[Record]) -> dict[tuple[str, int], str]:
+    """The text of each source line of which there is a copy, by file and line."""
+    return {
         (record.file, number): text.rstrip()
         for record in records
         if isinstance(record, Source)
         for number, text in enumerate(record.lines, record.first)
     }
-    rows = [
-        {**{name: getattr(record, name) for name in _COLUMNS}, **place_columns(record.point)}
-        for record in records
-        if isinstance(record, LineCost)
-    ]
-    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *PLACE_COLUMNS])
-    total = frame.groupby(PLACE_COLUMNS, dropna=False)["time_s"].transform("sum")
-    frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
-    frame.insert(6, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
-    return with_sizes(frame)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.frames.lines import source_texts
+from pocket_lab.frames.points import PLACE_COLUMNS, place_frame
 from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
 from pocket_lab.records.record import Record
-from pocket_lab.records.sources import Source
 
 _TOTALS = ["allocations", "allocated_bytes", "temporary", "leaked_bytes"]
 _PROCESSES = ["process_peak_bytes", "processes"]
@@ -24,50 +23,36 @@ def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
 
     `peak_share` is the node's share of what was alive at the peak of the process.
     """
-    frame = _frame(records, NodeMemory, _NODE_COLUMNS)
+    frame = place_frame(records, NodeMemory, _NODE_COLUMNS)
     whole = frame.groupby(PLACE_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
     frame["at_peak_bytes"] = (frame["at_peak_bytes"] / whole.where(whole > 0)).fillna(0.0)
     frame = frame.rename(columns={"at_peak_bytes": "peak_share"})
     place = frame.groupby(PLACE_COLUMNS, dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"place": place, "size": -frame["peak_bytes"]}).sort_values(["place", "size"], kind="stable").index
-    return with_sizes(frame.loc[order].reset_index(drop=True))
+    return frame.loc[order].reset_index(drop=True)
 
 
 def runs_memory_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point: the peak of the whole run, what it allocated and left, when it began (Unix time), how long it took."""
-    return with_sizes(_frame(records, RunMemory, _RUN_COLUMNS))
+    return place_frame(records, RunMemory, _RUN_COLUMNS)
 
 
 def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and line of a node that allocated, at each node the line with most of its own peak first."""
-    frame = _frame(records, LineMemory, _LINE_COLUMNS)
-    sources = {
-        (record.file, number): text.rstrip()
-        for record in records
-        if isinstance(record, Source)
-        for number, text in enumerate(record.lines, record.first)
-    }
+    frame = place_frame(records, LineMemory, _LINE_COLUMNS)
+    sources = source_texts(records)
     frame.insert(3, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
     keys = frame.groupby([*PLACE_COLUMNS, "node"], dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"node": keys, "peak": -frame["peak_bytes"], "all": -frame["allocated_bytes"]})
     order = order.sort_values(["node", "peak", "all"], kind="stable")
-    return with_sizes(frame.loc[order.index].reset_index(drop=True))
+    return frame.loc[order.index].reset_index(drop=True)
 
 
 def timeline_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point and moment (every 10 ms): seconds since the run began, bytes that it held, resident bytes."""
-    return with_sizes(_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"]))
+    return place_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"])
 
 
 def busy_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point, node and stretch of time in which its calls ran, in seconds since the run began."""
-    return with_sizes(_frame(records, Busy, ["node", "start_s", "end_s"]))
-
-
-def _frame(records: Iterable[Record], kind: type[Any], columns: list[str]) -> pd.DataFrame:
-    rows = [
-        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
-        for record in records
-        if isinstance(record, kind)
-    ]
-    return pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS])
+    return place_frame(records, Busy, ["node", "start_s", "end_s"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pocket_lab.records.point import Point
+from pocket_lab.records.record import Record
 
 POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
 PLACE_COLUMNS = POINT_COLUMNS[1:]  # at the end of the rows of a profile, whose target stands in its title
@@ -26,6 +28,16 @@ def point_columns(point: Point) -> dict[str, Any]:
 def place_columns(point: Point) -> dict[str, Any]:
     """The columns of a point within its sweep."""
     return {name: getattr(point, name) for name in PLACE_COLUMNS}
+
+
+def place_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[str]) -> pd.DataFrame:
+    """One row per record of a kind: these of its fields, and at the end the columns of its place."""
+    rows = [
+        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
+        for record in records
+        if isinstance(record, kind)
+    ]
+    return with_sizes(pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS]))
 
 
 def with_sizes(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
+from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, place_frame, with_sizes
 from pocket_lab.profile.self_time import node_times, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -56,13 +56,8 @@ def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point and node of a bench, from the last pass with spans; `share` is of the time of all nodes together."""
     columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
-    rows = [
-        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
-        for record in records
-        if isinstance(record, NodeTime)
-    ]
-    frame = pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS])
-    return with_sizes(frame.drop_duplicates(["node", *PLACE_COLUMNS], keep="last", ignore_index=True))
+    frame = place_frame(records, NodeTime, columns)
+    return frame.drop_duplicates(["node", *PLACE_COLUMNS], keep="last", ignore_index=True)
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:

@@ -126,7 +126,7 @@ def leaks(
     (count,) = parse_counts(runs, "runs")[:1]
     if count < FEWEST_RUNS:
         raise UsageError(f"runs={runs}: growth shows in {FEWEST_RUNS} runs at least; ten are a good number")
-    points = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-    options = {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
-    job = plan_profile(target, input, name, budget, **points, **options)
+    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
+    job = plan_profile(target, input, name, budget, **options)
     return profile("leaks", partial(find_leaks, runs=count), job, LeakReport, watch, asked)

@@ -83,15 +83,8 @@ def lines(
     that one worker is the default. The other options mean what they mean in `bench`; without a budget a run takes as long
     as it takes. Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    options: dict[str, Any] = {
-        "size": size,
-        "sizes": sizes,
-        "workers": workers,
-        "executor": executor,
-        "executors": executors,
-        "drive": drive,
-    }
-    options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
+    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
     functions, caveats = functions_of(also)
     codes, _ = node_codes(job.target, job.points[0].target, functions)

@@ -251,15 +251,8 @@ def trace(
     long as it takes. Raises the target's own error where no point could be traced (`pocket_lab.last()` has the spans until
     then), DeadlineExceeded, or UsageError.
     """
-    options: dict[str, Any] = {
-        "size": size,
-        "sizes": sizes,
-        "workers": workers,
-        "executor": executor,
-        "executors": executors,
-        "drive": drive,
-    }
-    options |= {"rate": rate, "isolation": isolation, "store": store, "caches": caches}
+    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
+    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
     file = None if chrome is None else file_place(chrome, "chrome")
     result = profile("trace", profile_spans, job, Trace, watch, asked)
