@@ -15,7 +15,7 @@ import pandas as pd
 from pocket_lab.units import format_percent
 
 _ROW = 18
-_NARROWEST = 0.001
+_NARROWEST, _VISIBLE = 0.001, 0.01  # narrower calls come into sight when one zooms in
 _MOST_CELLS = 3000
 _DEEPEST = 80
 _numbers = itertools.count()
@@ -26,14 +26,16 @@ _SCRIPT = """
   var root=document.getElementById("%s"); if(!root) return;
   var cells=[].slice.call(root.querySelectorAll("svg[data-x]"));
   function zoom(to){
-    var x=+to.dataset.x,w=+to.dataset.w,d=+to.dataset.d;
+    var x=+to.dataset.x,w=+to.dataset.w,d=+to.dataset.d,deepest=d;
     cells.forEach(function(c){
       var cx=+c.dataset.x,cw=+c.dataset.w,cd=+c.dataset.d,above=cd<=d&&cx<=x+1e-9&&cx+cw>=x+w-1e-9;
       var inside=cx>=x-1e-9&&cx+cw<=x+w+1e-9;
       c.style.display=(above||(inside&&cd>=d))?"":"none";
       c.setAttribute("x",(above?0:(cx-x)/w*100)+"%%"); c.setAttribute("width",(above?100:cw/w*100)+"%%");
       c.style.opacity=above&&cd<d?.55:1;
+      if(inside&&cw/w>=%s) deepest=Math.max(deepest,cd);
     });
+    cells[0].parentNode.setAttribute("height",(deepest+1)*%s);
   }
   cells.forEach(function(c){
     c.style.cursor="pointer";
@@ -57,21 +59,21 @@ class _Cell:
 def flame_html(calls: pd.DataFrame, weight: str, format_weight: Callable[[float], str], all_of_it: str) -> str:
     """A flame graph of a call tree (`frames.calls`): the widths are the column `weight`, the root is called `all_of_it`.
 
-    Calls narrower than a thousandth of the whole are left out, and so is what lies deeper than eighty calls. Colours tell
-    the nodes apart.
+    Calls narrower than a thousandth of the whole are left out, and so is what lies deeper than eighty calls; the picture is
+    as high as the deepest call of a hundredth of what it shows. Colours tell the nodes apart.
     """
     whole = float(calls.loc[calls["depth"] == 0, weight].sum())
     if not whole > 0:
         return ""
     cells = list(itertools.islice(_cells(calls, weight, whole, format_weight, all_of_it), _MOST_CELLS))
-    rows = 1 + max(cell.depth for cell in cells)
+    rows = 1 + max(cell.depth for cell in cells if cell.width >= _VISIBLE)
     # the process too, since pages of one notebook may come from several kernels
     identity = f"pocket-lab-flame-{os.getpid()}-{next(_numbers)}"
     drawn = "".join(map(_draw, cells))
     return (
         f'<div id="{identity}"><svg role="img" aria-label="{escape(all_of_it)}" width="100%" height="{rows * _ROW}" '
         f'style="font:11px/1 ui-monospace,Menlo,Consolas,monospace;display:block">{drawn}</svg>'
-        f"<script>{_SCRIPT % identity}</script></div>"
+        f"<script>{_SCRIPT % (identity, _VISIBLE, _ROW)}</script></div>"
     )
 
 

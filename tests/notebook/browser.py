@@ -1,4 +1,4 @@
-"""A real JupyterLab driven in a real Chromium, offline: what the browser tests use."""
+"""A real JupyterLab and a real Voila driven in a real Chromium, offline: what the browser tests use."""
 
 from __future__ import annotations
 
@@ -49,15 +49,9 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
         folder, name = plugin.split("/")
         (settings / "@jupyterlab" / folder).mkdir(parents=True)
         (settings / "@jupyterlab" / folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     token = secrets.token_hex(16)
-    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")} | {
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "IPYTHONDIR": str(home / "ipython"),
-    }
+    folders = {"JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
     command = [
         sys.executable,
         "-m",
@@ -69,13 +63,37 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     ]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
     command += ["--ServerApp.allow_root=True", "--ServerApp.terminals_enabled=False"]
-    with (home / "lab.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=root, stdout=log, stderr=log, env={**os.environ, **folders}, start_new_session=True
-        )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, home / "lab.log")
+    with _server(command, root, home, f"http://127.0.0.1:{port}/api/status?token={token}", folders):
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
+
+
+@contextmanager
+def voila(notebook: Path, home: Path) -> Iterator[str]:
+    """A Voila on the loopback address that runs the notebook for each visitor; yields its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    # asked for a file of its own, since each visit of its page starts a kernel
+    with _server(command, notebook.parent, home, f"http://127.0.0.1:{port}/voila/static/require.min.js", {}):
+        yield f"http://127.0.0.1:{port}/"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def _server(command: list[str], root: Path, home: Path, ready: str, more: dict[str, str]) -> Iterator[None]:
+    """A Jupyter server with folders of its own, until it answers at `ready`; its whole group ends with it."""
+    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
+    environment = {**os.environ, **folders, "IPYTHONDIR": str(home / "ipython"), **more}
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=root, stdout=log, stderr=log, env=environment, start_new_session=True)
+    try:
+        _wait_for(ready, server, home / "server.log")
+        yield
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         try:
@@ -93,7 +111,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"the server did not start:\n{log.read_text()[-3000:]}")
 
 
 class LabPage:

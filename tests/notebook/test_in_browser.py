@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import CHROMIUM_FLAGS, LabPage, find_chromium, jupyterlab
-from playwright.sync_api import Browser, expect, sync_playwright
+from browser import CHROMIUM_FLAGS, LabPage, find_chromium, jupyterlab, voila
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
 SHOTS = os.environ.get("POCKET_LAB_SHOTS")
@@ -206,3 +206,76 @@ def test_a_monitor_is_live_while_later_cells_run_and_its_buttons_work(
     expect(notebook.page.locator(".jp-OutputArea .pocket-lab svg")).to_have_count(1)
     assert notebook.errors() == []
     assert notebook.outside == []
+
+
+PROFILES = [
+    "Trace of pages",
+    "Calls of pages",
+    "Lines of pages",
+    "Memory of pages",
+    "Bench of pages",
+    "Leaks of forgetful in 8 runs",
+]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_notebook_of_profiles_shows_each_once_and_its_flame_graphs_zoom(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str], theme: str
+) -> None:
+    shutil.copy(NOTEBOOKS / "04_profiles.ipynb", lab[0] / f"profiles-{theme}.ipynb")
+    notebook = open_notebook(f"profiles-{theme}.ipynb")
+    notebook.page.evaluate(
+        f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+    )
+    expect(notebook.page.locator(f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']")).to_have_count(1)
+    notebook.start_all()
+    notebook.wait_for_end(300)
+    assert notebook.errors() == []
+    titles = notebook.page.locator(".jp-OutputArea .pocket-lab h3").all_inner_texts()
+    assert [title for title in titles if title in PROFILES] == PROFILES
+    for title in ("Calls of pages", "Memory of pages"):
+        zooms(notebook.page.locator(".jp-OutputArea .pocket-lab", has=notebook.page.get_by_role("heading", name=title)))
+    assert notebook.outside == []
+    if SHOTS:
+        for index, result in enumerate(notebook.page.locator(".jp-OutputArea .pocket-lab").all()):
+            result.screenshot(path=Path(SHOTS) / f"profiles-{theme}-{index}.png")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+
+
+@pytest.mark.timeout(300)
+def test_profiles_stand_in_voila_and_their_flame_graphs_zoom(chromium: Browser, tmp_path: Path) -> None:
+    cells = nbformat.read(NOTEBOOKS / "04_profiles.ipynb", as_version=4).cells
+    wanted = ("%load_ext", "import time", "t = %", "c = %", "p = %", "m = %")
+    kept = [cell for cell in cells if cell.cell_type == "markdown" or cell.source.startswith(wanted)]
+    notebook = nbformat.v4.new_notebook(cells=kept)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "app.ipynb")
+    context = chromium.new_context(viewport={"width": 1280, "height": 1600})
+    context.route(lambda url: "//127.0.0.1" not in url, lambda route: route.abort())  # Voila itself asks for a font
+    with voila(tmp_path / "app.ipynb", tmp_path) as address:
+        page = context.new_page()
+        page.goto(address)
+        results = page.locator(".pocket-lab")
+        expect(results.get_by_role("heading", level=3)).to_have_text(PROFILES[:4], timeout=200_000)
+        for title in ("Calls of pages", "Memory of pages"):
+            zooms(results.filter(has=page.get_by_role("heading", name=title)))
+        if SHOTS:
+            page.screenshot(path=Path(SHOTS) / "voila.png", full_page=True)
+        context.close()
+
+
+def zooms(result: Locator) -> None:
+    """A click on a call gives it the whole width and hides what is beside it; a click on the root brings all back."""
+    bars = result.locator("svg[data-x] > rect")
+    narrow = result.locator("svg[data-d='1'] > rect").last
+    root, before = bars.first.bounding_box(), narrow.bounding_box()
+    assert root is not None
+    assert before is not None
+    assert before["width"] < 0.9 * root["width"]
+    narrow.click(position={"x": 1, "y": 2})  # not on its name
+    assert narrow.bounding_box()["width"] == pytest.approx(root["width"], rel=0.01)  # type: ignore[index]
+    expect(result.locator("svg[data-d='1'] > rect").first).to_be_hidden()
+    bars.first.click(position={"x": root["width"] / 2, "y": 2})
+    assert narrow.bounding_box()["width"] == pytest.approx(before["width"], rel=0.01)  # type: ignore[index]
+    expect(result.locator("svg[data-d='1'] > rect").first).to_be_visible()

@@ -56,6 +56,12 @@ def test_what_is_too_narrow_or_too_deep_is_left_out_and_the_rest_keeps_its_place
     assert max(depth for _, _, depth in found.values()) == 80
 
 
+def test_a_deep_call_that_is_narrow_does_not_make_the_picture_high() -> None:
+    deep = tuple(f"f{number}" for number in range(40))
+    for weight, rows in ((1.0, 3), (30.0, 42)):
+        assert f'height="{rows * 18}"' in drawn(calls(("a", ("wide",), 997.0), ("b", deep, weight)))
+
+
 def test_names_cannot_break_the_page_and_two_pictures_have_two_identities() -> None:
     evil = "</script><img src=x onerror=alert(1)>"
     html = drawn(calls((evil, (evil,), 1.0)))
