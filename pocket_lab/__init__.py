@@ -2,9 +2,9 @@
 
     graph -> run -> measure / profile -> records -> frames -> analysis -> view -> lab -> notebook, cli
 
-Build a graph of nodes, then ask: `bench` (how fast, how it grows), `compare` (is it faster now), `memory` and `lines` (where
-it goes); in a notebook after `%load_ext pocket_lab` as `%pocket_bench` and so on. Importing this package loads nothing
-heavy: each name below is imported when it is first used.
+Build a graph of nodes, then ask: `bench` (how fast, how it grows), `compare` (is it faster now), `memory`, `cpu`, `lines` and
+`trace` (where it goes), `leaks` (what is left), `Monitor` (how it does in use); in a notebook after `%load_ext pocket_lab` as
+`%pocket_bench` and so on. Importing this package loads nothing heavy: each name below is imported when it is first used.
 """
 
 from __future__ import annotations
