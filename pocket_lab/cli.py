@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 import pocket_lab
-from pocket_lab.errors import PocketLabError, UsageError
+from pocket_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from pocket_lab.lab.result import Result
@@ -31,12 +31,17 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     except UsageError as error:
         print(f"pocket-lab: {error}", file=sys.stderr)
         return 2
-    except PocketLabError as error:
-        print(f"pocket-lab: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("pocket-lab: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        from pocket_lab.view.failure import is_from_target, render_failure
+
+        if not is_from_target(error):
+            raise
+        *frames, told = render_failure(error)
+        print(*frames, f"pocket-lab: {told}", sep="\n", file=sys.stderr)
+        return 1
     return code
 
 
@@ -231,6 +236,11 @@ def _run(
         if (partial := pocket_lab.last()) is not None and partial is not before:
             _print(console, partial)
         raise
+    except Exception:
+        partial = pocket_lab.last()
+        if partial is None or partial is before or partial.error is None:
+            raise
+        result = partial  # a trace that leads to an error, and tells it
     _print(console, result)
     if html is not None:
         console.print(f"Report: {result.save_html(html)}", soft_wrap=True, highlight=False)

@@ -61,6 +61,23 @@ def test_a_target_that_fails_is_exit_code_one(tmp_path: Path, monkeypatch: pytes
     assert "failing.py" in out
 
 
+def test_a_profile_of_a_target_that_fails_tells_its_error_without_a_line_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "failed.py").write_text("def f(x): return 1 / x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for verb in ("cpu", "trace"):
+        code, out = call(verb, "failed:f", "--size", "0")
+        told = out + capsys.readouterr().err
+        assert code == 1
+        assert "def f(x): return 1 / x" in told
+        assert "ZeroDivisionError: division by zero" in told
+        assert "pocket_lab/" not in told
+        assert told.count("Traceback") == 1
+    assert "Trace of f" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -196,8 +196,8 @@ class Trace(Result):
         traced = self._traced
         each_s = traced.inside_s + traced.outside_s
         total = (
-            f"{format_count(traced.visits)} {'visit' if traced.visits == 1 else 'visits'} at {format_duration(each_s)} take "
-            f"{format_duration(each_s * traced.visits)}"
+            f"{format_count(traced.visits)} {'visit' if traced.visits == 1 else 'visits'} at {format_duration(each_s)}, "
+            f"{format_duration(each_s * traced.visits)} in all"
         )
         return f"Instrument: {total}, calibrated in the same process and taken off."
 
