@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS
+from pocket_lab.frames.points import PLACE_COLUMNS, at_point
 from pocket_lab.measure.interval import FEWEST, NAN
 from pocket_lab.measure.slope import Slope, estimate_slope, rises
 
@@ -80,35 +80,27 @@ def leaks_frame(
     there at the end; `verdict` is "grows", "kept" (left, but not again and again), "no growth" or "cannot tell".
     """
     rows: list[dict[str, Any]] = []
-    for place_key, readings in memory.groupby(PLACE_COLUMNS, dropna=False, sort=False):
-        at_point = dict(zip(PLACE_COLUMNS, place_key, strict=True))
+    for point_key, readings in memory.groupby(PLACE_COLUMNS, dropna=False, sort=False):
+        point = dict(zip(PLACE_COLUMNS, point_key, strict=True))
         runs = int(readings.loc[readings["place"] == "", "run"].max())
-        things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, at_point)]
-        rows += [{**row, **at_point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
-        apart = least_apart if at_point["executor"] == "processes" else least
+        things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
+        rows += [{**row, **point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
+        apart = least_apart if point["executor"] == "processes" else least
         traced = readings[readings["place"] == "traced"]
         for place in ("", "worker"):
             series = readings[readings["place"] == place]
             if len(series):
                 growth = memory_growth(series, traced if place == "" else traced.iloc[:0], apart)
-                where = _dearest(lines, at_point) if growth.verdict == GROWS and place == "" else {}
-                rows.append({**_memory_row(growth, place, series), **where, **at_point})
+                where = _dearest(lines, point) if growth.verdict == GROWS and place == "" else {}
+                rows.append({**_memory_row(growth, place, series), **where, **point})
     return pd.DataFrame(rows, columns=[*COLUMNS, *PLACE_COLUMNS])
 
 
-def _of(frame: pd.DataFrame, at_point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:
+def _of(frame: pd.DataFrame, point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:
     """The groups of one origin at a point; things whose origin is not known go by their names."""
-    here = _at(frame, at_point)
+    here = at_point(frame, point)
     names = here["name"].where(here["file"] == "", "")
     return [(key[:-1], rows) for key, rows in here.groupby([*_SAME_THING, names], dropna=False, sort=False)]
-
-
-def _at(frame: pd.DataFrame, at_point: dict[str, Any]) -> pd.DataFrame:
-    """The rows of a point."""
-    same = np.full(len(frame), True)
-    for name, value in at_point.items():
-        same &= (frame[name].isna() if pd.isna(value) else frame[name] == value).to_numpy(bool)
-    return frame[same]
 
 
 def _group(rows: pd.DataFrame, runs: int) -> dict[str, Any]:
@@ -129,9 +121,9 @@ def _memory_row(growth: Growth, place: str, series: pd.DataFrame) -> dict[str, A
     return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "place": place}
 
 
-def _dearest(lines: pd.DataFrame, at_point: dict[str, Any]) -> dict[str, Any]:
+def _dearest(lines: pd.DataFrame, point: dict[str, Any]) -> dict[str, Any]:
     """The line that keeps most."""
-    here = _at(lines, at_point)
+    here = at_point(lines, point)
     return {} if not len(here) else {name: here.iloc[0][name] for name in ("node", "file", "line")}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -38,6 +38,14 @@ def place_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[st
         if isinstance(record, kind)
     ]
     return with_sizes(pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS]))
+
+
+def at_point(frame: pd.DataFrame, place: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of one point."""
+    here = pd.Series(True, index=frame.index)
+    for name, value in place.items():
+        here &= frame[name].isna() if pd.isna(value) else frame[name] == value
+    return frame[here]
 
 
 def with_sizes(frame: pd.DataFrame) -> pd.DataFrame:

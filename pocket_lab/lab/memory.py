@@ -12,6 +12,7 @@ import pandas as pd
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import bytes_frame
 from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
+from pocket_lab.frames.points import at_point
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import file_place, plan_profile, profile, read_sources
 from pocket_lab.lab.result import Result
@@ -27,7 +28,7 @@ from pocket_lab.view.bars import plot_memory
 from pocket_lab.view.flame import flame_html
 from pocket_lab.view.memory import memory_figure
 from pocket_lab.view.memory_tables import memory_lines_table, memory_table
-from pocket_lab.view.places import at_point, by_place, heaviest
+from pocket_lab.view.places import by_place, heaviest
 from pocket_lab.view.table import TextTable
 
 if TYPE_CHECKING:

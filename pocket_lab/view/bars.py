@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.frames.calls import own_times
+from pocket_lab.frames.points import at_point
 from pocket_lab.units import format_bytes, format_duration
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.places import at_point, heaviest, place_text
+from pocket_lab.view.places import heaviest, place_text
 from pocket_lab.view.table import shorten
 
 MOST_BARS = 20

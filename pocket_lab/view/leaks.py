@@ -16,31 +16,26 @@ from pocket_lab.frames.points import PLACE_COLUMNS
 from pocket_lab.measure.slope import estimate_slope
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.table import TextTable, shorten
+from pocket_lab.view.places import Cell, place_cells, place_text
+from pocket_lab.view.table import TextTable, cells_table, shorten
 
 Row = dict[Any, Any]
-_MOST_ROWS = 40
 _MOST_SERIES = 6
 
 
 def leaks_table(frame: pd.DataFrame) -> TextTable:
     """What is left, where it was made and how it grows; the point where there are several."""
-    varied = [name for name in PLACE_COLUMNS if frame[name].nunique(dropna=False) > 1]
-    headers = ("kind", "what", "a run", "left", "verdict", "node", "made at", *varied)
-    rows = tuple(
-        (
-            str(row["kind"]),
-            shorten(row["name"]) + (" (in workers)" if row["place"] else ""),
-            _per_run(row),
-            _amount(row["left"], row["unit"]),
-            str(row["verdict"]),
-            shorten(row["node"], 28),
-            _made_at(row),
-            *(("–" if pd.isna(row[name]) else str(row[name])) for name in varied),
-        )
-        for row in frame.head(_MOST_ROWS).to_dict("records")
-    )
-    return TextTable(headers, rows, frozenset({"kind", "what", "verdict", "node", "made at"}), max(len(frame) - _MOST_ROWS, 0))
+    cells: dict[str, Cell] = {
+        **place_cells(frame),
+        "kind": lambda row: str(row["kind"]),
+        "what": lambda row: shorten(row["name"]) + (" (in workers)" if row["place"] else ""),
+        "a run": _per_run,
+        "left": lambda row: _amount(row["left"], row["unit"]),
+        "verdict": lambda row: str(row["verdict"]),
+        "node": lambda row: shorten(row["node"], 28),
+        "made at": _made_at,
+    }
+    return cells_table(frame, cells, frozenset({"executor", "kind", "what", "verdict", "node", "made at"}))
 
 
 def leaks_sentences(frame: pd.DataFrame, runs: int) -> Iterator[str]:
@@ -117,9 +112,9 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _label(place: Row) -> str:
-    size: str = "" if pd.isna(place["size"]) else f"size {format_count(place['size'])}, "
-    return f"{size}{place['executor']} x {place['workers']}{' (workers)' if place['place'] else ''}"
+def _label(row: Row) -> str:
+    place = place_text(*(row[name] for name in PLACE_COLUMNS))
+    return f"{place} (workers)" if row["place"] else place
 
 
 def _per_run(row: Row) -> str:

@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from pocket_lab.frames.points import at_point
 from pocket_lab.profile.code import OUTSIDE
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.bars import MOST_BARS, plot_memory
 from pocket_lab.view.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.places import at_point, heaviest, place_text
+from pocket_lab.view.places import heaviest, place_text
 from pocket_lab.view.table import shorten
 from pocket_lab.view.timeline import MOST_LANES, plot_busy, plot_timeline
 

@@ -38,14 +38,6 @@ def heaviest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
     return {} if sums.empty else dict(zip(PLACE_COLUMNS, sums.index[int(sums.argmax())], strict=True))
 
 
-def at_point(frame: pd.DataFrame, place: dict[str, Any]) -> pd.DataFrame:
-    """The rows of one point."""
-    here = pd.Series(True, index=frame.index)
-    for name, value in place.items():
-        here &= frame[name].isna() if pd.isna(value) else frame[name] == value
-    return frame[here]
-
-
 def place_text(size: Any, workers: Any, executor: Any, drive: Any) -> str:
     """A point in words: "size 1,000, threads x 2, load"."""
     sized = "" if pd.isna(size) else f"size {format_count(size)}, "

@@ -7,10 +7,11 @@ import pytest
 
 from pocket_lab.frames.calls import times_frame
 from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.points import at_point
 from pocket_lab.records.point import Point
 from pocket_lab.records.sources import LineCost, Stack
 from pocket_lab.view.bars import calls_figure, lines_figure
-from pocket_lab.view.places import at_point, by_place, heaviest, place_text
+from pocket_lab.view.places import by_place, heaviest, place_text
 from pocket_lab.view.table import calls_table, lines_table
 
 SMALL, LARGE, SIZELESS = (Point("graph", size, 2, "threads", "run") for size in (10, 2000, None))
