@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
 
@@ -62,3 +64,15 @@ def test_a_notebook_runs_and_its_frames_are_right(path: Path, tmp_path: Path) ->
     notebook.cells.append(nbformat.v4.new_code_cell(CHECKS[path.name]))
     NotebookClient(notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert list(tmp_path.iterdir()) == [], "a notebook writes nothing beside itself"
+    stands_as_a_page(notebook)
+
+
+def stands_as_a_page(notebook: nbformat.NotebookNode) -> None:
+    """Handed on as a page of nbconvert, every result is there as it was, and loads nothing from anywhere."""
+    outputs = [output["data"] for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    shown = [str(output.get("text/html", "")) for output in outputs]
+    assert all("text/plain" in output for output in outputs)
+    assert not [html for html in shown if re.search(r"""(src|href|url)\s*[=(]\s*["']?https?:""", html)]
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    for part in ('class="pocket-lab"', 'role="img"'):
+        assert page.count(part) == sum(html.count(part) for html in shown)
