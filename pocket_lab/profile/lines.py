@@ -77,8 +77,9 @@ class _Lines(Instrument):
                 pool.everywhere(self._following.on)
             yield
         finally:
+            here = take_hits()  # first: a worker that has died cannot be asked
             told = pool.everywhere(take_hits if is_apart else off)
-            self._hits = dict([take_hits(), *filter(None, told)])
+            self._hits = dict([here, *filter(None, told)])
 
     def records(self, point: Point) -> Iterator[Record]:
         """Every line of every function once, in the order of the source; lines that never ran have no hits."""
