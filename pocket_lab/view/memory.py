@@ -86,5 +86,5 @@ def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
     ax.set_xlabel(over)
     more = f" ({_MOST_LINES} of {len(largest)} nodes)" if len(largest) > _MOST_LINES else ""
     ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
-    told = f", a dash for each {' and '.join(others)}" if others else ""
+    told = f", a dash for each {' and '.join(others).replace('workers', 'worker count')}" if others else ""
     style(ax, f"Own peak over {over}{told}{more}")
