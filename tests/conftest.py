@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No thread, process, descriptor, tracer, monitoring tool or temporary file outlives the test that made it."""
+    """No thread, process, descriptor, tracer, profiler, monitoring tool or temporary file outlives the test that made it."""
     drivers = {f"thread asyncio_{n}" for n in range(32)} if request.node.get_closest_marker("browser") else set()
     before = _traces() | drivers  # the browser's driver keeps threads for as long as it lives
     yield
@@ -49,6 +49,7 @@ def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"left behind: {sorted(left)}"
     assert sys.gettrace() is None or _is_measuring_coverage()
     assert sys.getprofile() is None
+    assert threading.getprofile() is None, "a Tracker of memray, or another profiler of all threads, is still there"
 
 
 def _traces() -> set[str]:
