@@ -30,9 +30,10 @@ class LineCost:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where a weight was found: bytes ("B") or seconds ("s") under these calls of a node, `count` times.
+    """Where a weight was found: bytes ("B"), wall seconds ("s") or CPU seconds ("cpu_s") under these calls of a node.
 
-    A frame is (function, file, line), the outermost first, which is the node's own function.
+    It was found `count` times. A frame is (function, file, line), the outermost first: the node's own function, or outside
+    the nodes wherever the stack begins.
     """
 
     point: Point
