@@ -34,7 +34,7 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
     return with_sizes(frame)
 
 
-def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
+def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and node, in the order in which the nodes began.
 
     `wall_s` is the time of its own in all phases, `share` that of all nodes together, `prep_s`, `exec_s`, `post_s` and

@@ -15,7 +15,7 @@ from pocket_lab.analysis.overhead import Overhead, overhead
 from pocket_lab.analysis.timeline import Timeline, timeline
 from pocket_lab.analysis.what_if import WhatIf, what_if
 from pocket_lab.errors import UsageError
-from pocket_lab.frames.spans import PHASES, by_point, nodes_frame, spans_frame
+from pocket_lab.frames.spans import PHASES, by_point, spans_frame, traced_nodes_frame
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import file_place, plan_profile, profile
 from pocket_lab.lab.result import Result
@@ -63,7 +63,7 @@ class Trace(Result):
         longer the node could take before the run would, 0 on the critical path; under "load", for the slowest request, and
         NaN for a node that it has not.
         """
-        frame = nodes_frame(self.records)
+        frame = traced_nodes_frame(self.records)
         slack: list[float] = []
         for (traced, _), rows in zip(by_point(self.records), self._by_point, strict=True):
             found = node_slack(timeline(_focus(rows, traced.point)))

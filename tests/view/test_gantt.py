@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from pocket_lab.frames.spans import nodes_frame, spans_frame
+from pocket_lab.frames.spans import spans_frame, traced_nodes_frame
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Span, Traced
@@ -98,7 +98,7 @@ def test_the_table_has_the_columns_that_say_something(retried: bool) -> None:
     records = fan_out(3, 1)
     if retried:
         records.append(span(99, 8.0, 9.0, phase="retry", action="", outcome="failed", node="read"))
-    frame = nodes_frame(records)
+    frame = traced_nodes_frame(records)
     frame.insert(8, "slack_s", 0.0)
     table = nodes_table(frame)
     assert table.headers == ("node", "calls", "time", "share", *(("exec", "retry") if retried else ()), "queue", "slack")
