@@ -1,8 +1,8 @@
 """Is b faster or slower than a? Ratios with intervals, a verdict for each pair, and "cannot tell" with what it would take.
 
-The method: log ratios of neighbouring batches, the median of each block in which both targets were built anew, and a
-trimmed mean with its interval over the blocks. Blocks, not samples: neighbouring samples are correlated, and two builds of
-one function differ by a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in
+The method: log ratios of neighbouring batches, their middle (Hodges and Lehmann's) in each block in which both targets were
+built anew, and Student's interval over the blocks. Blocks, not samples: neighbouring samples are correlated, and two builds
+of one function differ by a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in
 reasonable time", 2013).
 """
 
@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from pocket_lab.errors import UsageError
+from pocket_lab.measure.interval import middle_of
 from pocket_lab.units import parse_fraction
 
 CONFIDENCE = 0.99
@@ -25,7 +26,6 @@ MARGIN = 0.01
 STORED_MARGIN = 0.10
 ALIKE = 2.0  # "same" is an interval within so many margins
 FEWEST_BLOCKS = 5
-_TRIMMED, _FEWEST_TO_TRIM = 0.2, 10
 _STORED_BLOCKS = 10
 _MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
 _PLACE, _TARGETS = ("size", "workers", "executor", "drive"), ("target_a", "target_b")
@@ -43,27 +43,17 @@ class Ratio:
 
 
 def ratio_of(block_logs: Sequence[float]) -> Ratio:
-    """The ratio from the log ratios of the blocks; without interval (NaN) from fewer than five of them.
-
-    From ten blocks on it is Yuen's: the mean without the largest and the smallest fifth, since a block in which the machine
-    was busy elsewhere says little, and Student's interval with what that takes of the freedom (Yuen, "The two-sample trimmed
-    t for unequal population variances", 1974). Of so few values it would miss normal noise in 1.6 % of cases instead of 1 %;
-    wider by 1 + 1 / kept it does not, in simulations from ten blocks to eighty.
-    """
-    logs = np.sort(np.asarray(block_logs, float))
+    """The ratio from the log ratios of the blocks; without interval (NaN) from fewer than five of them."""
+    logs = np.asarray(block_logs, float)
     count = len(logs)
     if count == 0:
         return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
-    cut = int(_TRIMMED * count) if count >= _FEWEST_TO_TRIM else 0
-    kept = logs[cut : count - cut]
-    mean = float(kept.mean())
+    mean = float(logs.mean())
     if count < FEWEST_BLOCKS:
         return Ratio(math.exp(mean), math.nan, math.nan, 1.0, count)
-    spread = float(np.clip(logs, kept[0], kept[-1]).std(ddof=1)) * count / len(kept)
-    caution = 1 + 1 / len(kept) if cut else 1.0
-    error = max(caution * spread / math.sqrt(count), 1e-12)
-    half = float(stdtrit(len(kept) - 1, (1 + CONFIDENCE) / 2)) * error
-    p = 2 * float(stdtr(len(kept) - 1, -abs(mean) / error))
+    error = max(float(logs.std(ddof=1)) / math.sqrt(count), 1e-12)
+    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(stdtr(count - 1, -abs(mean) / error))
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half), p, count)
 
 
@@ -246,8 +236,8 @@ def _whole_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
 def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
     a, b = rounds[f"{clock}_a_s"].to_numpy(float), rounds[f"{clock}_b_s"].to_numpy(float)
     known = (a > 0) & (b > 0)
-    logs = pd.Series(np.log(b[known] / a[known])).groupby(rounds["block"].to_numpy()[known]).median()
-    return ratio_of(logs.to_list())
+    logs = pd.Series(np.log(b[known] / a[known])).groupby(rounds["block"].to_numpy()[known])
+    return ratio_of([middle_of(block.to_list()) for _, block in logs])
 
 
 def _block_logs(samples: pd.DataFrame, clock: str = "wall_s") -> list[float]:

@@ -110,6 +110,15 @@ def _first_order(centred: Sequence[float]) -> float:
     return (1 + r) / (1 - r)
 
 
+def middle_of(values: Sequence[float]) -> float:
+    """Hodges and Lehmann's estimate of the middle: the median of the means of all pairs, each value with itself among them.
+
+    It hardly feels outliers, as the median, and varies as little as the mean does otherwise ("Estimates of location based
+    on rank tests", 1963).
+    """
+    return median((one + other) / 2 for place, one in enumerate(values) for other in values[: place + 1])
+
+
 def half_width(values: Sequence[float], confidence: float = 0.99) -> float:
     """Half the width of Student's t interval of the mean; NaN below two values."""
     if len(values) < 2:

@@ -7,7 +7,6 @@ import pickle
 import random
 from collections.abc import Generator, Iterator, Sized
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 from pocket_lab.measure.batch import Runs, Timing, Work
@@ -15,7 +14,7 @@ from pocket_lab.measure.caches import caches
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
-from pocket_lab.measure.interval import BLOCKS, half_width
+from pocket_lab.measure.interval import BLOCKS, half_width, middle_of
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.runs import build_input
@@ -189,7 +188,7 @@ class Pair:
     def close_block(self) -> Iterator[Record]:
         """Turn the rounds of a block into one value; tells what the threads did in it."""
         if self.block:
-            self.log_ratios.append(median(self.block))
+            self.log_ratios.append(middle_of(self.block))
         self.block = []
         yield self.a.take_waits()
         yield self.b.take_waits()

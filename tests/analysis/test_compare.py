@@ -94,30 +94,16 @@ def test_the_interval_holds_the_true_ratio_as_often_as_it_says(count: int) -> No
     assert called / trials <= 1 - CONFIDENCE + 0.007
 
 
-def test_the_interval_and_p_of_few_blocks_are_students() -> None:
+def test_the_interval_and_p_are_students() -> None:
     noise = random.Random(3)
-    values = [noise.gauss(0.02, 0.03) for _ in range(9)]
+    values = [noise.gauss(0.02, 0.03) for _ in range(12)]
     told = ratio_of(values)
     truth = scipy.stats.ttest_1samp(values, 0.0)
     low, high = truth.confidence_interval(CONFIDENCE)
     assert (told.low, told.high) == pytest.approx((math.exp(low), math.exp(high)))
     assert told.p == pytest.approx(truth.pvalue)
     assert told.value == pytest.approx(scipy.stats.gmean([math.exp(value) for value in values]))
-    assert told.blocks == 9
-
-
-@pytest.mark.parametrize("count", [10, 12, 14, 16, 41])
-def test_from_ten_blocks_on_the_interval_and_p_are_yuens_and_a_bit_wider(count: int) -> None:
-    noise = random.Random(count)
-    values = [noise.gauss(0.02, 0.03) for _ in range(count)]
-    told = ratio_of(values)
-    mean = scipy.stats.trim_mean(values, 0.2)
-    spread = scipy.stats.mstats.winsorize(np.array(values), limits=(0.2, 0.2)).std(ddof=1)
-    kept = count - 2 * int(0.2 * count)
-    error = float(spread) / (kept / count) / math.sqrt(count) * (1 + 1 / kept)
-    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, kept - 1) * error
-    assert (told.low, told.value, told.high) == pytest.approx((math.exp(mean - half), math.exp(mean), math.exp(mean + half)))
-    assert told.p == pytest.approx(2 * scipy.stats.t.sf(abs(mean) / error, kept - 1))
+    assert told.blocks == 12
 
 
 def test_a_change_of_nothing_is_called_in_at_most_one_of_a_hundred_whatever_the_noise() -> None:
@@ -225,10 +211,10 @@ def test_one_p_value_is_its_own_correction_and_none_have_none() -> None:
 
 
 def test_a_change_that_one_pair_shows_may_be_luck_among_fifty() -> None:
-    shaky = around(0.02, 0.006)
+    shaky = around(0.02, 0.0165)
     assert compared(shaky).verdict.item() == "slower"
     assert set(compared(shaky, pairs=50).verdict) == {"cannot tell"}
-    assert set(compared(around(0.02, 0.002), pairs=50).verdict) == {"slower"}
+    assert set(compared(around(0.02, 0.005), pairs=50).verdict) == {"slower"}
 
 
 @pytest.mark.parametrize(
@@ -292,9 +278,8 @@ def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
     assert set(frame["rounds"]) == {30}
 
 
-def test_one_block_gone_wrong_is_no_change_and_several_are_a_doubt() -> None:
-    assert compared([*around(0.0, 0.002, 9), 0.5]).verdict.item() == "same"
-    assert compared([*around(0.0, 0.002, 7), 0.5, 0.4, 0.6]).verdict.item() == "cannot tell"
+def test_one_block_gone_wrong_widens_the_interval_and_is_no_change() -> None:
+    assert compared([*around(0.0, 0.002, 9), 0.5]).verdict.item() == "cannot tell"
 
 
 def test_a_comparison_of_nothing_measured_tells_nothing() -> None:
