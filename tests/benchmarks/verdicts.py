@@ -1,6 +1,9 @@
 """How often three ways of comparing call a change: of nothing, of 2 %, of 3 % and of an added sleep, at two seconds a side.
 
-python tests/benchmarks/verdicts.py --trials 200 --slower 100
+python tests/benchmarks/verdicts.py --trials 200 --slower 100 --file trials.jsonl
+
+It takes some hours. Every trial goes into the file as it ends: a run that was broken off goes on where it was, and several
+processes may share one file (and so be the other jobs of each other).
 
 The ways: `compare`; back-to-back blocks with a Mann-Whitney U test on ten samples a side (benchstat's way); ten fresh
 processes a side, one side after the other, with Student's t test on their means (pyperf's way). Exits with 1 where a bar of
@@ -17,7 +20,9 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
@@ -77,7 +82,7 @@ def by_blocks(count: int, change: str) -> str:
     from scipy.stats import mannwhitneyu
 
     sides = [samples_s(changed(side), count, SIDE_S, SAMPLES) for side in (NOTHING, change)]
-    return _told(sides, mannwhitneyu(*sides).pvalue)
+    return _verdict(sides, mannwhitneyu(*sides).pvalue)
 
 
 def by_processes(count: int, change: str) -> str:
@@ -88,10 +93,10 @@ def by_processes(count: int, change: str) -> str:
     for side in (NOTHING, change):
         command = [sys.executable, __file__, _WORKER, side, str(count), str(SIDE_S / SAMPLES)]
         sides.append([json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(SAMPLES)])
-    return _told(sides, ttest_ind(*sides).pvalue)
+    return _verdict(sides, ttest_ind(*sides).pvalue)
 
 
-def _told(sides: list[list[float]], p: float) -> str:
+def _verdict(sides: list[list[float]], p: float) -> str:
     if p >= 0.05:
         return "same"
     return "slower" if statistics.median(sides[1]) > statistics.median(sides[0]) else "faster"
@@ -101,38 +106,66 @@ WAYS = {"compare": by_compare, "blocks": by_blocks, "processes": by_processes}
 
 
 def main() -> int:
-    """Run the trials in random order and print the table; 1 where a bar is missed."""
+    """Run the trials that are missing, in random order, and print the table of all; 1 where a bar is missed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200, help="of nothing")
     parser.add_argument("--slower", type=int, default=100, help="of each slow-down")
     parser.add_argument("--ways", default=",".join(WAYS), help="which to try")
     parser.add_argument("--sizes", default=",".join(SIZES), help="which workloads")
     parser.add_argument("--changes", default=",".join(CHANGES), help="of which kinds")
+    parser.add_argument("--file", type=Path, help="where the trials are kept; without, they are not")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no trial after so long")
     options = parser.parse_args()
     ways, sizes = options.ways.split(","), options.sizes.split(",")
     counts = {change: options.trials if change == NOTHING else options.slower for change in CHANGES}
     cells = [(way, size, change) for way in ways for size in sizes for change in options.changes.split(",")]
-    trials = [cell for cell in cells if cell[0] == "compare" or cell[2] != SLEEP for _ in range(counts[cell[2]])]
-    random.shuffle(trials)
-    said: dict[Any, Counter[str]] = {trial: Counter() for trial in trials}
-    loads = []
-    for way, size, change in trials:
-        said[way, size, change][WAYS[way](SIZES[size], change)] += 1
-        loads.append(os.getloadavg()[0])
-    cells_text = f"{options.trials} and {options.slower} trials a cell"
-    print(f"load {statistics.median(loads):.1f} (median), {SIDE_S:g} s a side, {cells_text}")
-    print(f"{'':12}{'':8}{'false alarms':>14}" + "".join(f"{change:>10}" for change in FINDS) + f"{'called same':>12}")
+    wanted = Counter({cell: counts[cell[2]] for cell in cells if cell[0] == "compare" or cell[2] != SLEEP})
+    with tempfile.TemporaryDirectory(prefix="pocket-lab-") as folder:
+        file = options.file or Path(folder) / "trials.jsonl"
+        end = perf_counter() + 60 * options.minutes
+        while perf_counter() < end and (left := wanted - ended(file)):
+            way, size, change = random.choice(list(left.elements()))
+            verdict = WAYS[way](SIZES[size], change)
+            with file.open("a") as lines:
+                lines.write(json.dumps([way, size, change, verdict, os.getloadavg()[0]]) + "\n")
+        return 0 if print_table(trials_of(file), ways, sizes) else 1
+
+
+def trials_of(file: Path) -> list[list[Any]]:
+    """[way, size, change, verdict, load] of every trial so far."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def ended(file: Path) -> Counter[Any]:
+    """How many trials each cell has."""
+    return Counter((way, size, change) for way, size, change, _, _ in trials_of(file))
+
+
+def print_table(trials: list[list[Any]], ways: list[str], sizes: list[str]) -> bool:
+    """A row for each way and workload; whether `compare` meets its bars."""
+    said: dict[Any, Counter[str]] = {}
+    for way, size, change, verdict, _ in trials:
+        said.setdefault((way, size, change), Counter())[verdict] += 1
+    loads = [load for *_, load in trials] or [math.nan]
+    spread = f"{min(loads):.1f} to {max(loads):.1f}"
+    print(f"load {statistics.median(loads):.1f} (median, {spread}), {SIDE_S:g} s a side; in brackets the trials of a cell")
+    print(f"{'':12}{'':8}{'false alarms':>16}" + "".join(f"{change:>14}" for change in FINDS) + f"{'called same':>14}")
     met = True
     for way in ways:
         for size in sizes:
             alarms = _share(said, (way, size, NOTHING), "slower", "faster")
             found = {change: _share(said, (way, size, change), "slower") for change in FINDS}
             missed = _share(said, (way, size, SLEEP), "same")
-            shares = "".join(f"{share:10.0%}" for share in found.values()) + f"{missed:12.0%}"
-            print(f"{way:12}{size:8}{alarms:14.1%}{shares}".replace("nan%", "   –"))
+            shares = "".join(f"{_told(share, said, (way, size, change)):>14}" for change, share in found.items())
+            told = f"{_told(alarms, said, (way, size, NOTHING), 1):>16}{shares}{_told(missed, said, (way, size, SLEEP)):>14}"
+            print(f"{way:12}{size:8}{told}")
             if way == "compare":
                 met &= not alarms > FALSE_ALARMS and not missed > 0 and not any(found[c] < least for c, least in FINDS.items())
-    return 0 if met else 1
+    return met
+
+
+def _told(share: float, said: dict[Any, Counter[str]], cell: Any, digits: int = 0) -> str:
+    return f"{share:.{digits}%} ({said[cell].total()})" if cell in said else "–"
 
 
 def _share(said: dict[Any, Counter[str]], cell: Any, *verdicts: str) -> float:
