@@ -78,7 +78,7 @@ def test_the_quickstart_runs_from_top_to_bottom_and_every_result_is_seen(
     expect(results).to_have_count(6)
     expect(bar).to_have_count(0)
     for index in range(5):
-        picture = results.nth(index).locator("svg")
+        picture = results.nth(index).locator("svg").first
         assert picture.bounding_box()["width"] > 300  # type: ignore[index]
     expect(results.nth(5).locator("table.heat").first).to_be_visible()
     expect(notebook.page.locator(".jp-OutputArea img")).to_have_count(1)
