@@ -66,11 +66,11 @@ _TABLE = {
 
 def refuse_conflicts(name: str) -> None:
     """Raise a UsageError where an instrument runs in this process that does not go together with the one of this name."""
-    for other, foreign in _TABLE.items():
-        if name in foreign.disturbs and foreign.is_running():
+    for other, reason in excluded_by(name).items():
+        if _TABLE[other].is_running():
             raise UsageError(
-                f"{other} is running in this process, and {name} cannot run beside it ({foreign.disturbs[name]}): "
-                f'{foreign.stop}, or let the profile have a process of its own (isolation="process")'
+                f"{other} is running in this process, and {name} cannot run beside it ({reason}): "
+                f'{_TABLE[other].stop}, or let the profile have a process of its own (isolation="process")'
             )
 
 
