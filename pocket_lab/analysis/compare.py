@@ -1,9 +1,9 @@
 """Is b faster or slower than a? Ratios with intervals, a verdict for each pair, and "cannot tell" with what it would take.
 
-The method: log ratios of neighbouring batches, their middle (Hodges and Lehmann's) in each block in which both targets were
-built anew, and Student's interval over the blocks. Blocks, not samples: neighbouring samples are correlated, and two builds
-of one function differ by a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in
-reasonable time", 2013).
+The method: log ratios of neighbouring batches, Huber's middle of all of them, and its error from what the blocks differ by in
+which both targets were built anew. Blocks, not samples: neighbouring samples are correlated, and two builds of one function
+differ by a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
+2013).
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from pocket_lab.errors import UsageError
-from pocket_lab.measure.interval import middle_of
+from pocket_lab.measure.middle import CONFIDENCE, middle_of
 from pocket_lab.units import parse_fraction
 
-CONFIDENCE = 0.99
 MARGIN = 0.01
 STORED_MARGIN = 0.10
 ALIKE = 2.0  # "same" is an interval within so many margins
@@ -42,19 +41,17 @@ class Ratio:
     blocks: int
 
 
-def ratio_of(block_logs: Sequence[float]) -> Ratio:
-    """The ratio from the log ratios of the blocks; without interval (NaN) from fewer than five of them."""
-    logs = np.asarray(block_logs, float)
-    count = len(logs)
-    if count == 0:
+def ratio_of(blocks: Sequence[Sequence[float]]) -> Ratio:
+    """The ratio from the log ratios of the rounds of each block; without interval (NaN) from fewer than five blocks."""
+    blocks = [block for block in blocks if len(block)]
+    if not blocks:
         return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
-    mean = float(logs.mean())
-    if count < FEWEST_BLOCKS:
-        return Ratio(math.exp(mean), math.nan, math.nan, 1.0, count)
-    error = max(float(logs.std(ddof=1)) / math.sqrt(count), 1e-12)
-    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
-    p = 2 * float(stdtr(count - 1, -abs(mean) / error))
-    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half), p, count)
+    middle = middle_of(blocks)
+    if len(blocks) < FEWEST_BLOCKS:
+        return Ratio(math.exp(middle.value), math.nan, math.nan, 1.0, len(blocks))
+    low, high = (math.exp(middle.value + side * middle.half_width) for side in (-1, 1))
+    p = 2 * float(stdtr(middle.freedom, -abs(middle.value) / max(middle.error, 1e-12)))
+    return Ratio(math.exp(middle.value), low, high, p, len(blocks))
 
 
 def verdict_of(ratio: Ratio, p: float, margin: float = MARGIN) -> str:
@@ -237,7 +234,7 @@ def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
     a, b = rounds[f"{clock}_a_s"].to_numpy(float), rounds[f"{clock}_b_s"].to_numpy(float)
     known = (a > 0) & (b > 0)
     logs = pd.Series(np.log(b[known] / a[known])).groupby(rounds["block"].to_numpy()[known])
-    return ratio_of([middle_of(block.to_list()) for _, block in logs])
+    return ratio_of([block.to_list() for _, block in logs])
 
 
 def _block_logs(samples: pd.DataFrame, clock: str = "wall_s") -> list[float]:

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import mul
-from statistics import median, stdev
+from statistics import median
 from typing import NamedTuple
 
 NAN = float("nan")
 FEWEST = 6
 FEWEST_TO_STOP = 20
 LOOK_EVERY = 5
-BLOCKS = 10
 
 _QUANTILE = 2.25
 _USUAL, _USUAL_WEIGHT = 0.35, 10
@@ -108,21 +107,3 @@ def _first_order(centred: Sequence[float]) -> float:
     likely = (count * unbiased + _USUAL_WEIGHT * _USUAL) / (count + _USUAL_WEIGHT)
     r = min(max(likely, 0.0), _STRONGEST)
     return (1 + r) / (1 - r)
-
-
-def middle_of(values: Sequence[float]) -> float:
-    """Hodges and Lehmann's estimate of the middle: the median of the means of all pairs, each value with itself among them.
-
-    It hardly feels outliers, as the median, and varies as little as the mean does otherwise ("Estimates of location based
-    on rank tests", 1963).
-    """
-    return median((one + other) / 2 for place, one in enumerate(values) for other in values[: place + 1])
-
-
-def half_width(values: Sequence[float], confidence: float = 0.99) -> float:
-    """Half the width of Student's t interval of the mean; NaN below two values."""
-    if len(values) < 2:
-        return NAN
-    from scipy.special import stdtrit  # not scipy.stats, which takes ten times as long to import
-
-    return float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * stdev(values) / math.sqrt(len(values))

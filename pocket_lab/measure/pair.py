@@ -1,4 +1,4 @@
-"""A pair of points under comparison: the same input for both, batches of both in every round, one log ratio for every block."""
+"""A pair of points under comparison: the same input for both, batches of both in every round, one log ratio for each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pickle
 import random
 from collections.abc import Generator, Iterator, Sized
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from pocket_lab.measure.batch import Runs, Timing, Work
@@ -14,8 +15,8 @@ from pocket_lab.measure.caches import caches
 from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
-from pocket_lab.measure.interval import BLOCKS, half_width, middle_of
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.middle import BLOCKS, middle_of
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.runs import build_input
 from pocket_lab.measure.served import Served
@@ -28,7 +29,7 @@ from pocket_lab.run.pool import Pool
 
 MOST_ROUNDS = 64
 _ALIKE = 2.0
-_WARM_ENOUGH_S = 0.01
+_WARM_ENOUGH_S = 0.003
 
 order = random.Random()  # not the module's own generator, which a target may seed
 
@@ -57,8 +58,8 @@ class Side:
     pool: Pool
     work: Work | None = None
     loops: int = 0
-    batch_s: float = 0.0
-    quickest_s: float = math.inf
+    run_s: float = 0.0
+    runs_s: list[float] = field(default_factory=list)  # of the batches since it was built
     batches: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -66,33 +67,35 @@ class Side:
     served: Served = field(default_factory=Served)
 
     def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
-        """Build the work on a new target and warm it up; the number of runs in a batch is found once, or is 1 if `single`.
+        """Build the work on a new target and warm it up; how long a run takes is found once, then told by the block before.
 
-        It grows where batches turn out to be far quicker than that: on a busy machine the first ones were interrupted, and
-        the very first run may have had to load a lot.
+        For on a busy machine the first batches may have been interrupted, and the very first run may have had to load a lot.
+        A batch has one run if `single`.
         """
         self.work = build_work(job, self.point, value, self.pool)
         if single and isinstance(self.work, Runs) and self.work.reset is None:
             self.work.reset = _nothing
         if not self.loops or self.point.drive == "load":
             timing = self.work.calibrate(batch_s)
-            self.loops, self.batch_s = timing.loops, timing.wall_s
+            self.loops = max(timing.loops, 1)  # none, where no request was answered
+            self.run_s = timing.wall_s / self.loops
             return
-        if 0 < self.quickest_s < batch_s / 2 and self.is_free:
-            self.resize(max(self.loops, round(self.loops * batch_s / self.quickest_s)))
-        if self.loops > 1 or self.batch_s < _WARM_ENOUGH_S:
+        if self.runs_s:
+            self.run_s = median(self.runs_s)
+        self.runs_s.clear()
+        if self.loops > 1 or self.run_s < _WARM_ENOUGH_S:
             self.work.time(max(1, self.loops // 2))
+
+    def loops_for(self, batch_s: float) -> int:
+        """How many runs a batch has: as now, or more where it takes less than half the time."""
+        if not self.is_free or not 0 < self.run_s * self.loops < batch_s / 2:
+            return self.loops
+        return max(self.loops, round(batch_s / self.run_s))
 
     @property
     def is_free(self) -> bool:
         """Whether a batch may have any number of runs: not under load, nor where something is made for each run before it."""
         return isinstance(self.work, Runs) and self.work.fresh is None and self.work.reset is None
-
-    def resize(self, loops: int) -> None:
-        """Take so many runs for a batch from now on."""
-        if loops != self.loops:
-            self.batch_s *= loops / self.loops
-            self.loops, self.quickest_s = loops, math.inf
 
     def visit(self) -> Timing:
         """One batch."""
@@ -101,7 +104,7 @@ class Side:
         timing = self.work.time(self.loops)
         self.idle += read_idle() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
-        self.quickest_s = min(self.quickest_s, timing.wall_s)
+        self.runs_s.append(timing.wall_s / self.loops)
         self.served.count(timing)
         return timing
 
@@ -121,8 +124,8 @@ class Pair:
     value: Input | None = None
     round: int = 0
     rounds_a_block: int = MOST_ROUNDS
-    log_ratios: list[float] = field(default_factory=list)  # of wall times, one a block
-    block: list[float] = field(default_factory=list)  # the same of this block, one a round
+    blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
+    block: list[float] = field(default_factory=list)  # those of this block
 
     def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
         """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed.
@@ -144,25 +147,21 @@ class Pair:
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
-        self._level()
-        both_s = max(self.a.batch_s + self.b.batch_s, 1e-9)
+        self._level(batch_s)
+        both_s = max(self.a.run_s * self.a.loops + self.b.run_s * self.b.loops, 1e-9)
         self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))
         return True
 
-    def _level(self) -> None:
-        """Give both sides batches of as many runs, where their runs take about as long.
+    def _level(self, batch_s: float) -> None:
+        """Give batches enough runs, and both sides as many of them where their runs take about as long.
 
         A longer batch is interrupted more often, and a shorter one runs on colder caches: on a busy machine two sizes of
         batch of one function differ by more than half in wall time and by some per cent in CPU time.
         """
-        if self.a.point.drive == "load":
-            return
-        a_s, b_s = self.a.batch_s / self.a.loops, self.b.batch_s / self.b.loops
-        if max(a_s, b_s) <= _ALIKE * min(a_s, b_s):
-            choose = max if self.a.is_free and self.b.is_free else min
-            loops = choose(self.a.loops, self.b.loops)
-            self.a.resize(loops)
-            self.b.resize(loops)
+        a, b = self.a.loops_for(batch_s), self.b.loops_for(batch_s)
+        if self.a.point.drive != "load" and max(self.a.run_s, self.b.run_s) <= _ALIKE * min(self.a.run_s, self.b.run_s):
+            a = b = max(a, b) if self.a.is_free and self.b.is_free else min(a, b)
+        self.a.loops, self.b.loops = a, b
 
     def visit(self) -> Generator[Record, None, bool]:
         """A round: both sides in random order; False where one failed."""
@@ -186,16 +185,16 @@ class Pair:
         return True
 
     def close_block(self) -> Iterator[Record]:
-        """Turn the rounds of a block into one value; tells what the threads did in it."""
+        """Put the rounds of a block to the others; tells what the threads did in it."""
         if self.block:
-            self.log_ratios.append(middle_of(self.block))
+            self.blocks.append(self.block)
         self.block = []
         yield self.a.take_waits()
         yield self.b.take_waits()
 
     def is_precise(self, precision: float) -> bool:
         """Whether the interval over ten blocks or more is narrow enough; its place has no say in that."""
-        return len(self.log_ratios) >= BLOCKS and half_width(self.log_ratios) <= precision
+        return len(self.blocks) >= BLOCKS and middle_of(self.blocks).half_width <= precision
 
     def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
         """The end of a pair of which one side failed."""

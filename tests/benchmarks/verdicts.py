@@ -28,21 +28,32 @@ from typing import Any
 
 SIDE_S = 2.0
 SAMPLES = 10
-SIZES = {"50 us": 1_900, "5 ms": 190_000}
+SIZES_S = {"50 us": 50e-6, "5 ms": 5e-3}
 NOTHING, SLEEP = "nothing", "a sleep"
 CHANGES = {NOTHING: 1.0, "2 %": 1.02, "3 %": 1.03, SLEEP: 1.0}
 FALSE_ALARMS = 0.01
 FINDS = {"2 %": 0.90, "3 %": 0.98, SLEEP: 0.0}  # a sleep may be "cannot tell" where others take the cores, never "same"
 SLEEP_SHARE = 0.10
+PROBE, PROBES = 10_000, 200
 _WORKER = "--worker"
 
 
 def work(count: int) -> int:
-    """Pure Python, about 27 ns a step."""
+    """Pure Python, from 25 to 50 ns a step, as the machine is at the moment."""
     total = 0
     for number in range(count):
         total += number & 255
     return total
+
+
+def steps_in(seconds: float) -> int:
+    """How many steps of work take so long now."""
+    probes_s = []
+    for _ in range(PROBES):
+        start = perf_counter()
+        work(PROBE)
+        probes_s.append(perf_counter() - start)
+    return round(seconds / statistics.median(probes_s) * PROBE)
 
 
 def changed(change: str) -> Any:
@@ -111,7 +122,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=200, help="of nothing")
     parser.add_argument("--slower", type=int, default=100, help="of each slow-down")
     parser.add_argument("--ways", default=",".join(WAYS), help="which to try")
-    parser.add_argument("--sizes", default=",".join(SIZES), help="which workloads")
+    parser.add_argument("--sizes", default=",".join(SIZES_S), help="which workloads")
     parser.add_argument("--changes", default=",".join(CHANGES), help="of which kinds")
     parser.add_argument("--file", type=Path, help="where the trials are kept; without, they are not")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no trial after so long")
@@ -125,7 +136,7 @@ def main() -> int:
         end = perf_counter() + 60 * options.minutes
         while perf_counter() < end and (left := wanted - ended(file)):
             way, size, change = random.choice(list(left.elements()))
-            verdict = WAYS[way](SIZES[size], change)
+            verdict = WAYS[way](steps_in(SIZES_S[size]), change)
             with file.open("a") as lines:
                 lines.write(json.dumps([way, size, change, verdict, os.getloadavg()[0]]) + "\n")
         return 0 if print_table(trials_of(file), ways, sizes) else 1

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import Counter
 from typing import Any
 
 import pytest
-import scipy.stats
 
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
 from pocket_lab.graph.store import Store
 from pocket_lab.measure.duel import Duel, fight
-from pocket_lab.measure.interval import BLOCKS, half_width
 from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.middle import BLOCKS
 from pocket_lab.measure.pair import MOST_ROUNDS
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.conditions import Environment
@@ -58,21 +56,20 @@ def test_every_round_has_a_batch_of_both_sides_of_every_pair_next_to_each_other_
     assert len(set(order)) > 1, "the order of the pairs is drawn anew each round"
 
 
-def test_blocks_are_numbered_and_hold_the_same_number_of_rounds_each() -> None:
+def test_blocks_are_numbered_and_divide_the_rounds_among_them() -> None:
     records = list(fight(duel_of(busy, longer, size=1, budget=3.0)))
-    blocks: dict[int, set[int]] = {}
+    blocks: dict[int, list[int]] = {}
     for record in records:
         if isinstance(record, Block):
-            blocks[record.number] = set()
-        elif isinstance(record, Sample):
-            blocks[max(blocks)].add(record.round)
+            blocks[record.number] = []
+        elif isinstance(record, Sample) and record.point.target == "a":
+            blocks[max(blocks)].append(record.round)
     assert list(blocks) == list(range(1, len(blocks) + 1))
-    full = [rounds for number, rounds in blocks.items() if number < len(blocks)]
-    assert len(full) >= 5
-    count = len(full[0])  # fewer than the most where a busy machine made the first batches long
-    assert 4 < count <= MOST_ROUNDS
-    for number, rounds in enumerate(full):
-        assert rounds == set(range(number * count + 1, (number + 1) * count + 1))
+    assert len(blocks) > 5
+    rounds = [number for block in blocks.values() for number in block]
+    assert rounds == list(range(1, len(rounds) + 1))
+    full = [len(block) for block in blocks.values()][:-1]
+    assert all(4 < count <= MOST_ROUNDS for count in full)  # how many depends on how busy the machine is
 
 
 LOADED: list[int] = []
@@ -316,13 +313,3 @@ def test_where_it_was_measured_is_told_once_at_the_start() -> None:
     records = list(fight(duel_of(busy, busy, size=1, budget=0.2)))
     assert isinstance(records[0], Environment)
     assert len(of_kind(records, Environment)) == 1
-
-
-def test_half_a_width_is_students() -> None:
-    values = [0.1, 0.3, 0.2, 0.5, 0.4, 0.35]
-    low, high = scipy.stats.ttest_1samp(values, 0.0).confidence_interval(0.99)
-    assert half_width(values) == pytest.approx((high - low) / 2)
-    assert half_width(values, 0.95) < half_width(values)
-    assert half_width([1.0, 1.0]) == 0.0
-    assert math.isnan(half_width([1.0]))
-    assert math.isnan(half_width([]))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import random
 from itertools import accumulate, pairwise
-from statistics import mean, median, stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.measure.interval import FEWEST, FEWEST_TO_STOP, estimate_median, inflation, is_look, middle_of, signed_ranks
+from pocket_lab.measure.interval import FEWEST, FEWEST_TO_STOP, estimate_median, inflation, is_look, signed_ranks
 
 times = st.floats(1e-9, 1e3)
 
@@ -126,20 +125,3 @@ def test_looks_begin_at_twenty_and_become_rare() -> None:
     assert looks[:4] == [FEWEST_TO_STOP, 25, 30, 35]
     assert len(looks) < 400
     assert all(after <= 1.1 * before for before, after in pairwise(looks) if before >= 100)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(-1e3, 1e3))
-def test_the_middle_lies_among_the_values_and_moves_with_them(values: list[float], shift: float) -> None:
-    middle = middle_of(values)
-    assert min(values) <= middle <= max(values)
-    assert middle_of([value + shift for value in values]) == pytest.approx(middle + shift, abs=1e-6)
-    assert middle_of([-value for value in values]) == pytest.approx(-middle, abs=1e-6)
-
-
-def test_the_middle_hardly_feels_outliers_and_varies_less_than_the_median() -> None:
-    assert middle_of([1.0, 1.1, 0.9, 1.0, 50.0]) == pytest.approx(1.0, abs=0.1)
-    noise = random.Random(4)
-    rows = [[noise.gauss(0, 1) for _ in range(9)] for _ in range(2000)]
-    spread = {way: stdev(map(way, rows)) for way in (middle_of, median, mean)}
-    assert spread[middle_of] < 0.9 * spread[median]
-    assert spread[middle_of] < 1.06 * spread[mean]
