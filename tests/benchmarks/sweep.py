@@ -10,6 +10,7 @@ less than 90 % of the sweep inside samples.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import statistics
@@ -20,44 +21,56 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-COUNTS = [36_000, 90_000, 230_000, 580_000, 1_450_000, 3_600_000]  # 1, 2.5, 6.3, 16, 40 and 100 ms
+SIZES_S = [0.001, 0.0025, 0.0063, 0.016, 0.040, 0.100]
 INSIDE, OF_PYPERF = 0.9, 0.1
+PROBE, PROBES = 36_000, 1000
 
-WORK = """
-def work(count):
-    total = 0
-    for number in range(count):
-        total += number & 255
-    return total
-"""
-OURS = f"""
+OURS = """
 import json, time
-from work import work
+from work import COUNTS, work
 from pocket_lab import bench
 start = time.perf_counter()
-result = bench(work, sizes={COUNTS}, precision="2%", budget="60s")
+result = bench(work, sizes=COUNTS, precision="2%", budget="60s")
 took_s = time.perf_counter() - start
 frame = result.frame
 widths = ((frame["wall_high_s"] - frame["wall_low_s"]) / 2 / frame["wall_s"]).max()
 done = int((frame["status"] == "done").sum())
 print(json.dumps([result.samples["wall_s"].sum() / took_s, took_s, done, widths, int(frame["rounds"].sum())]))
 """
-PYTEST = f"""
+PYTEST = """
 import pytest
-from work import work
+from work import COUNTS, work
 
-@pytest.mark.parametrize("count", {COUNTS})
+@pytest.mark.parametrize("count", COUNTS)
 def test_work(benchmark, count):
     benchmark(work, count)
 """
-PYPERF = f"""
+PYPERF = """
 import pyperf
-from work import work
+from work import COUNTS, work
 
 runner = pyperf.Runner()
-for count in {COUNTS}:
-    runner.bench_func(f"work-{{count}}", work, count)
+for count in COUNTS:
+    runner.bench_func(f"work-{count}", work, count)
 """
+
+
+def work(count: int) -> int:
+    """Pure Python; every command imports it from a module of its own."""
+    total = 0
+    for number in range(count):
+        total += number & 255
+    return total
+
+
+def counts_now() -> list[int]:
+    """The steps of work that take from 1 to 100 ms, as fast as this machine is now."""
+    probes_s = []
+    for _ in range(PROBES):
+        start = perf_counter()
+        work(PROBE)
+        probes_s.append(perf_counter() - start)
+    return [round(size_s / statistics.median(probes_s) * PROBE) for size_s in SIZES_S]
 
 
 def ours(folder: Path) -> str:
@@ -93,7 +106,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pocket-lab-") as name:
         folder = Path(name)
         os.environ["POCKET_LAB_HOME"] = name
-        for file, text in (("work", WORK), ("ours", OURS), ("test_work", PYTEST), ("with_pyperf", PYPERF)):
+        module = f"{inspect.getsource(work)}\n\nCOUNTS = {counts_now()}\n"
+        for file, text in (("work", module), ("ours", OURS), ("test_work", PYTEST), ("with_pyperf", PYPERF)):
             (folder / f"{file}.py").write_text(text)
         for number in range(options.rounds):
             for way, run in ways.items():
