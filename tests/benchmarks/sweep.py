@@ -63,14 +63,14 @@ def work(count: int) -> int:
     return total
 
 
-def counts_now() -> list[int]:
-    """The steps of work that take from 1 to 100 ms, as fast as this machine is now."""
-    probes_s = []
+def probes_s() -> list[float]:
+    """Seconds of one piece of work of about a millisecond, again and again."""
+    seconds = []
     for _ in range(PROBES):
         start = perf_counter()
         work(PROBE)
-        probes_s.append(perf_counter() - start)
-    return [round(size_s / statistics.median(probes_s) * PROBE) for size_s in SIZES_S]
+        seconds.append(perf_counter() - start)
+    return seconds
 
 
 def ours(folder: Path) -> str:
@@ -106,10 +106,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pocket-lab-") as name:
         folder = Path(name)
         os.environ["POCKET_LAB_HOME"] = name
-        module = f"{inspect.getsource(work)}\n\nCOUNTS = {counts_now()}\n"
+        probes = probes_s()
+        counts = [round(size_s / statistics.median(probes) * PROBE) for size_s in SIZES_S]
+        module = f"{inspect.getsource(work)}\n\nCOUNTS = {counts}\n"
         for file, text in (("work", module), ("ours", OURS), ("test_work", PYTEST), ("with_pyperf", PYPERF)):
             (folder / f"{file}.py").write_text(text)
         for number in range(options.rounds):
+            probes += probes_s()
             for way, run in ways.items():
                 if way == "pyperf" and number >= 2:
                     continue  # it takes more than a minute, and varies little
@@ -121,6 +124,10 @@ def main() -> int:
                     told.append(json.loads(printed.strip().splitlines()[-1]))
     inside, verb_s, done, width, samples = (statistics.median(column) for column in zip(*told, strict=True))
     print(f"load {statistics.median(loads):.1f} (median), {options.rounds} rounds of whole commands, 6 points of 1 to 100 ms")
+    tenths = statistics.quantiles(probes, n=10)
+    print(
+        f"one piece of work took from {tenths[0] * 1e3:.2f} to {tenths[-1] * 1e3:.2f} ms meanwhile (from a tenth to nine tenths)"
+    )
     ours_s = statistics.median(took["bench to 2 %"])
     for way, times in took.items():
         print(f"{way:18}{statistics.median(times):8.1f} s{statistics.median(times) / ours_s:8.1f}x  of {len(times)} commands")
