@@ -125,9 +125,7 @@ def main() -> int:
     inside, verb_s, done, width, samples = (statistics.median(column) for column in zip(*told, strict=True))
     print(f"load {statistics.median(loads):.1f} (median), {options.rounds} rounds of whole commands, 6 points of 1 to 100 ms")
     tenths = statistics.quantiles(probes, n=10)
-    print(
-        f"one piece of work took from {tenths[0] * 1e3:.2f} to {tenths[-1] * 1e3:.2f} ms meanwhile (from a tenth to nine tenths)"
-    )
+    print(f"meanwhile one piece of work took {tenths[0] * 1e3:.2f} to {tenths[-1] * 1e3:.2f} ms (first and ninth decile)")
     ours_s = statistics.median(took["bench to 2 %"])
     for way, times in took.items():
         print(f"{way:18}{statistics.median(times):8.1f} s{statistics.median(times) / ours_s:8.1f}x  of {len(times)} commands")
