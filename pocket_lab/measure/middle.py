@@ -14,7 +14,7 @@ BLOCKS = 10
 CONFIDENCE = 0.99
 _REACH, _LEAST_REACH = 1.345, 0.05  # in spreads, and in logs: builds of one function differ by up to a hundredth
 _TO_SPREAD = 1.4826  # of normal noise, from the median of the distances
-_STEPS, _CLOSE, _FEWEST_WITHIN = 100, 1e-9, 0.05
+_STEPS, _CLOSE, _LEAST_WITHIN = 100, 1e-9, 0.05
 
 
 class Middle(NamedTuple):
@@ -47,14 +47,14 @@ def middle_of(blocks: Sequence[Sequence[float]]) -> Middle:
     value = _huber(values, start, reach)
     within = float(np.mean(np.abs(values - value) <= reach))
     pulls = [float(np.clip(group - value, -reach, reach).sum()) for group in groups]
-    return Middle(value, _error(np.array(pulls) / (len(values) * max(within, _FEWEST_WITHIN))), len(groups) - 1)
+    return Middle(value, _error(np.array(pulls) / (len(values) * max(within, _LEAST_WITHIN))), len(groups) - 1)
 
 
 def _huber(values: NDArray[np.float64], value: float, reach: float) -> float:
     """Where the values within reach balance those beyond, each of which counts as just at reach; by Newton's steps."""
     for _ in range(_STEPS):
         apart = values - value
-        within = max(float(np.mean(np.abs(apart) <= reach)), _FEWEST_WITHIN)
+        within = max(float(np.mean(np.abs(apart) <= reach)), _LEAST_WITHIN)
         step = float(np.mean(np.clip(apart, -reach, reach))) / within
         value += step
         if abs(step) < _CLOSE:

