@@ -371,7 +371,9 @@ def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
     assert result.samples.empty
     assert result.name == "stored"
     assert pocket_lab.last() is result
-    assert compare(before, before).verdict == "same"
+    again = compare(before, before)
+    assert again.verdict in ("same", "cannot tell")  # as narrow as the machine is quiet
+    assert again.frame["ratio"].to_list() == pytest.approx([1.0, 1.0])
 
 
 def test_two_results_without_a_common_point_are_refused() -> None:
@@ -391,7 +393,7 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
     with pytest.raises(UsageError, match=r"differ in python, cores.*force=True"):
         compare(here, there)
     forced = compare(here, there, force=True)
-    assert forced.verdict == "same"
+    assert forced.frame["ratio"].item() == pytest.approx(1.0)
     assert any("differ in python, cores" in caveat for caveat in forced.caveats)
     assert not any("differ in" in caveat for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
     with pytest.raises(UsageError, match="differ in cpu_quota, governor"):
