@@ -171,7 +171,7 @@ def test_functions_without_an_argument_and_builtins() -> None:
 def test_a_function_of_nanoseconds_is_compared_too() -> None:
     row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=2))
     assert row["verdict"] == "slower"
-    assert row["rounds"] > 15
+    assert row["rounds"] > 40
 
 
 @pytest.mark.parametrize("side", ["a", "b"])
@@ -371,14 +371,20 @@ def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
     assert result.samples.empty
     assert result.name == "stored"
     assert pocket_lab.last() is result
-    again = compare(before, before)
-    assert again.verdict in ("same", "cannot tell")  # as narrow as the machine is quiet
-    assert again.frame["ratio"].to_list() == pytest.approx([1.0, 1.0])
+    assert compare(even(before), even(before)).verdict == "same"
 
 
 def test_two_results_without_a_common_point_are_refused() -> None:
     with pytest.raises(UsageError, match="no point in common"):
         compare(bench(plain, size=1, budget=0.2), bench(plain, size=2, budget=0.2))
+
+
+def even(result: Bench) -> Bench:
+    """The result as a machine would have given it on which every run takes as long."""
+    evened = [
+        replace(record, wall_s=record.loops * 1e-3) if isinstance(record, Sample) else record for record in result.records
+    ]
+    return Bench(result.name, evened)
 
 
 def elsewhere(result: Bench, **changes: Any) -> Bench:
@@ -392,8 +398,8 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
     there = elsewhere(here, python="2.7.18", cores=1024)
     with pytest.raises(UsageError, match=r"differ in python, cores.*force=True"):
         compare(here, there)
-    forced = compare(here, there, force=True)
-    assert forced.frame["ratio"].item() == pytest.approx(1.0)
+    forced = compare(even(here), even(there), force=True)
+    assert forced.verdict == "same"
     assert any("differ in python, cores" in caveat for caveat in forced.caveats)
     assert not any("differ in" in caveat for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
     with pytest.raises(UsageError, match="differ in cpu_quota, governor"):
@@ -461,7 +467,7 @@ def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> No
 def test_it_ends_soon_after_its_budget() -> None:
     start = time.monotonic()
     compare(plain, plain, sizes="1..4", budget=0.5)
-    assert time.monotonic() - start < 6.0  # the default is ten, and a process starts slowly on a busy machine
+    assert time.monotonic() - start < 3.0
 
 
 def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused() -> None:

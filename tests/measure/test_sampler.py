@@ -72,7 +72,7 @@ def test_a_large_input_does_not_eat_the_budget() -> None:
 
     records = list(sample(job_of(lambda value: time.sleep(0.01), make, sizes=500_000, budget=1.5, precision=1e-9)))
     inside = sum(s.wall_s for s in of_kind(records, Sample) if s.round)
-    assert inside > 0.2 * 1.5  # collections that look through it would leave a tenth
+    assert inside > 0.4 * 1.5
 
 
 def test_a_point_that_only_warmed_up_keeps_that_time() -> None:
