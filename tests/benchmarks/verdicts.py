@@ -33,13 +33,13 @@ NOTHING, SLEEP = "nothing", "a sleep"
 CHANGES = {NOTHING: 1.0, "2 %": 1.02, "3 %": 1.03, SLEEP: 1.0}
 FALSE_ALARMS = 0.01
 FINDS = {"2 %": 0.90, "3 %": 0.98, SLEEP: 0.0}  # a sleep may be "cannot tell" where others take the cores, never "same"
-SLEEP_SHARE = 0.10
+SLEEP_S_A_STEP = 2.7e-9
 PROBE, PROBES = 10_000, 200
 _WORKER = "--worker"
 
 
 def work(count: int) -> int:
-    """Pure Python, from 25 to 50 ns a step, as the machine is at the moment."""
+    """Pure Python, from 25 to 80 ns a step, as the machine is at the moment."""
     total = 0
     for number in range(count):
         total += number & 255
@@ -57,8 +57,8 @@ def steps_in(seconds: float) -> int:
 
 
 def changed(change: str) -> Any:
-    """The same work, so much longer, or with a sleep of a tenth of its time."""
-    factor, sleep_s = CHANGES[change], SLEEP_SHARE * 27e-9 if change == SLEEP else 0.0
+    """The same work, so much longer, or with a sleep of up to a tenth of its time, as quick as the machine is."""
+    factor, sleep_s = CHANGES[change], SLEEP_S_A_STEP if change == SLEEP else 0.0
 
     def longer(count: int) -> int:
         if sleep_s:
