@@ -89,7 +89,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
     blocks of each side, and a margin as wide as what the same code differs by from one run to the next.
     """
     keys = list(_PLACE)
-    sides = [dict(list(frame.groupby(keys, dropna=False, sort=False))) for frame in (a, b)]
+    sides = [dict(list(frame.groupby(keys, dropna=False))) for frame in (a, b)]
     common = [key for key in sides[0] if key in sides[1]]
     ratios = [_welch(*(_block_logs(side[key]) for side in sides)) for key in common]
     rows = []

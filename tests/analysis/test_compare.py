@@ -332,6 +332,13 @@ def test_only_points_that_both_runs_have_are_compared_also_without_a_size() -> N
     assert compare_runs(before, samples_frame(stored([1.0] * 6, size=9))).empty
 
 
+def test_points_of_stored_runs_stand_by_size_and_workers_in_whatever_order_they_were_visited() -> None:
+    places: list[dict[str, Any]] = [{"size": 20, "workers": 2}, {"size": 3}, {"size": 20}]
+    runs = samples_frame([record for place in places for record in stored([1.0] * 6, **place)])
+    frame = compare_runs(runs, runs)
+    assert list(zip(frame["size"], frame["workers"], strict=True)) == [(3, 1), (20, 1), (20, 2)]
+
+
 def test_stored_runs_of_too_few_samples_tell_nothing() -> None:
     (row,) = compare_runs(samples_frame(stored([1.0] * 4)), samples_frame(stored([9.0] * 50))).to_dict("records")
     assert row["verdict"] == "cannot tell"
