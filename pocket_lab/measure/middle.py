@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-BLOCKS = 10
 CONFIDENCE = 0.99
 _REACH, _LEAST_REACH = 1.345, 0.05  # in spreads, and in logs: builds of one function differ by up to a hundredth
 _TO_SPREAD = 1.4826  # of normal noise, from the median of the distances
-_STEPS, _CLOSE, _LEAST_WITHIN = 100, 1e-9, 0.05
+_STEPS, _CLOSE = 100, 1e-9
+_LEAST_WITHIN = 0.05  # of the values: a step may end where there are hardly any
 
 
 class Middle(NamedTuple):

@@ -16,7 +16,7 @@ from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.failed import failed_point
 from pocket_lab.measure.idle import Idle, read_idle
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.middle import BLOCKS, middle_of
+from pocket_lab.measure.middle import middle_of
 from pocket_lab.measure.mutation import Fingerprint
 from pocket_lab.measure.runs import build_input
 from pocket_lab.measure.served import Served
@@ -28,6 +28,7 @@ from pocket_lab.run.pickling import dumps
 from pocket_lab.run.pool import Pool
 
 MOST_ROUNDS = 64
+BLOCKS = 10
 _ALIKE = 2.0
 _WARM_ENOUGH_S = 0.003
 

@@ -15,8 +15,7 @@ from pocket_lab.graph.node import Node, node
 from pocket_lab.graph.store import Store
 from pocket_lab.measure.duel import Duel, fight
 from pocket_lab.measure.job import Input, plan_job
-from pocket_lab.measure.middle import BLOCKS
-from pocket_lab.measure.pair import MOST_ROUNDS
+from pocket_lab.measure.pair import BLOCKS, MOST_ROUNDS
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.conditions import Environment
 from pocket_lab.records.progress import Closed, Failure
