@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     console = console or Console()
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
-    if "asked" in options:
-        options["asked"] = f"pocket-lab {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    if "command_line" in options:
+        options["command_line"] = f"pocket-lab {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
     try:
         code: int = command(console, **options)
     except UsageError as error:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         print("pocket-lab: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        from pocket_lab.view.failure import is_from_target, render_failure
+        from pocket_lab.view.text.failure import is_from_target, render_failure
 
         if not is_from_target(error):
             raise
@@ -119,7 +119,7 @@ def _add_sweep(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
 
 def _add_points(parser: argparse.ArgumentParser, one: str, budget: str) -> None:
     """The options of every command that has points."""
-    parser.set_defaults(asked="")
+    parser.set_defaults(command_line="")
     parser.add_argument("--sizes", "--size", help=f"10,100,1k or 2^4..2^12; without, {one}")
     parser.add_argument("--workers", help="1,2,4 or 1..8")
     parser.add_argument("--executors", "--executor", help="serial, threads, processes, asyncio")
@@ -179,7 +179,7 @@ def _compare(
 
 def _history(console: Console, run: str | None, delete: bool, rename: str | None, tag: str | None, untag: str | None) -> int:
     from pocket_lab.lab.history import History
-    from pocket_lab.view.terminal import print_table
+    from pocket_lab.view.text.terminal import print_table
 
     history = History()
     if run is None:
@@ -224,7 +224,7 @@ def _run(
     console: Console, verb: Callable[..., Result], targets: tuple[Any, ...], html: Path | None, options: dict[str, Any]
 ) -> tuple[int, Result]:
     """The exit code and the result of a verb, printed."""
-    from pocket_lab.view.terminal import TerminalProgress
+    from pocket_lab.view.text.terminal import TerminalProgress
 
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html: there is no folder {html.parent}")
@@ -248,7 +248,7 @@ def _run(
 
 
 def _print(console: Console, result: Result) -> None:
-    from pocket_lab.view.terminal import print_result
+    from pocket_lab.view.text.terminal import print_result
 
     texts = (result.findings, result.failures, result.caveats)
     print_result(console, result.title, result.table, *texts, result.error)

@@ -244,7 +244,7 @@ def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, 
     assert (code, "Bench of before us" in out) == (0, True)
     assert call(*sweep, "--resume")[0] == 0
     history = pocket_lab.History()
-    assert history.asked("before us") == f"pocket-lab {' '.join(sweep[:-1])} 'before us'"
+    assert history.command_line("before us") == f"pocket-lab {' '.join(sweep[:-1])} 'before us'"
     assert len(history.frame) == 2
     code, out = call("compare", "@before us", "@after", "--fail-on", "slower:5%")
     assert code == 1

@@ -1,1 +1,5 @@
-"""What measurements mean: frames in, findings out, pure functions, each with its source and what it assumes."""
+"""What frames mean: growth, speed-up, comparison, noise, critical path, advice.
+
+In: frames. Out: findings as frozen values with their uncertainty, or "cannot tell". Pure functions; the words for them are in
+`view/findings`.
+"""

@@ -18,7 +18,8 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from pocket_lab.errors import UsageError
-from pocket_lab.measure.middle import CONFIDENCE, middle_of
+from pocket_lab.stats.holm import holm
+from pocket_lab.stats.huber import CONFIDENCE, huber_estimate
 from pocket_lab.units import parse_fraction
 
 MARGIN = 0.01
@@ -46,7 +47,7 @@ def ratio_of(blocks: Sequence[Sequence[float]]) -> Ratio:
     blocks = [block for block in blocks if len(block)]
     if not blocks:
         return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
-    middle = middle_of(blocks)
+    middle = huber_estimate(blocks)
     if len(blocks) < FEWEST_BLOCKS:
         return Ratio(math.exp(middle.value), math.nan, math.nan, 1.0, len(blocks))
     low, high = (math.exp(middle.value + side * middle.half_width) for side in (-1, 1))
@@ -152,16 +153,6 @@ def geometric_means(frame: pd.DataFrame) -> dict[str, float]:
     if len(frame) < 2:
         return {}
     return {column: geometric_mean(frame, column) for column in ("ratio", "cpu_ratio", "wall_ratio")}
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p values corrected for their number (Holm, "A simple sequentially rejective multiple test procedure", 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    corrected, largest = [1.0] * len(p_values), 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
-        corrected[index] = largest
-    return corrected
 
 
 def is_busy(waits: float, switches: float) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, at_point
-from pocket_lab.measure.interval import FEWEST, NAN
-from pocket_lab.measure.slope import Slope, estimate_slope, rises
+from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
+from pocket_lab.stats.median_interval import FEWEST, NAN
+from pocket_lab.stats.theil_sen import Slope, estimate_slope, rises
 
 GROWS, KEPT, NONE, CANNOT_TELL = "grows", "kept", "no growth", "cannot tell"
 FEWEST_RUNS = 3
@@ -80,8 +80,8 @@ def leaks_frame(
     there at the end; `verdict` is "grows", "kept" (left, but not again and again), "no growth" or "cannot tell".
     """
     rows: list[dict[str, Any]] = []
-    for point_key, readings in memory.groupby(PLACE_COLUMNS, dropna=False, sort=False):
-        point = dict(zip(PLACE_COLUMNS, point_key, strict=True))
+    for point_key, readings in memory.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
+        point = dict(zip(LOCATION_COLUMNS, point_key, strict=True))
         runs = int(readings.loc[readings["place"] == "", "run"].max())
         things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
         rows += [{**row, **point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
@@ -93,7 +93,7 @@ def leaks_frame(
                 growth = memory_growth(series, traced if place == "" else traced.iloc[:0], apart)
                 where = _dearest(lines, point) if growth.verdict == GROWS and place == "" else {}
                 rows.append({**_memory_row(growth, place, series), **where, **point})
-    return pd.DataFrame(rows, columns=[*COLUMNS, *PLACE_COLUMNS])
+    return pd.DataFrame(rows, columns=[*COLUMNS, *LOCATION_COLUMNS])
 
 
 def _of(frame: pd.DataFrame, point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:

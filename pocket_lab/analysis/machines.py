@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pocket_lab.records.conditions import Environment
+from pocket_lab.records.environment import Environment
 
 _DECISIVE = ("python", "platform", "processor", "cores", "cpu_quota", "governor")
 

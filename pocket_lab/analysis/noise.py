@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pocket_lab.measure.interval import FEWEST, estimate_median
+from pocket_lab.stats.median_interval import FEWEST, estimate_median
 
 
 @dataclass(frozen=True, slots=True)

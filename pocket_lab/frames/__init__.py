@@ -1,4 +1,5 @@
-"""The one place where records become pandas frames: tidy, one row per observation, units in the column names.
+"""The one place where records become pandas frames.
 
-A module for each kind of measurement; `points` has what they share.
+In: records, or the columns of stored samples. Out: tidy frames, one row per observation, with units in the column names. A
+point's columns are its fields, and rows belong together where all of them are equal.
 """

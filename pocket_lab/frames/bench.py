@@ -10,13 +10,13 @@ import pandas as pd
 
 from pocket_lab.frames.points import POINT_COLUMNS, Key, key_of, point_columns, with_sizes
 from pocket_lab.frames.samples import SAMPLE_COLUMNS, classed, latencies_of, samples_frame, without_warm_up
-from pocket_lab.measure.histogram import Histogram
-from pocket_lab.measure.interval import NAN, estimate_median
 from pocket_lab.records.memory import RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Metric, Probe
+from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.median_interval import NAN, estimate_median
 
 _MEMORY_COLUMNS = ["peak_bytes", "allocated_bytes", "allocations"]
 _FEWEST_FOR_P95, _FEWEST_FOR_P99 = 20, 100

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, with_sizes
-from pocket_lab.measure.interval import NAN
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_sizes
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
+from pocket_lab.stats.median_interval import NAN
 
 WALL, CPU, BYTES = "s", "cpu_s", "B"
 _TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "looks"]
@@ -53,8 +53,8 @@ def times_frame(records: Iterable[Record]) -> pd.DataFrame:
             wall_s, cpu_s = call.total.get(WALL, 0.0), call.total.get(CPU, 0.0) if has_cpu else NAN
             times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s, "cpu_s": cpu_s}
             share = {"share": wall_s / whole if whole else 0.0, "looks": call.count}
-            rows.append({**_place(node, depth, call), **times, **share, **place_columns(point)})
-    return with_sizes(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *PLACE_COLUMNS]))
+            rows.append({**_place(node, depth, call), **times, **share, **location_columns(point)})
+    return with_sizes(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *LOCATION_COLUMNS]))
 
 
 def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -66,8 +66,8 @@ def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
             held = call.total.get(BYTES, 0.0)
             sizes = {"self_bytes": int(call.own.get(BYTES, 0.0)), "total_bytes": int(held)}
             share = {"share": held / whole if whole else 0.0, "allocations": call.count}
-            rows.append({**_place(node, depth, call), **sizes, **share, **place_columns(point)})
-    return with_sizes(pd.DataFrame(rows, columns=[*_MEMORY_COLUMNS, *PLACE_COLUMNS]))
+            rows.append({**_place(node, depth, call), **sizes, **share, **location_columns(point)})
+    return with_sizes(pd.DataFrame(rows, columns=[*_MEMORY_COLUMNS, *LOCATION_COLUMNS]))
 
 
 def own_times(calls: pd.DataFrame) -> pd.DataFrame:
@@ -76,9 +76,9 @@ def own_times(calls: pd.DataFrame) -> pd.DataFrame:
     The dearest come first; `share` is of the time of all nodes at the point.
     """
     called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
-    key = ["node", "function", "file", "line", *PLACE_COLUMNS]
+    key = ["node", "function", "file", "line", *LOCATION_COLUMNS]
     sums = called.groupby(key, sort=False, dropna=False)["self_s"].sum().reset_index()
-    sums["share"] = sums["self_s"] / sums.groupby(PLACE_COLUMNS, dropna=False)["self_s"].transform("sum")
+    sums["share"] = sums["self_s"] / sums.groupby(LOCATION_COLUMNS, dropna=False)["self_s"].transform("sum")
     return sums.sort_values("self_s", ascending=False, ignore_index=True)
 
 

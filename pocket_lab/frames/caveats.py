@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, place_frame, with_sizes
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_sizes
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.record import Record
 
@@ -19,7 +19,7 @@ _LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
 
 def leftovers_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per thing that is still there after the last run; `run` is the run after which it was first seen."""
-    return place_frame(records, Leftover, _THING)
+    return point_frame(records, Leftover, _THING)
 
 
 def memory_series(records: Iterable[Record]) -> pd.DataFrame:
@@ -30,13 +30,13 @@ def memory_series(records: Iterable[Record]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for record in records:
         if isinstance(record, MemoryReading):
-            rows.append({**asdict(record), **place_columns(record.point)})
+            rows.append({**asdict(record), **location_columns(record.point)})
         elif isinstance(record, TracedMemory):
-            rows.append({**asdict(record), "place": "traced", **place_columns(record.point)})
-    frame = pd.DataFrame(rows, columns=[*_MEMORY, *PLACE_COLUMNS])
+            rows.append({**asdict(record), "place": "traced", **location_columns(record.point)})
+    frame = pd.DataFrame(rows, columns=[*_MEMORY, *LOCATION_COLUMNS])
     return with_sizes(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
 
 
 def retained_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per source line that keeps memory from run to run, the most first."""
-    return place_frame(records, Retained, _LINE)
+    return point_frame(records, Retained, _LINE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_frame
+from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import LineCost, Source
 
@@ -16,8 +16,8 @@ _COLUMNS = ["node", "file", "line", "hits", "time_s"]
 def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and line of each node, in the order of the source; `share` is of the time of all nodes at the point."""
     sources = source_texts(records)
-    frame = place_frame(records, LineCost, _COLUMNS)
-    total = frame.groupby(PLACE_COLUMNS, dropna=False)["time_s"].transform("sum")
+    frame = point_frame(records, LineCost, _COLUMNS)
+    total = frame.groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
     frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
     frame.insert(6, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
     return frame

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from pocket_lab.frames.lines import source_texts
-from pocket_lab.frames.points import PLACE_COLUMNS, place_frame
+from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
 from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
 from pocket_lab.records.record import Record
 
@@ -23,26 +23,26 @@ def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
 
     `peak_share` is the node's share of what was alive at the peak of the process.
     """
-    frame = place_frame(records, NodeMemory, _NODE_COLUMNS)
-    whole = frame.groupby(PLACE_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
+    frame = point_frame(records, NodeMemory, _NODE_COLUMNS)
+    whole = frame.groupby(LOCATION_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
     frame["at_peak_bytes"] = (frame["at_peak_bytes"] / whole.where(whole > 0)).fillna(0.0)
     frame = frame.rename(columns={"at_peak_bytes": "peak_share"})
-    place = frame.groupby(PLACE_COLUMNS, dropna=False, sort=False).ngroup()
+    place = frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"place": place, "size": -frame["peak_bytes"]}).sort_values(["place", "size"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 
 def runs_memory_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point: the peak of the whole run, what it allocated and left, when it began (Unix time), how long it took."""
-    return place_frame(records, RunMemory, _RUN_COLUMNS)
+    return point_frame(records, RunMemory, _RUN_COLUMNS)
 
 
 def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and line of a node that allocated, at each node the line with most of its own peak first."""
-    frame = place_frame(records, LineMemory, _LINE_COLUMNS)
+    frame = point_frame(records, LineMemory, _LINE_COLUMNS)
     sources = source_texts(records)
     frame.insert(3, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
-    keys = frame.groupby([*PLACE_COLUMNS, "node"], dropna=False, sort=False).ngroup()
+    keys = frame.groupby([*LOCATION_COLUMNS, "node"], dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"node": keys, "peak": -frame["peak_bytes"], "all": -frame["allocated_bytes"]})
     order = order.sort_values(["node", "peak", "all"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
@@ -50,9 +50,9 @@ def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 def timeline_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point and moment (every 10 ms): seconds since the run began, bytes that it held, resident bytes."""
-    return place_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"])
+    return point_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"])
 
 
 def busy_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point, node and stretch of time in which its calls ran, in seconds since the run began."""
-    return place_frame(records, Busy, ["node", "start_s", "end_s"])
+    return point_frame(records, Busy, ["node", "start_s", "end_s"])

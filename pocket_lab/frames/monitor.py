@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pocket_lab.measure.histogram import Histogram
 from pocket_lab.records.record import Record
 from pocket_lab.records.traffic import NodeTraffic
+from pocket_lab.stats.histogram import Histogram
 
 _COLUMNS = [
     "node",

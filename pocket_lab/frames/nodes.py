@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pocket_lab.frames.memory import memory_frame
-from pocket_lab.frames.points import PLACE_COLUMNS
+from pocket_lab.frames.points import LOCATION_COLUMNS
 from pocket_lab.frames.spans import node_times_frame
 from pocket_lab.records.record import Record
 
@@ -22,10 +22,10 @@ def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """
     times, memory = node_times_frame(records), memory_frame(records)
     if memory.empty:
-        return times.sort_values(PLACE_COLUMNS, kind="stable", ignore_index=True)
-    keys = ["node", *PLACE_COLUMNS]
+        return times.sort_values(LOCATION_COLUMNS, kind="stable", ignore_index=True)
+    keys = ["node", *LOCATION_COLUMNS]
     both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer")  # which orders by the keys
     order = {node: number for number, node in enumerate(dict.fromkeys([*times["node"], *memory["node"]]))}
     both = both.sort_values("node", key=lambda nodes: nodes.map(order))
-    both = both.sort_values(PLACE_COLUMNS, kind="stable", ignore_index=True)
-    return both[[*(name for name in times.columns if name not in PLACE_COLUMNS), *_MEMORY, *PLACE_COLUMNS]]
+    both = both.sort_values(LOCATION_COLUMNS, kind="stable", ignore_index=True)
+    return both[[*(name for name in times.columns if name not in LOCATION_COLUMNS), *_MEMORY, *LOCATION_COLUMNS]]

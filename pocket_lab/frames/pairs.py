@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import with_sizes
-from pocket_lab.measure.histogram import Histogram
-from pocket_lab.measure.interval import NAN
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Latency, Sample, Waits
+from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.median_interval import NAN
 
 PAIR_COLUMNS = ["pair", "target_a", "target_b", "size", "workers", "executor", "drive"]
 _WORST_FIRST = ("failed", "cancelled", "budget", "done")

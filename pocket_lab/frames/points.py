@@ -11,7 +11,7 @@ from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 
 POINT_COLUMNS = ["target", "size", "workers", "executor", "drive"]
-PLACE_COLUMNS = POINT_COLUMNS[1:]  # at the end of the rows of a profile, whose target stands in its title
+LOCATION_COLUMNS = POINT_COLUMNS[1:]  # at the end of the rows of a profile, whose target stands in its title
 Key = tuple[str, int | None, int, str, str]
 
 
@@ -25,19 +25,19 @@ def point_columns(point: Point) -> dict[str, Any]:
     return {name: getattr(point, name) for name in POINT_COLUMNS}
 
 
-def place_columns(point: Point) -> dict[str, Any]:
+def location_columns(point: Point) -> dict[str, Any]:
     """The columns of a point within its sweep."""
-    return {name: getattr(point, name) for name in PLACE_COLUMNS}
+    return {name: getattr(point, name) for name in LOCATION_COLUMNS}
 
 
-def place_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[str]) -> pd.DataFrame:
+def point_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[str]) -> pd.DataFrame:
     """One row per record of a kind: these of its fields, and at the end the columns of its place."""
     rows = [
-        {**{name: getattr(record, name) for name in columns}, **place_columns(record.point)}
+        {**{name: getattr(record, name) for name in columns}, **location_columns(record.point)}
         for record in records
         if isinstance(record, kind)
     ]
-    return with_sizes(pd.DataFrame(rows, columns=[*columns, *PLACE_COLUMNS]))
+    return with_sizes(pd.DataFrame(rows, columns=[*columns, *LOCATION_COLUMNS]))
 
 
 def at_point(frame: pd.DataFrame, place: Mapping[str, Any]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from pocket_lab.history.entry import Entry
-from pocket_lab.measure.interval import NAN
+from pocket_lab.stats.median_interval import NAN
 
 
 def history_frame(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -23,10 +23,10 @@ def history_frame(entries: Iterable[Entry]) -> pd.DataFrame:
             "samples": entry.samples,
             "status": entry.status,
             "tags": ", ".join(entry.tags),
-            "asked": entry.options.get("asked", ""),
+            "command_line": entry.options.get("command_line", ""),
             "version": entry.version,
         }
         for entry in entries
     ]
-    columns = ["id", "name", "verb", "target", "started_at", "seconds", "samples", "status", "tags", "asked", "version"]
+    columns = ["id", "name", "verb", "target", "started_at", "seconds", "samples", "status", "tags", "command_line", "version"]
     return pd.DataFrame(rows, columns=columns)

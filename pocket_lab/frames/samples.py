@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pocket_lab.frames.points import POINT_COLUMNS, Key, key_of, point_columns, with_sizes
-from pocket_lab.measure.histogram import Histogram
-from pocket_lab.measure.interval import NAN
-from pocket_lab.measure.steady import outliers, warm_up
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
+from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.median_interval import NAN
+from pocket_lab.stats.stationarity import outliers, warm_up
 
 SAMPLE_COLUMNS = ["round", "loops", "wall_s", "cpu_s", "items", "error"]
 Columns = Mapping[str, Any]  # lists or arrays

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pocket_lab.frames.points import PLACE_COLUMNS, place_columns, place_frame, with_sizes
-from pocket_lab.profile.self_time import node_times, self_times
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_sizes
+from pocket_lab.profile.trace.self_time import node_times, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import NodeTime, Span, Traced
@@ -29,7 +29,7 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = pd.DataFrame({name: [getattr(span, name) for span in kept] for name in SPAN_COLUMNS}, columns=SPAN_COLUMNS)
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     frame["self_s"] = own
-    for name in PLACE_COLUMNS:
+    for name in LOCATION_COLUMNS:
         frame[name] = [getattr(span.point, name) for span in kept]
     return with_sizes(frame)
 
@@ -48,16 +48,16 @@ def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
             row = {"node": node, "calls": times.calls, "wall_s": times.wall_s}
             row["share"] = times.wall_s / total_s if total_s else 0.0
             row |= {f"{phase}_s": times.phases.get(phase, 0.0) for phase in PHASES}
-            rows.append({**row, "errors": times.errors, **place_columns(traced.point)})
-    columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *PLACE_COLUMNS]
+            rows.append({**row, "errors": times.errors, **location_columns(traced.point)})
+    columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *LOCATION_COLUMNS]
     return with_sizes(pd.DataFrame(rows, columns=columns))
 
 
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point and node of a bench, from the last pass with spans; `share` is of the time of all nodes together."""
     columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
-    frame = place_frame(records, NodeTime, columns)
-    return frame.drop_duplicates(["node", *PLACE_COLUMNS], keep="last", ignore_index=True)
+    frame = point_frame(records, NodeTime, columns)
+    return frame.drop_duplicates(["node", *LOCATION_COLUMNS], keep="last", ignore_index=True)
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:

@@ -1,4 +1,4 @@
-"""Functions that make nodes out of nodes; what they spread works on the workers of the outermost run, nested in place."""
+"""Functions that make nodes out of nodes; what they fan_out_plan works on the workers of the outermost run, nested in place."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.calls import is_async
+from pocket_lab.graph.callables import is_async
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.nested import FanOut
 from pocket_lab.graph.node import Function, Node
 from pocket_lab.graph.path import DEFAULT
-from pocket_lab.graph.spread import Spread
+from pocket_lab.graph.runtime.fan_out import FanOutPlan
+from pocket_lab.graph.runtime.workers import Workers
 from pocket_lab.graph.store import ReadOnlyStore, Store
-from pocket_lab.graph.workers import Workers
 
 _CONCURRENT = "concurrent"
 
@@ -22,7 +22,7 @@ _CONCURRENT = "concurrent"
 def fan_out(body: Node | Graph, *, name: str | None = None) -> Node:
     """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order."""
     graph = body if isinstance(body, Graph) else Graph(body)
-    return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), spread=graph.spread)
+    return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), fan_out_plan=graph.fan_out_plan)
 
 
 def fan_in(combine: Function, *sources: Node | Graph, name: str | None = None) -> Node:
@@ -33,7 +33,7 @@ def fan_in(combine: Function, *sources: Node | Graph, name: str | None = None) -
     return FanOut(
         name or _name_of(combine),
         nodes=_nodes(graphs),
-        spread=Spread([graph.plan for graph in graphs], _CONCURRENT),
+        fan_out_plan=FanOutPlan([graph.plan for graph in graphs], _CONCURRENT),
         prep=lambda store, value: [value] * len(graphs),
         post=_reducing(combine),
     )
@@ -59,12 +59,12 @@ def run_concurrent(
         raise UsageError(f"run_concurrent got {len(graphs)} nodes and {len(given)} inputs: give each node one")
     if not graphs:
         return []
-    spread = Spread([graph.plan for graph in graphs], _CONCURRENT)
+    fan_out_plan = FanOutPlan([graph.plan for graph in graphs], _CONCURRENT)
     kept = Store() if store is None else store
     if context is not None:
-        return spread.results(given, kept, context)
-    with Workers.asked(len(graphs) if workers is None else workers, executor, spread.is_async).context() as opened:
-        return spread.results(given, kept, opened)
+        return fan_out_plan.results(given, kept, context)
+    with Workers.asked(len(graphs) if workers is None else workers, executor, fan_out_plan.is_async).context() as opened:
+        return fan_out_plan.results(given, kept, opened)
 
 
 def MapReduce(  # noqa: N802 (the name of the contract: it makes a thing, as a class does)
@@ -96,7 +96,7 @@ def _batch(body: Function | Node | Graph, name: str | None, *, prep: Function | 
     if not isinstance(body, Node | Graph):
         body = Node(_name_of(body), exec=body)
     graph = body if isinstance(body, Graph) else Graph(body)
-    return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), spread=graph.spread, prep=prep, post=post)
+    return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), fan_out_plan=graph.fan_out_plan, prep=prep, post=post)
 
 
 def _reducing(reduce: Function) -> Function:

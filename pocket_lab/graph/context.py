@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, GraphError, UsageError
-from pocket_lab.run.pool import Call, Pool, SerialPool
+from pocket_lab.executors.pool import Call, Pool, SerialPool
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
-    from pocket_lab.graph.observe import Run, Sink
+    from pocket_lab.graph.observers import Run, Sink
 
 INLINE = SerialPool()
 Report = tuple[str, str, float, str]

@@ -8,17 +8,17 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.block import Source
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.nested import GraphNode
 from pocket_lab.graph.node import Node
-from pocket_lab.graph.observe import Observer
+from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
-from pocket_lab.graph.plan import Plan
-from pocket_lab.graph.specialise import Chain
-from pocket_lab.graph.spread import OnError, Spread
+from pocket_lab.graph.runtime.block import Source
+from pocket_lab.graph.runtime.fan_out import FanOutPlan, OnError
+from pocket_lab.graph.runtime.plan import Plan
+from pocket_lab.graph.runtime.specialise import Chain
+from pocket_lab.graph.runtime.workers import Workers
 from pocket_lab.graph.store import Store
-from pocket_lab.graph.workers import Workers
 
 
 class Graph(Linkable):
@@ -101,9 +101,9 @@ class Graph(Linkable):
         return self.plan.bare
 
     @cached_property
-    def spread(self) -> Spread:
+    def fan_out_plan(self) -> FanOutPlan:
         """The graph over many items."""
-        return Spread([self.plan])
+        return FanOutPlan([self.plan])
 
     def run(self, value: Any = None, store: Store | None = None, context: Context | None = None) -> Any:
         """Send one input through the graph and return the output of the last node.
@@ -144,9 +144,9 @@ class Graph(Linkable):
         _check_on_error(on_error)
         kept = self.store if store is None else store
         if context is not None:
-            return self.spread.results(items, kept, context, on_error)
+            return self.fan_out_plan.results(items, kept, context, on_error)
         with Workers.asked(workers, executor, self.plan.is_async).context() as opened:
-            return self.spread.results(items, kept, opened, on_error)
+            return self.fan_out_plan.results(items, kept, opened, on_error)
 
     def imap(
         self,
@@ -165,12 +165,12 @@ class Graph(Linkable):
         _check_on_error(on_error)
         kept = self.store if store is None else store
         if context is not None:
-            return self.spread.iresults(items, kept, context, on_error)
+            return self.fan_out_plan.iresults(items, kept, context, on_error)
         return self._imap(items, Workers.asked(workers, executor, self.plan.is_async), kept, on_error)
 
     def _imap(self, items: Iterable[Any], workers: Workers, store: Store, on_error: OnError) -> Generator[Any]:
         with workers.context() as opened:
-            yield from self.spread.iresults(items, store, opened, on_error)
+            yield from self.fan_out_plan.iresults(items, store, opened, on_error)
 
     async def amap(
         self,
@@ -184,7 +184,7 @@ class Graph(Linkable):
         """As `map`, on the running event loop, with `workers` items in flight (by default a hundred)."""
         _check_on_error(on_error)
         given = Context(workers=workers) if context is None else context
-        return await self.spread.aresults(items, self.store if store is None else store, given, on_error)
+        return await self.fan_out_plan.aresults(items, self.store if store is None else store, given, on_error)
 
     def observed(self, *observers: Observer) -> Graph:
         """The same graph, on the same store, with observers added."""
@@ -200,7 +200,7 @@ class Graph(Linkable):
 
     def validate(self) -> Graph:
         """Compare the type hints along every route; the graph itself, or a GraphError that names each mismatch."""
-        from pocket_lab.graph.hints import mismatches
+        from pocket_lab.graph.type_hints import mismatches
 
         if found := mismatches(self.plan):
             raise GraphError("; ".join(found))
@@ -258,7 +258,7 @@ class Graph(Linkable):
 
     def _repr_html_(self) -> str:
         """A drawing in the colours of the page, without a network."""
-        from pocket_lab.graph.drawing import draw
+        from pocket_lab.graph.drawing.svg import draw
 
         return (
             f'<div style="overflow:auto;max-height:1200px">{draw(self.name, self.first, self.nodes.values(), self.edges)}</div>'
@@ -268,7 +268,7 @@ class Graph(Linkable):
         raise GraphError(f"a graph does not change: build a new one, or use replace (setting {name!r})")
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("plan", "spread", "_bare", "_node")
+        derived = ("plan", "fan_out_plan", "_bare", "_node")
         state = {key: value for key, value in self.__dict__.items() if key not in derived}
         return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes), "observers": ()}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.node import Function, Node
-from pocket_lab.graph.observe import Observer
-from pocket_lab.graph.plan import Plan
-from pocket_lab.graph.spread import Spread
+from pocket_lab.graph.observers import Observer
+from pocket_lab.graph.runtime.fan_out import FanOutPlan
+from pocket_lab.graph.runtime.plan import Plan
 from pocket_lab.graph.store import Store
 
 
@@ -27,9 +27,9 @@ class GraphNode(Node):
         return self.nodes
 
     @property
-    def spreads(self) -> bool:
+    def fans_out(self) -> bool:
         """Whether any node of the graph gives work to the workers of the run."""
-        return any(node.spreads for node in self.nodes)
+        return any(node.fans_out for node in self.nodes)
 
     def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
         """One run of the graph."""
@@ -49,25 +49,25 @@ class FanOut(Node):
     """Runs graphs on the items of its input (or what prep makes of it), and returns the list of results in their order."""
 
     nodes: tuple[Node, ...]
-    spread: Spread
+    fan_out_plan: FanOutPlan
 
     def inner(self) -> tuple[Node, ...]:
         """The nodes that run on the items."""
         return self.nodes
 
     @property
-    def spreads(self) -> bool:
+    def fans_out(self) -> bool:
         """A fan-out gives its items to the workers of the run."""
         return True
 
     def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function:
         """Every item, on the workers of the run; the first error of an item ends it."""
-        spread = self.spread.also_observed(observers)
+        fan_out_plan = self.fan_out_plan.also_observed(observers)
 
         def run(items: Any, *, store: Store, ctx: Context) -> list[Any]:
-            return spread.results(items, store, ctx)
+            return fan_out_plan.results(items, store, ctx)
 
         async def arun(items: Any, *, store: Store, ctx: Context) -> list[Any]:
-            return await spread.aresults(items, store, ctx)
+            return await fan_out_plan.aresults(items, store, ctx)
 
-        return arun if spread.is_async else run
+        return arun if fan_out_plan.is_async else run

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.calls import is_async
+from pocket_lab.graph.callables import is_async
 from pocket_lab.graph.path import Linkable
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
-    from pocket_lab.graph.observe import Observer
+    from pocket_lab.graph.observers import Observer
 
 Function = Callable[..., Any]
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class Node(Linkable):
         return None
 
     @property
-    def spreads(self) -> bool:
+    def fans_out(self) -> bool:
         """Whether the node gives work to the workers of a run."""
         return False
 

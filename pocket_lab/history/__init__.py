@@ -1,7 +1,5 @@
-"""Earlier runs, kept: every record of a measurement stands in one SQLite file the moment it arrives.
+"""Earlier runs: every record of a measurement is in one SQLite file as soon as it arrives.
 
-    begin -> Session (write, write, ..., close) -> Entry (what a run was) -> records, or the samples as columns
-
-A run that is killed loses nothing that `write` returned from. Samples stand in typed columns, so that a million of them
-come back in seconds; every other record is a line of JSON. Nothing here knows pandas, or what a record means.
+In: `Archive.begin` gives a Session, which writes each record. Out: an Entry for each run, and its records or its samples as
+columns. A run that is killed loses nothing that `write` returned from. Nothing here knows pandas, or what a record means.
 """

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.database import Database
 from pocket_lab.history.entry import Entry, read_entries
-from pocket_lab.history.place import default_path
+from pocket_lab.history.location import default_path
 from pocket_lab.history.session import Session
 from pocket_lab.history.stream import last_seq, read_other_records, read_points, read_records, read_sample_columns
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pocket_lab.errors import HistoryError
-from pocket_lab.history.place import HOME, shared_file_system
+from pocket_lab.history.errors import FAILURES, explain, is_busy
+from pocket_lab.history.location import HOME, shared_file_system
 from pocket_lab.history.schema import migrate, refuse_foreign
-from pocket_lab.history.trouble import FAILURES, explain, is_busy
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 
 BUSY_S = 5.0
 _RETRY_S = 0.02

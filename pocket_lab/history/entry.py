@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from pocket_lab.history.trouble import read_row
+from pocket_lab.history.errors import read_row
 
 BROKEN_OFF = "broken off"
 _QUERY = """SELECT id, name, verb, target, started_at, ended_at, status, options, version,

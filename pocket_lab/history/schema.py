@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from pocket_lab.errors import HistoryError
-from pocket_lab.history.place import HOME
+from pocket_lab.history.location import HOME
 
 Step = tuple[str, ...]
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, fields
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from pocket_lab.history.trouble import read_row
-from pocket_lab.measure.wire import decode, encode
+from pocket_lab.history.errors import read_row
+from pocket_lab.records.codec import decode, encode
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample

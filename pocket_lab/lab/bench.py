@@ -22,32 +22,33 @@ from pocket_lab.graph.graph import Graph
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.collect import Watcher, collect
-from pocket_lab.lab.last import keep
-from pocket_lab.lab.peaks import measure_peaks, refuse_peaks
-from pocket_lab.lab.recording import Recording, told_options
+from pocket_lab.lab.last_result import keep
+from pocket_lab.lab.memory_pass import measure_peaks, refuse_peaks
+from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Input, Job, plan_job
-from pocket_lab.measure.measure import Task, measure
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
+from pocket_lab.measure.supervisor import Task, measure
 from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
-from pocket_lab.profile.nodes import trace_nodes
-from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.profile.trace.bench_nodes import trace_nodes
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample
-from pocket_lab.view.sentences import (
+from pocket_lab.view.findings.bench import (
     advice_sentence,
+    describe_environment,
     doubts,
     growth_sentence,
     metric_sentences,
     node_sentences,
     noise_sentence,
     outlier_doubts,
-    told_place,
 )
-from pocket_lab.view.table import TextTable, bench_table
+from pocket_lab.view.text.table import TextTable, bench_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +95,7 @@ class Bench(Result):
         """One row per point and node of a graph: calls, seconds of its own and their share, waits of its items, errors.
 
         From a pass of its own, a run with a recorder of spans after the sweep, as far as the budget allows: no time of it is
-        in `.frame`. Where memory was asked for, `peak_bytes`, `allocated_bytes` and `allocations` from another one under
+        in `.frame`. With memory=True, `peak_bytes`, `allocated_bytes` and `allocations` from another one under
         memray. For more, `trace` and `memory`.
         """
         return nodes_frame(self.records)
@@ -116,7 +117,7 @@ class Bench(Result):
 
     @cached_property
     def memory_growth(self) -> Growth | None:
-        """The same of the most bytes that a run held at once; None where memory was not asked for."""
+        """The same of the most bytes that a run held at once; None without memory=True."""
         return _growth_of(self.frame, self.frame, "peak_bytes")
 
     @cached_property
@@ -150,20 +151,20 @@ class Bench(Result):
 
     def _figure(self) -> Figure:
         """Time against size, and speed-up against workers."""
-        from pocket_lab.view.plot import bench_figure  # here, as matplotlib takes its time to load
+        from pocket_lab.view.plots.bench import bench_figure  # here, as matplotlib takes its time to load
 
         return bench_figure(self.frame, self.samples)
 
     def _draw(self, ax: Axes) -> None:
-        from pocket_lab.view.plot import plot_bench
+        from pocket_lab.view.plots.bench import plot_bench
 
         plot_bench(ax, self.frame, self.samples)
 
     def _parts(self) -> list[str]:
-        from pocket_lab.view.page import note
+        from pocket_lab.view.html.page import note
 
         kept = "" if self.run is None else f'; run {self.run} of the history, "{self.name}"'
-        return [*super()._parts(), note(told_place(self.environment) + kept)]
+        return [*super()._parts(), note(describe_environment(self.environment) + kept)]
 
 
 def bench(
@@ -187,7 +188,7 @@ def bench(
     caches: str = "warm",
     name: str | None = None,
     resume: bool = False,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> Bench:
     """Measure a graph, node or callable over sizes x executors x workers, in a process of its own.
@@ -213,7 +214,7 @@ def bench(
         caches: "warm", or "cold" to clear the target's caches (whatever has `cache_clear`) before each run.
         name: how results and the history call the run.
         resume: go on with the newest run of that name in the history; no point is measured twice.
-        asked: how it was asked for, kept in the history.
+        command_line: the line of a magic or a shell that called it, kept in the history.
         watch: called with every record as it is made.
 
     An exception of the target fails its point (`.failures`, `.error`), the others go on. Raises UsageError for what
@@ -244,7 +245,7 @@ def bench(
         return whole
     if memory:
         refuse_peaks(job)
-    recording = Recording("bench", label, job.points[0].target, told_options(sweep, asked), stored)
+    recording = Recording("bench", label, job.points[0].target, options_json(sweep, command_line), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
         with recording, closing(_measured(job, task, memory)) as stream:

@@ -25,22 +25,23 @@ from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.collect import Watcher, collect
-from pocket_lab.lab.last import keep
-from pocket_lab.lab.recording import Recording, told_options
+from pocket_lab.lab.last_result import keep
+from pocket_lab.lab.load_stored import stored_bench
+from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
-from pocket_lab.lab.stored import stored_bench
-from pocket_lab.measure.duel import Duel, compete
 from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.paired.sampler import PairedJob, measure_pairs
 from pocket_lab.measure.sweep import Counts, parse_sweep
-from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 from pocket_lab.units import format_duration, format_percent, parse_fraction
-from pocket_lab.view.forest import comparison_figure, plot_comparison
-from pocket_lab.view.page import note
-from pocket_lab.view.sentences import told_place
-from pocket_lab.view.table import TextTable, comparison_table
+from pocket_lab.view.findings.bench import describe_environment
+from pocket_lab.view.html.page import note
+from pocket_lab.view.plots.forest import comparison_figure, plot_comparison
+from pocket_lab.view.text.table import TextTable, comparison_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ class Comparison(Result):
 
     def _parts(self) -> list[str]:
         kept = [] if self.run is None else [f'run {self.run} of the history, "{self.name}"']
-        told = "; ".join([*filter(None, [told_place(self.environment)]), *kept])
+        told = "; ".join([*filter(None, [describe_environment(self.environment)]), *kept])
         return [*super()._parts(), note(told)]
 
     def _draw(self, ax: Axes) -> None:
@@ -170,7 +171,7 @@ def compare(
     caches: str = "warm",
     name: str | None = None,
     force: bool = False,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> Comparison:
     """Measure two targets together and say of b: "faster", "slower", "same" or "cannot tell".
@@ -184,7 +185,7 @@ def compare(
         point_timeout, fresh_input, store, caches: as in `bench`; caches="cold" compares first calls.
         name: how the result and the history call the comparison.
         force: compare results of `bench` from different machines or versions, with a caveat.
-        asked: how it was asked for, kept in the history.
+        command_line: the line of a magic or a shell that called it, kept in the history.
         watch: called with every record as it is made.
 
     With several pairs the verdicts are corrected for their number, the intervals are not: a row may exclude no change and
@@ -224,7 +225,7 @@ def compare(
     }
     shared = {"workers": workers, "executor": executor, "executors": executors}
     jobs = [_job(side, input, options, shared) for side in (a, b)]
-    pair = Duel(*_told_apart(*jobs), precision=share / 2, budget_s=jobs[0].sweep.budget_s)
+    pair = PairedJob(*_told_apart(*jobs), precision=share / 2, budget_s=jobs[0].sweep.budget_s)
     if len(pair.a.points) != len(pair.b.points):
         raise UsageError(
             "the two sides have different numbers of points: give them the same workers and executors, or one each"
@@ -232,9 +233,9 @@ def compare(
     records: list[Record] = []
     one, other = (job.points[0].target for job in (pair.a, pair.b))
     label = name or f"{other} against {one}"
-    recording = Recording("compare", label, other, told_options(jobs[0].sweep, asked, margin=share))
+    recording = Recording("compare", label, other, options_json(jobs[0].sweep, command_line, margin=share))
     try:
-        with recording, closing(compete(pair)) as stream:
+        with recording, closing(measure_pairs(pair)) as stream:
             collect(stream, records, recording, watch)
     finally:
         result = Comparison(label, records, share, run=recording.run)

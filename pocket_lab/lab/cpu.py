@@ -15,13 +15,13 @@ from pocket_lab.lab.profiling import plan_profile, profile
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.cpu import INTERVAL_S, profile_cpu
+from pocket_lab.profile.cpu.instrument import INTERVAL_S, profile_cpu
 from pocket_lab.units import format_duration, parse_duration
-from pocket_lab.view import page
-from pocket_lab.view.bars import calls_figure, plot_calls
-from pocket_lab.view.flame import flame_html
-from pocket_lab.view.places import by_place
-from pocket_lab.view.table import TextTable, calls_table
+from pocket_lab.view.html import page
+from pocket_lab.view.html.flame import flame_html
+from pocket_lab.view.plots.bars import calls_figure, plot_calls
+from pocket_lab.view.points import for_each_point
+from pocket_lab.view.text.table import TextTable, calls_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ class CpuProfile(Result):
         plot_calls(ax, self.frame)
 
     def _parts(self) -> list[str]:
-        flames = by_place(self.frame, lambda rows: flame_html(rows, "total_s", format_duration, self.name))
+        flames = for_each_point(self.frame, lambda rows: flame_html(rows, "total_s", format_duration, self.name))
         return [self.table.to_html(), flames, page.failures(self.failures), page.caveats(self.caveats)]
 
 
@@ -74,7 +74,7 @@ def cpu(
     caches: str = "warm",
     interval: float | str = INTERVAL_S,
     name: str | None = None,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> CpuProfile:
     """Sample the call tree of every node in one run of each point, in a process of its own.
@@ -90,4 +90,4 @@ def cpu(
     if not interval_s > 0:
         raise UsageError(f"interval={interval!r} is no time between two looks; write for example 1ms")
     job = plan_profile(target, input, name, budget, **options)
-    return profile("cpu", partial(profile_cpu, interval_s=interval_s), job, CpuProfile, watch, asked)
+    return profile("cpu", partial(profile_cpu, interval_s=interval_s), job, CpuProfile, watch, command_line)

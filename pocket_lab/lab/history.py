@@ -17,13 +17,13 @@ from pocket_lab.lab.compare import Comparison
 from pocket_lab.lab.cpu import CpuProfile
 from pocket_lab.lab.leaks import LeakReport
 from pocket_lab.lab.lines import LineProfile
+from pocket_lab.lab.load_stored import read_bench
 from pocket_lab.lab.memory import MemoryProfile
 from pocket_lab.lab.result import Result
-from pocket_lab.lab.stored import read_bench
 from pocket_lab.lab.trace import Trace
 from pocket_lab.records.record import Record
-from pocket_lab.view import page
-from pocket_lab.view.table import TextTable, history_table
+from pocket_lab.view.html import page
+from pocket_lab.view.text.table import TextTable, history_table
 
 Key = str | int
 _PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
@@ -83,11 +83,11 @@ class History:
         with self._archive() as archive:
             archive.rename(archive.find(key), name)
 
-    def asked(self, key: Key) -> str | None:
+    def command_line(self, key: Key) -> str | None:
         """The line of the magic or the command that asked for a run; None where it was called from Python."""
         with self._archive() as archive:
-            asked = archive.find(key).options.get("asked")
-        return None if asked is None else str(asked)
+            command_line = archive.find(key).options.get("command_line")
+        return None if command_line is None else str(command_line)
 
     def __str__(self) -> str:
         return f"History {self.path}\n\n{self.table.to_text()}"

@@ -16,10 +16,10 @@ from pocket_lab.lab.profiling import plan_profile, profile
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.leaks import LEAST, LEAST_APART, find_leaks
+from pocket_lab.profile.leaks.detector import LEAST, LEAST_APART, find_leaks
 from pocket_lab.records.leaks import MemoryReading
 from pocket_lab.units import parse_counts
-from pocket_lab.view.table import TextTable
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,24 +71,24 @@ class LeakReport(Result):
     @property
     def table(self) -> TextTable:
         """The frame as text."""
-        from pocket_lab.view.leaks import leaks_table
+        from pocket_lab.view.plots.leaks import leaks_table
 
         return leaks_table(self.frame)
 
     @property
     def findings(self) -> list[str]:
         """Every leak, and what can be said of memory."""
-        from pocket_lab.view.leaks import leaks_sentences
+        from pocket_lab.view.plots.leaks import leaks_sentences
 
         return list(leaks_sentences(self.frame, self.runs))
 
     def _figure(self) -> Figure:
-        from pocket_lab.view.leaks import leaks_figure
+        from pocket_lab.view.plots.leaks import leaks_figure
 
         return leaks_figure(self.memory)
 
     def _draw(self, ax: Axes) -> None:
-        from pocket_lab.view.leaks import plot_growth
+        from pocket_lab.view.plots.leaks import plot_growth
 
         plot_growth(ax, self.memory)
 
@@ -110,7 +110,7 @@ def leaks(
     store: str = "fresh",
     caches: str = "warm",
     name: str | None = None,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> LeakReport:
     """Run the target again and again, and tell what is left: threads, tasks, child processes, descriptors, sockets, memory.
@@ -129,4 +129,4 @@ def leaks(
     options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
     options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    return profile("leaks", partial(find_leaks, runs=count), job, LeakReport, watch, asked)
+    return profile("leaks", partial(find_leaks, runs=count), job, LeakReport, watch, command_line)

@@ -14,14 +14,14 @@ from pocket_lab.lab.profiling import plan_profile, profile, read_sources
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.also import functions_of
-from pocket_lab.profile.code import node_codes
-from pocket_lab.profile.lines import profile_lines
-from pocket_lab.view import page
-from pocket_lab.view.bars import lines_figure, plot_lines
-from pocket_lab.view.heat import heat_html
-from pocket_lab.view.places import by_place
-from pocket_lab.view.table import TextTable, lines_table
+from pocket_lab.profile.lines.instrument import profile_lines
+from pocket_lab.profile.lines.traced_functions import traced_functions
+from pocket_lab.profile.node_code import node_codes
+from pocket_lab.view.html import page
+from pocket_lab.view.html.heat import heat_html
+from pocket_lab.view.plots.bars import lines_figure, plot_lines
+from pocket_lab.view.points import for_each_point
+from pocket_lab.view.text.table import TextTable, lines_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ class LineProfile(Result):
         plot_lines(ax, self.frame)
 
     def _parts(self) -> list[str]:
-        return [by_place(self.frame, heat_html), page.failures(self.failures), page.caveats(self.caveats)]
+        return [for_each_point(self.frame, heat_html), page.failures(self.failures), page.caveats(self.caveats)]
 
 
 def lines(
@@ -73,7 +73,7 @@ def lines(
     caches: str = "warm",
     also: Any = (),
     name: str | None = None,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> LineProfile:
     """Time every source line of every node in one run of each point with line_profiler, in a process of its own.
@@ -86,7 +86,7 @@ def lines(
     options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
     options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    functions, caveats = functions_of(also)
+    functions, caveats = traced_functions(also)
     codes, _ = node_codes(job.target, job.points[0].target, functions)
     sources = read_sources([(code.file, code.first, code.last) for code in codes])
-    return profile("lines", partial(profile_lines, also=functions), job, LineProfile, watch, asked, [*caveats, *sources])
+    return profile("lines", partial(profile_lines, also=functions), job, LineProfile, watch, command_line, [*caveats, *sources])

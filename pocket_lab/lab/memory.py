@@ -14,22 +14,22 @@ from pocket_lab.frames.calls import bytes_frame
 from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.points import at_point
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import file_place, plan_profile, profile, read_sources
+from pocket_lab.lab.profiling import plan_profile, profile, read_sources, writable_path
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.code import node_codes
-from pocket_lab.profile.memory import MemoryOptions, profile_memory
-from pocket_lab.profile.tracking import Tracking
+from pocket_lab.profile.memory.instrument import MemoryOptions, profile_memory
+from pocket_lab.profile.memory.tracker import Tracking
+from pocket_lab.profile.node_code import node_codes
 from pocket_lab.records.memory import HeapPoint, RunMemory
 from pocket_lab.records.sources import Stack
 from pocket_lab.units import format_bytes, format_percent
-from pocket_lab.view.bars import plot_memory
-from pocket_lab.view.flame import flame_html
-from pocket_lab.view.memory import memory_figure
-from pocket_lab.view.memory_tables import memory_lines_table, memory_table
-from pocket_lab.view.places import by_place, heaviest
-from pocket_lab.view.table import TextTable
+from pocket_lab.view.html.flame import flame_html
+from pocket_lab.view.plots.bars import plot_memory
+from pocket_lab.view.plots.memory import memory_figure
+from pocket_lab.view.points import for_each_point, heaviest
+from pocket_lab.view.text.memory_tables import memory_lines_table, memory_table
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ class MemoryProfile(Result):
         stacks in this result, so that no capture file is needed; with `keep="run.bin"` memray's command line reads all of the
         run. Raises UsageError where it cannot be written.
         """
-        from pocket_lab.view.memray_page import memray_page
+        from pocket_lab.view.html.memray_page import memray_page
 
         runs = [record for record in self.records if isinstance(record, RunMemory)]
         if not runs:
@@ -129,7 +129,9 @@ class MemoryProfile(Result):
 
     def _parts(self) -> list[str]:
         table, *rest = super()._parts()
-        flames = by_place(self.calls, lambda rows: flame_html(rows, "total_bytes", format_bytes, f"{self.name} at its peak"))
+        flames = for_each_point(
+            self.calls, lambda rows: flame_html(rows, "total_bytes", format_bytes, f"{self.name} at its peak")
+        )
         lines = "" if self.lines.empty else memory_lines_table(self.lines).to_html()
         return [table, lines, *rest[:-1], flames, rest[-1]]
 
@@ -153,7 +155,7 @@ def memory(
     native: bool = False,
     keep: str | Path | None = None,
     name: str | None = None,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> MemoryProfile:
     """Profile the memory of one run of each point with memray, in a process of its own, and attribute it all to nodes.
@@ -168,8 +170,8 @@ def memory(
     options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
     options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    kept = "" if keep is None else str(file_place(keep, "keep"))
+    kept = "" if keep is None else str(writable_path(keep, "keep"))
     codes, _ = node_codes(job.target, job.points[0].target)
     sources = read_sources([(code.file, code.first, code.last) for code in codes])
     task = partial(profile_memory, options=MemoryOptions(Tracking(native, python_allocators), kept))
-    return profile("memory", task, job, MemoryProfile, watch, asked, sources)
+    return profile("memory", task, job, MemoryProfile, watch, command_line, sources)

@@ -13,19 +13,19 @@ from pocket_lab.frames.monitor import recent_frame, traffic_frame
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.lab.result import Result
-from pocket_lab.profile.monitor import Traffic
+from pocket_lab.profile.monitor.traffic import Traffic
 from pocket_lab.units import format_count, parse_duration
-from pocket_lab.view import page
-from pocket_lab.view.table import TextTable
+from pocket_lab.view.html import page
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from pocket_lab.graph.observe import Run, Sink
+    from pocket_lab.graph.observers import Run, Sink
 
 
-class Reading(Result):
+class MonitorSnapshot(Result):
     """What a monitor knew at one moment: `.frame` has a row per node, `.plot()` draws latencies and throughput."""
 
     @property
@@ -47,17 +47,17 @@ class Reading(Result):
     @property
     def table(self) -> TextTable:
         """The frame as text."""
-        from pocket_lab.view.traffic import traffic_table
+        from pocket_lab.view.plots.traffic import traffic_table
 
         return traffic_table(self.frame)
 
     def _figure(self) -> Figure:
-        from pocket_lab.view.traffic import traffic_figure
+        from pocket_lab.view.plots.traffic import traffic_figure
 
         return traffic_figure(self.frame, self.recent)
 
     def _draw(self, ax: Axes) -> None:
-        from pocket_lab.view.traffic import plot_latencies
+        from pocket_lab.view.plots.traffic import plot_latencies
 
         plot_latencies(ax, self.frame)
 
@@ -114,9 +114,9 @@ class Monitor:
         """Forget what was counted and begin anew."""
         self._traffic.reset()
 
-    def read(self) -> Reading:
+    def read(self) -> MonitorSnapshot:
         """What is known now, as a result that does not change any more."""
-        return Reading(self._window, tuple(self._traffic.records()))
+        return MonitorSnapshot(self._window, tuple(self._traffic.records()))
 
     def to_html(self) -> str:
         """The table as an HTML fragment, without the picture, which takes its time to draw."""

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from pocket_lab.errors import DeadlineExceeded, UsageError
 from pocket_lab.lab.collect import Watcher, collect
-from pocket_lab.lab.last import keep
-from pocket_lab.lab.recording import Recording, told_options
+from pocket_lab.lab.last_result import keep
+from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job, plan_job
-from pocket_lab.measure.measure import Task, measure
+from pocket_lab.measure.supervisor import Task, measure
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
@@ -32,7 +32,7 @@ R = TypeVar("R", bound=Result)
 
 
 def plan_profile(target: Any, input: Any, name: str | None, budget: float | str | None, **options: Any) -> Job:
-    """The job of a profile: as that of a bench, but in place where one worker is asked for and nothing else, and unhurried."""
+    """The job of a profile: as that of a bench, but without a budget, and in place for one worker by default."""
     if budget is not None:
         if options.get("isolation") == "kernel":
             raise UsageError('budget ends a process of its own, so it has no effect with isolation="kernel"')
@@ -49,7 +49,7 @@ def profile(
     job: Job,
     make: Callable[[str, Sequence[Record], int | None], R],
     watch: Watcher | None,
-    asked: str | None,
+    command_line: str | None,
     first: Sequence[Record] = (),
 ) -> R:
     """Run the task over the points of the job and keep the result of what was profiled, also where it is interrupted.
@@ -59,7 +59,7 @@ def profile(
     """
     records: list[Record] = []
     label = job.points[0].target
-    recording = Recording(verb, label, label, told_options(job.sweep, asked))
+    recording = Recording(verb, label, label, options_json(job.sweep, command_line))
     try:
         with recording, closing(measure(job, task)) as running:
             collect(chain(first, _within(running, job.sweep.budget_s)), records, recording, watch)
@@ -94,7 +94,7 @@ def _within(running: Iterator[Record], budget_s: float) -> Iterator[Record]:
             return
 
 
-def file_place(path: str | Path, option: str) -> Path:
+def writable_path(path: str | Path, option: str) -> Path:
     """The absolute path of a file that is written after the run; raises UsageError where its folder is not there."""
     place = Path(path).absolute()
     if not place.parent.is_dir() or place.is_dir():

@@ -12,7 +12,7 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Status
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
@@ -92,7 +92,7 @@ class Recording:
             if self._session is not None and self._archive is not None:
                 if error is None or self._has_begun:
                     self._session.close(status)
-                else:  # a question that cannot be asked is no run, and must not hide an earlier one of its name
+                else:  # invalid usage is no run, and it must not hide an earlier one of its name
                     self._archive.delete(self._archive.find(self._session.id))
                     self._session = None
         except HistoryError as failure:
@@ -106,6 +106,6 @@ class Recording:
         self.caveats.append(Caveat("history", f"not kept in the history from here on: {error}"))
 
 
-def told_options(sweep: Sweep, asked: str | None = None, **more: Any) -> dict[str, Any]:
-    """What was asked for, as JSON; `asked` is the line of the magic or the command that asked it."""
-    return {"sweep": asdict(sweep), **({} if asked is None else {"asked": asked}), **more}
+def options_json(sweep: Sweep, command_line: str | None = None, **more: Any) -> dict[str, Any]:
+    """The options of a verb as JSON, with the line of the magic or of the shell that called it, if any."""
+    return {"sweep": asdict(sweep), **({} if command_line is None else {"command_line": command_line}), **more}

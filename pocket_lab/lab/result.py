@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
+from pocket_lab.executors.outcome import unpack_error
 from pocket_lab.frames.caveats import caveats_frame
-from pocket_lab.measure.place import place_of
+from pocket_lab.records.point import describe
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
-from pocket_lab.run.outcome import unpack_error
-from pocket_lab.view import page
-from pocket_lab.view.table import TextTable
+from pocket_lab.view.html import page
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ class Result(ABC):
         texts = []
         for record in self.records:
             if isinstance(record, Failure):
-                where = "" if record.point is None else f"{place_of(record.point)}: "
+                where = "" if record.point is None else f"{describe(record.point)}: "
                 texts.append(where + record.chain[0][1])
         return texts
 
@@ -105,7 +105,7 @@ class Result(ABC):
         return target.resolve()
 
     def _parts(self) -> list[str]:
-        from pocket_lab.view.figure import to_svg  # here, so that measuring does not wait for matplotlib
+        from pocket_lab.view.plots.figure import to_svg  # here, so that measuring does not wait for matplotlib
 
         return [
             self.table.to_html(),

@@ -17,18 +17,17 @@ from pocket_lab.analysis.what_if import WhatIf, what_if
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.spans import PHASES, by_point, spans_frame, traced_nodes_frame
 from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import file_place, plan_profile, profile
+from pocket_lab.lab.profiling import plan_profile, profile, writable_path
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input
-from pocket_lab.measure.place import place_of
 from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.spans import profile_spans
-from pocket_lab.records.point import Point
+from pocket_lab.profile.trace.instrument import profile_spans
+from pocket_lab.records.point import Point, describe
 from pocket_lab.records.spans import Traced
-from pocket_lab.sharing.chrome import save_chrome
+from pocket_lab.sharing.exchange.chrome import save_chrome
 from pocket_lab.units import format_count, format_duration, format_percent
-from pocket_lab.view.nodes import nodes_table
-from pocket_lab.view.table import TextTable, shorten
+from pocket_lab.view.text.nodes_table import nodes_table
+from pocket_lab.view.text.table import TextTable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +111,7 @@ class Trace(Result):
         points = [traced.point for traced, _ in by_point(self.records)]
         kept = {point for point in points if all(getattr(point, name) == value for name, value in asked.items())}
         if not kept:
-            there = "; ".join(place_of(point) for point in points)
+            there = "; ".join(describe(point) for point in points)
             raise UsageError(
                 f"nothing was traced at {', '.join(f'{name}={value}' for name, value in asked.items())}; there is {there}"
             )
@@ -134,7 +133,7 @@ class Trace(Result):
         """The critical path, what pays, the runtime's own time and the instrument's, of the last point in words."""
         if self._spans.empty:
             return []
-        where = f"At {place_of(self._traced.point)}: " if len(self._by_point) > 1 else ""
+        where = f"At {describe(self._traced.point)}: " if len(self._by_point) > 1 else ""
         return [f"{where}{self._path_sentence()}", *self._gains(), self._overhead_sentence(), self._cost_sentence()]
 
     @cached_property
@@ -202,18 +201,18 @@ class Trace(Result):
         return f"Instrument: {total}, calibrated in the same process and taken off."
 
     def _figure(self) -> Figure:
-        from pocket_lab.view.gantt import gantt_figure  # here, as matplotlib takes its time to load
+        from pocket_lab.view.plots.gantt import gantt_figure  # here, as matplotlib takes its time to load
 
         return gantt_figure(self._spans, self.critical_path, self._plot_title)
 
     def _draw(self, ax: Axes) -> None:
-        from pocket_lab.view.gantt import plot_gantt
+        from pocket_lab.view.plots.gantt import plot_gantt
 
         plot_gantt(ax, self._spans, self.critical_path, self._plot_title)
 
     @property
     def _plot_title(self) -> str:
-        return f"Who ran when: {place_of(self._traced.point)}" if self._by_point else "Nothing was traced"
+        return f"Who ran when: {describe(self._traced.point)}" if self._by_point else "Nothing was traced"
 
 
 def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:
@@ -241,7 +240,7 @@ def trace(
     caches: str = "warm",
     chrome: str | Path | None = None,
     name: str | None = None,
-    asked: str | None = None,
+    command_line: str | None = None,
     watch: Watcher | None = None,
 ) -> Trace:
     """Record who ran when on which worker in one run of each point (under "load", a window), in a process of its own.
@@ -254,8 +253,8 @@ def trace(
     options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
     options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
     job = plan_profile(target, input, name, budget, **options)
-    file = None if chrome is None else file_place(chrome, "chrome")
-    result = profile("trace", profile_spans, job, Trace, watch, asked)
+    file = None if chrome is None else writable_path(chrome, "chrome")
+    result = profile("trace", profile_spans, job, Trace, watch, command_line)
     if file is not None:
         result.save_chrome(file)
     return result

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocket_lab.records.conditions import Environment
+from pocket_lab.records.environment import Environment
 
 _OWN_PACKAGES = ("pocket-lab", "loky", "cloudpickle")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")

@@ -9,12 +9,12 @@ from enum import Enum
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.graph.calls import is_async
+from pocket_lab.graph.callables import is_async
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Latency, Sample
 
@@ -46,7 +46,7 @@ class Job:
     scratch: str = ""
 
     @property
-    def way_out(self) -> str:
+    def hint(self) -> str:
         """What helps where a part cannot be sent."""
         return 'build it inside the function that uses it, or measure in place with isolation="kernel"'
 
@@ -167,7 +167,7 @@ def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> lis
             executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)
             return [(executor, count) for executor in executors for count in sweep.workers]
         return _single(target, sweep, label, "is a callable without a parameter `workers`", caveats)
-    if isinstance(target, Graph) and sweep.drive == "run" and not any(node.spreads for node in target.walk()):
+    if isinstance(target, Graph) and sweep.drive == "run" and not any(node.fans_out for node in target.walk()):
         return _single(target, sweep, label, "has no fan-out", caveats)
     on_loop = isinstance(target, Graph) and target.plan.is_async
     if not on_loop and "asyncio" in (sweep.executors or ()):

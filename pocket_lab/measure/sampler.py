@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
 
-from pocket_lab.measure.caches import cache_caveats
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.lane import Lane
-from pocket_lab.measure.pools import Pools
+from pocket_lab.measure.point_sampler import PointSampler
+from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.records.progress import Closed
 from pocket_lab.records.record import Record
 
@@ -25,7 +25,7 @@ _AFTERWARDS = 0.1
 _GC = "on, collected before each round; what was there before the first round is frozen"
 
 
-Afterwards = Callable[[Job, Sequence[Lane], float], Iterator[Record]]
+Afterwards = Callable[[Job, Sequence[PointSampler], float], Iterator[Record]]
 
 
 def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
@@ -42,46 +42,48 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     yield from cache_caveats(job)
     with ExitStack() as stack:
         pools = Pools(job.points, stack)
-        lanes = [Lane(point, pools.of(point)) for point in job.points]
-        for lane in lanes:
-            lane.recall(job.earlier)
+        samplers = [PointSampler(point, pools.of(point)) for point in job.points]
+        for sampler in samplers:
+            sampler.recall(job.earlier)
         gc.freeze()
         stack.callback(gc.unfreeze)
         deadline = perf_counter() + job.sweep.budget_s
-        batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, job.sweep.budget_s / len(lanes) / _BATCHES_A_POINT))
-        ready: list[Lane] = []
-        for lane in sorted(lanes, key=lambda lane: lane.point.size or 0):
+        batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, job.sweep.budget_s / len(samplers) / _BATCHES_A_POINT))
+        ready: list[PointSampler] = []
+        for sampler in sorted(samplers, key=lambda sampler: sampler.point.size or 0):
             if perf_counter() > deadline:
-                yield Closed(lane.point, "budget")
-            elif (yield from lane.prepare(job, batch_s)):
-                ready.append(lane)
+                yield Closed(sampler.point, "budget")
+            elif (yield from sampler.prepare(job, batch_s)):
+                ready.append(sampler)
         if ready and perf_counter() < deadline:
-            yield from min(ready, key=lambda lane: lane.batch_s / max(lane.loops, 1)).probe(job)
+            yield from min(ready, key=lambda sampler: sampler.batch_s / max(sampler.loops, 1)).probe(job)
         measured = list(ready)
-        needed_s = 0.0 if afterwards is None else min(2 * sum(lane.run_s for lane in ready), _AFTERWARDS * job.sweep.budget_s)
+        needed_s = (
+            0.0 if afterwards is None else min(2 * sum(sampler.run_s for sampler in ready), _AFTERWARDS * job.sweep.budget_s)
+        )
         yield from _rounds(job, ready, deadline - needed_s)
         if afterwards is not None:
-            yield from afterwards(job, [lane for lane in measured if not lane.has_failed], deadline)
+            yield from afterwards(job, [sampler for sampler in measured if not sampler.has_failed], deadline)
 
 
-def _rounds(job: Job, lanes: list[Lane], deadline: float) -> Iterator[Record]:
+def _rounds(job: Job, samplers: list[PointSampler], deadline: float) -> Iterator[Record]:
     gc.collect()
     gc.freeze()
     order = random.Random()  # not the module's own generator, which a target may seed
     first = max((earlier.round for earlier in job.earlier), default=0) + 1
     for round_number in range(first, first + _MOST_ROUNDS):
-        if not lanes:
+        if not samplers:
             return
         gc.collect()
-        order.shuffle(lanes)
-        for lane in list(lanes):
+        order.shuffle(samplers)
+        for sampler in list(samplers):
             if perf_counter() > deadline:
-                yield from lane.closed("budget")
-                lanes.remove(lane)
-            elif not (yield from lane.visit(round_number)):
-                lanes.remove(lane)
-            elif lane.is_precise(job.sweep.precision):
-                lanes.remove(lane)
-                yield from lane.closed("done")
-    for lane in lanes:
-        yield from lane.closed("done")
+                yield from sampler.closed("budget")
+                samplers.remove(sampler)
+            elif not (yield from sampler.visit(round_number)):
+                samplers.remove(sampler)
+            elif sampler.is_precise(job.sweep.precision):
+                samplers.remove(sampler)
+                yield from sampler.closed("done")
+    for sampler in samplers:
+        yield from sampler.closed("done")

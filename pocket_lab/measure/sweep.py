@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.run.executors import EXECUTORS
+from pocket_lab.executors.registry import EXECUTORS
 from pocket_lab.units import parse_counts, parse_duration, parse_fraction
 
 DRIVES = ("run", "map", "load")

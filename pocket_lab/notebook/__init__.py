@@ -1,1 +1,4 @@
-"""The notebook's faces: magics that parse, call one verb and display; the progress widget. No logic lives here."""
+"""The notebook's face: magics that parse a line, call one verb and display its result; the live widgets.
+
+In: a magic's line. Out: a result, displayed exactly once. No logic is here.
+"""

@@ -13,15 +13,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     from pocket_lab.lab.history import History
     from pocket_lab.lab.monitor import Monitor
     from pocket_lab.lab.result import Result
-    from pocket_lab.notebook.asking import Asking
+    from pocket_lab.notebook.magic_runner import MagicRunner
     from pocket_lab.notebook.magics import MeasureMagics
     from pocket_lab.notebook.monitor_magic import MonitorMagics
     from pocket_lab.notebook.profile_magics import ProfileMagics
 
-    asking = Asking(shell)
-    shell.register_magics(MeasureMagics(shell, asking), ProfileMagics(shell, asking), MonitorMagics(shell, asking))
+    runner = MagicRunner(shell)
+    shell.register_magics(MeasureMagics(shell, runner), ProfileMagics(shell, runner), MonitorMagics(shell, runner))
     for kind in (Result, History, Monitor):
-        shell.display_formatter.ipython_display_formatter.for_type(kind, asking.show)
+        shell.display_formatter.ipython_display_formatter.for_type(kind, runner.show)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -13,7 +13,7 @@ from pocket_lab.lab.bench import Bench, bench
 from pocket_lab.lab.compare import Comparison, compare
 from pocket_lab.lab.history import History
 from pocket_lab.lab.result import Result
-from pocket_lab.notebook.asking import Asking, parse
+from pocket_lab.notebook.magic_runner import MagicRunner, parse
 from pocket_lab.notebook.options import DRIVE, EXECUTORS, INPUT, ISOLATION, SIZES, TIMED, WORKERS
 
 
@@ -23,9 +23,9 @@ class MeasureMagics(Magics):  # type: ignore[misc]
 
     magics: ClassVar[dict[str, dict[str, str]]]
 
-    def __init__(self, shell: Any, asking: Asking) -> None:
+    def __init__(self, shell: Any, runner: MagicRunner) -> None:
         super().__init__(shell)
-        self._asking = asking
+        self._runner = runner
 
     @magic_arguments()
     @argument("target", nargs="?", help="a graph, node or callable of this notebook (not for %%%%pocket_bench)")
@@ -45,7 +45,7 @@ class MeasureMagics(Magics):  # type: ignore[misc]
     @line_cell_magic
     def pocket_bench(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Bench:
         """How fast is it, how does it grow with its input and its workers? A cell is measured with `n` and `workers`."""
-        result: Bench = self._asking.call(self.pocket_bench, bench, line, cell, local_ns)
+        result: Bench = self._runner.call(self.pocket_bench, bench, line, cell, local_ns)
         return result
 
     @magic_arguments()
@@ -65,7 +65,7 @@ class MeasureMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_compare(self, line: str, local_ns: dict[str, Any] | None = None) -> Comparison:
         """Is b faster or slower than a, the same, or can it not be told? Both are measured together."""
-        result: Comparison = self._asking.call(self.pocket_compare, compare, line, None, local_ns)
+        result: Comparison = self._runner.call(self.pocket_compare, compare, line, None, local_ns)
         return result
 
     @magic_arguments()

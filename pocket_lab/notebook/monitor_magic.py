@@ -9,9 +9,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from pocket_lab.lab.monitor import Monitor, watch_name
-from pocket_lab.notebook.asking import Asking, parse
+from pocket_lab.notebook.expressions import evaluate
 from pocket_lab.notebook.live import LiveView
-from pocket_lab.notebook.names import evaluate
+from pocket_lab.notebook.magic_runner import MagicRunner, parse
 from pocket_lab.units import parse_duration
 
 
@@ -21,9 +21,9 @@ class MonitorMagics(Magics):  # type: ignore[misc]
 
     magics: ClassVar[dict[str, dict[str, str]]]
 
-    def __init__(self, shell: Any, asking: Asking) -> None:
+    def __init__(self, shell: Any, runner: MagicRunner) -> None:
         super().__init__(shell)
-        self._asking = asking
+        self._runner = runner
 
     @magic_arguments()
     @argument("target", help="the name of a graph of this notebook, or a Monitor")
@@ -49,5 +49,5 @@ class MonitorMagics(Magics):  # type: ignore[misc]
             LiveView.open(monitor, max(every_s, 0.1))
         else:
             display(monitor.read())
-        self._asking.has_shown(monitor)
+        self._runner.has_shown(monitor)
         return monitor

@@ -12,7 +12,7 @@ from pocket_lab.lab.leaks import LeakReport, leaks
 from pocket_lab.lab.lines import LineProfile, lines
 from pocket_lab.lab.memory import MemoryProfile, memory
 from pocket_lab.lab.trace import Trace, trace
-from pocket_lab.notebook.asking import Asking
+from pocket_lab.notebook.magic_runner import MagicRunner
 from pocket_lab.notebook.options import PROFILED
 
 
@@ -22,9 +22,9 @@ class ProfileMagics(Magics):  # type: ignore[misc]
 
     magics: ClassVar[dict[str, dict[str, str]]]
 
-    def __init__(self, shell: Any, asking: Asking) -> None:
+    def __init__(self, shell: Any, runner: MagicRunner) -> None:
         super().__init__(shell)
-        self._asking = asking
+        self._runner = runner
 
     @magic_arguments()
     @PROFILED
@@ -36,7 +36,7 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_memory(self, line: str, local_ns: dict[str, Any] | None = None) -> MemoryProfile:
         """Which node allocates how much, and what does it hold at its peak? A run of each point under memray."""
-        result: MemoryProfile = self._asking.call(self.pocket_memory, memory, line, None, local_ns)
+        result: MemoryProfile = self._runner.call(self.pocket_memory, memory, line, None, local_ns)
         return result
 
     @magic_arguments()
@@ -47,7 +47,7 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_lines(self, line: str, local_ns: dict[str, Any] | None = None) -> LineProfile:
         """Which source lines of which node take the time? A run of each point under line_profiler."""
-        result: LineProfile = self._asking.call(self.pocket_lines, lines, line, None, local_ns)
+        result: LineProfile = self._runner.call(self.pocket_lines, lines, line, None, local_ns)
         return result
 
     @magic_arguments()
@@ -58,7 +58,7 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_cpu(self, line: str, local_ns: dict[str, Any] | None = None) -> CpuProfile:
         """Which calls of which node take the time? A run of each point, its stacks sampled."""
-        result: CpuProfile = self._asking.call(self.pocket_cpu, cpu, line, None, local_ns)
+        result: CpuProfile = self._runner.call(self.pocket_cpu, cpu, line, None, local_ns)
         return result
 
     @magic_arguments()
@@ -69,7 +69,7 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_trace(self, line: str, local_ns: dict[str, Any] | None = None) -> Trace:
         """Who ran when on which worker, and what did the run wait for? A run of each point, its spans recorded."""
-        result: Trace = self._asking.call(self.pocket_trace, trace, line, None, local_ns)
+        result: Trace = self._runner.call(self.pocket_trace, trace, line, None, local_ns)
         return result
 
     @magic_arguments()
@@ -80,5 +80,5 @@ class ProfileMagics(Magics):  # type: ignore[misc]
     @line_magic
     def pocket_leaks(self, line: str, local_ns: dict[str, Any] | None = None) -> LeakReport:
         """What do runs leave behind: threads, tasks, processes, files, sockets, memory? The same run again and again."""
-        result: LeakReport = self._asking.call(self.pocket_leaks, leaks, line, None, local_ns)
+        result: LeakReport = self._runner.call(self.pocket_leaks, leaks, line, None, local_ns)
         return result

@@ -11,7 +11,7 @@ from IPython.display import HTML, DisplayHandle
 
 from pocket_lab.records.progress import Planned
 from pocket_lab.records.record import Record
-from pocket_lab.view.progress import ProgressState
+from pocket_lab.view.text.progress import ProgressState
 
 _REDRAW_EVERY_S = 0.1
 

@@ -1,4 +1,6 @@
-"""Where memory and time go, per node: one run under an instrument, in a measuring process of its own.
+"""Where memory and time go, per node: one run of each point under an instrument.
 
-Each profile is a task like the sampler (`Job` in, records out). No time in a bench ever comes from one of these runs.
+In: a Job. Out: records of the instrument (memory, line costs, stacks, spans, leftovers). No time in a bench comes from such a
+run. `instrument` is the one loop over the points, `conflicts` says which instruments exclude each other, `node_code` which
+code belongs to which node; each instrument has a folder.
 """

@@ -1,7 +1,6 @@
-"""The frozen records that a measurement yields: the only thing that crosses a process or a pipe.
+"""The frozen records that a measurement yields: all that crosses a process or a pipe, and all that the history keeps.
 
-Base units throughout (seconds, bytes, counts); every field is JSON. A measurement is an iterator of these; progress,
-frames and cancellation are consumers of that one stream. Doubt travels with it as `Caveat`.
-
-A module for each kind; `record` has the union of all.
+In: what a measuring process, a profiler or a monitor saw, in base units (seconds, bytes, counts); every field is JSON. Out:
+one stream of records, consumed by progress, history and frames, with `codec` for the pipe and the file. A module a kind of
+record; `record` has their union, and doubt travels along as `Caveat`.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pocket_lab.records.conditions import Caveat, Environment
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
 from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned, Started

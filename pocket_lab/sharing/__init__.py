@@ -1,1 +1,4 @@
-"""Results for others: exchange formats. A frame comes in, a file in somebody else's format goes out."""
+"""Results for other people and other tools.
+
+In: frames and results. Out: files: `exchange` has a module a format.
+"""

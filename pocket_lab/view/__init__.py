@@ -1,5 +1,5 @@
-"""Pictures of frames and findings: text tables, matplotlib Axes, SVG and HTML text.
+"""Frames and findings as pictures, pages, tables and sentences.
 
-No pyplot state and no global style; all that comes from a user is escaped. Pictures take the colour of the text around
-them, so that they read on light and on dark pages.
+In: a frame or a finding. Out: matplotlib Axes (`plots`), HTML (`html`), text (`text`), sentences (`findings`). No pyplot state
+and no global style; what comes from a user is escaped; pictures take the colour of the text around them.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from pocket_lab.analysis.compare import (
     compare_pairs,
     compare_runs,
     geometric_mean,
-    holm,
     is_busy,
     ratio_of,
     verdict_of,
@@ -195,26 +193,6 @@ def test_a_change_is_called_from_the_margin_on_and_never_by_luck(value: float, h
         assert (verdict == "slower") == (value > 1)
     if verdict == "same":
         assert abs(math.log(value)) + half <= math.log1p(2 * margin) * 1.000001
-
-
-@given(p_values)
-def test_holm_is_what_the_step_down_rule_says(values: list[float]) -> None:
-    obvious = [max(min(1.0, q * sum(r >= q for r in values)) for q in values if q <= own) for own in values]
-    assert holm(values) == pytest.approx(obvious)
-
-
-@given(p_values)
-def test_corrected_p_values_keep_their_order_and_never_fall(values: list[float]) -> None:
-    corrected = holm(values)
-    assert all(0 <= before <= after <= 1 for before, after in zip(values, corrected, strict=True))
-    ordered = sorted(zip(values, corrected, strict=True))
-    assert all(one[1] <= other[1] for one, other in pairwise(ordered))
-
-
-def test_one_p_value_is_its_own_correction_and_none_have_none() -> None:
-    assert holm([0.03]) == [0.03]
-    assert holm([]) == []
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
 def test_a_change_that_one_pair_shows_may_be_luck_among_fifty() -> None:

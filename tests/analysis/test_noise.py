@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_lab.analysis.noise import Noise, noise_of
-from pocket_lab.measure.interval import FEWEST
+from pocket_lab.stats.median_interval import FEWEST
 
 
 def pairs(a: list[float], b: list[float]) -> pd.DataFrame:

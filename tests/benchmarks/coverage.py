@@ -30,7 +30,7 @@ from pocket_lab.measure import sampler
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 
 SWEEPS = 1000

@@ -20,7 +20,7 @@ from pathlib import Path
 from pocket_lab import History, bench
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.session import Session
-from pocket_lab.lab.stored import read_bench
+from pocket_lab.lab.load_stored import read_bench
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Sample
 

@@ -23,7 +23,7 @@ from line_profiler import LineProfiler
 from pocket_lab import Graph, fan_out, lines, node
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.profile.lines import profile_lines
+from pocket_lab.profile.lines.instrument import profile_lines
 from pocket_lab.records.sources import LineCost
 
 ITEMS, STEPS = 200, 100

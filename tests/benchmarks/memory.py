@@ -23,10 +23,10 @@ from memray.reporters.flamegraph import FlameGraphReporter
 
 from pocket_lab import Graph, Node, fan_out, memory, node
 from pocket_lab.graph.context import INLINE
-from pocket_lab.measure.drive import build_work
 from pocket_lab.measure.job import Input, plan_job
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.profile.memory import MemoryOptions, MemoryPass
+from pocket_lab.measure.work import build_work
+from pocket_lab.profile.memory.instrument import MemoryOptions, MemoryPass
 from pocket_lab.records.point import Point
 
 MOST_PASS, MOST_READ, MOST_OFF = 1.15, 2.0, 0.02

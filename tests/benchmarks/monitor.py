@@ -27,7 +27,7 @@ from typing import Any
 from interleaved import functions
 
 from pocket_lab import Graph, Node, Route
-from pocket_lab.graph.observe import Run
+from pocket_lab.graph.observers import Run
 from pocket_lab.lab.monitor import Monitor
 
 ROUNDS = 101

@@ -24,13 +24,13 @@ from pocket_lab import Graph, Node, fan_out
 from pocket_lab.frames.spans import spans_frame
 from pocket_lab.measure.job import plan_job
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.profile.recorder import Recorder
-from pocket_lab.profile.self_time import covered_s, self_times
-from pocket_lab.profile.spans import profile_spans
+from pocket_lab.profile.trace.instrument import profile_spans
+from pocket_lab.profile.trace.recorder import Recorder
+from pocket_lab.profile.trace.self_time import covered_s, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Span, Traced
-from pocket_lab.sharing.chrome import save_chrome
+from pocket_lab.sharing.exchange.chrome import save_chrome
 
 ROUNDS, LOOPS, NODES = 101, 60, 20
 MOST_READS, MOST_OFF = 4.0, 0.02

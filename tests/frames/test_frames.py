@@ -15,14 +15,14 @@ from pocket_lab.frames.caveats import caveats_frame
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.frames.memory import memory_frame
 from pocket_lab.frames.samples import samples_frame, without_warm_up
-from pocket_lab.measure.histogram import Histogram
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Metric, Probe, Sample
 from pocket_lab.records.sources import LineCost, Source
+from pocket_lab.stats.histogram import Histogram
 
 SMALL, LARGE = (Point("t", size, 1, "serial", "run") for size in (10, 20))
 

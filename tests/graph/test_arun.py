@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import Cancelled, NodeError, UsageError
+from pocket_lab.executors.registry import open_pool
 from pocket_lab.graph.combinators import fan_out, run_concurrent
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.graph.store import Store
-from pocket_lab.run.executors import open_pool
 
 FAR_S = 30.0
 EXECUTORS = ("serial", "threads", "processes", "asyncio")

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import GraphError, NodeError, UsageError
+from pocket_lab.executors.pool import Pool
+from pocket_lab.executors.registry import EXECUTORS, open_pool
 from pocket_lab.graph.combinators import MapReduce, fan_in, fan_out, for_each, run_concurrent
 from pocket_lab.graph.combinators import filter as keep_where
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.graph.store import Store
-from pocket_lab.run.executors import EXECUTORS, open_pool
-from pocket_lab.run.pool import Pool
 
 
 @pytest.fixture(params=EXECUTORS)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded
+from pocket_lab.executors.registry import open_pool
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry
-from pocket_lab.run.executors import open_pool
 
 
 def past() -> Context:

@@ -178,7 +178,7 @@ def test_an_error_in_an_inner_graph_names_the_inner_node() -> None:
 def test_walk_gives_the_nodes_inside_after_the_one_around_them() -> None:
     graph = Graph(A >> Graph(B >> fan_out(C, name="each"), name="inner"))
     assert [inside.name for inside in graph.walk()] == ["a", "inner", "b", "each", "c"]
-    assert [node.spreads for node in graph.nodes.values()] == [False, True]
+    assert [node.fans_out for node in graph.nodes.values()] == [False, True]
 
 
 @pytest.mark.parametrize("wrap", [lambda n: n, lambda n: n.with_(prep=lambda store, value: value)], ids=["plain", "full"])

@@ -62,7 +62,7 @@ def test_phases_are_those_that_are_given_in_the_order_in_which_they_run() -> Non
     full = Node("full", post=max, fallback=min, exec=abs, prep=len)
     assert full.phases() == [("prep", len), ("exec", abs), ("fallback", min), ("post", max)]
     assert double.inner() == ()
-    assert not double.spreads
+    assert not double.fans_out
 
 
 @pytest.mark.parametrize("name", ["", None, 3, ["n"]])

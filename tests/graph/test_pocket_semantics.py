@@ -20,7 +20,7 @@ from pocket_lab.errors import NodeError
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry
-from pocket_lab.graph.observe import Visit
+from pocket_lab.graph.observers import Visit
 from pocket_lab.graph.store import ReadOnlyStore, Store
 
 HOOKS = ("on_success", "on_failure", "on_complete", "on_error")

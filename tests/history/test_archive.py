@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF, Entry
-from pocket_lab.measure.wire import encode
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.codec import encode
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Heartbeat, Output, Started
 from pocket_lab.records.record import Record

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pocket_lab.errors import HistoryError
-from pocket_lab.history import database, place, schema
+from pocket_lab.history import database, location, schema
 from pocket_lab.history.archive import Archive
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed
@@ -263,10 +263,10 @@ def test_the_innermost_mount_tells_whether_a_folder_is_on_the_network(
     folder: str, kind: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mountinfo").write_text(MOUNTS)
-    monkeypatch.setattr(place, "_MOUNTS", tmp_path / "mountinfo")
-    assert place.shared_file_system(Path(folder) / "history.db") == kind
-    monkeypatch.setattr(place, "_MOUNTS", tmp_path / "absent")
-    assert place.shared_file_system(Path(folder) / "history.db") is None
+    monkeypatch.setattr(location, "_MOUNTS", tmp_path / "mountinfo")
+    assert location.shared_file_system(Path(folder) / "history.db") == kind
+    monkeypatch.setattr(location, "_MOUNTS", tmp_path / "absent")
+    assert location.shared_file_system(Path(folder) / "history.db") is None
 
 
 def test_on_the_network_there_is_no_log_in_shared_memory_and_a_caveat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,4 +300,4 @@ def test_the_file_is_where_the_environment_says_or_else_in_the_users_data_folder
     monkeypatch.delenv("POCKET_LAB_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     expected = "Library/Application Support" if sys.platform == "darwin" else "data"
-    assert place.default_path() == tmp_path / expected / "pocket-lab" / "history.db"
+    assert location.default_path() == tmp_path / expected / "pocket-lab" / "history.db"

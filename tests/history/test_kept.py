@@ -15,7 +15,7 @@ import pytest
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Sample
 

@@ -22,7 +22,7 @@ from pocket_lab import Graph, NodeError, UsageError, bench, compare, fan_out, no
 from pocket_lab.analysis.compare import geometric_mean
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison, Variant
-from pocket_lab.records.conditions import Environment
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 

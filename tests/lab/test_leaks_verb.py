@@ -19,9 +19,9 @@ import matplotlib.figure
 import pytest
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
-from pocket_lab.lab.last import last
+from pocket_lab.lab.last_result import last
 from pocket_lab.lab.leaks import LeakReport, leaks
-from pocket_lab.profile import births
+from pocket_lab.profile.leaks import creation_sites as creation_sites
 
 KEPT: list[Any] = []
 
@@ -183,9 +183,16 @@ def test_few_runs_say_that_memory_cannot_be_told() -> None:
 
 def patched() -> list[Any]:
     return [
-        *(builtins.open, births.io.open, births.os.open, births.os.pipe, births.os.fork, births.os.dup),
+        *(
+            builtins.open,
+            creation_sites.io.open,
+            creation_sites.os.open,
+            creation_sites.os.pipe,
+            creation_sites.os.fork,
+            creation_sites.os.dup,
+        ),
         *(threading.Thread.start, socket.socket.__init__, subprocess.Popen.__init__, asyncio.BaseEventLoop.create_task),
-        births.multiprocessing.process.BaseProcess.start,
+        creation_sites.multiprocessing.process.BaseProcess.start,
     ]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
 from pocket_lab.lab.monitor import Monitor
-from pocket_lab.view.traffic import traffic_figure
+from pocket_lab.view.plots.traffic import traffic_figure
 
 
 @node

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import pocket_lab
 from pocket_lab.measure.environment import cpu_quota, read_environment, usable_cores
-from pocket_lab.measure.wire import decode, encode
+from pocket_lab.records.codec import decode, encode
 
 
 def git(folder: Path, *words: str) -> None:

@@ -12,7 +12,7 @@ from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sweep import Sweep
-from pocket_lab.records.conditions import Caveat
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, Status
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record

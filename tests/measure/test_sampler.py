@@ -15,7 +15,7 @@ from pocket_lab.graph.store import Store
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records.conditions import Environment
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Closed, Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample

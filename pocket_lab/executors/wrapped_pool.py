@@ -1,0 +1,72 @@
+"""A pool that takes something along into its workers: an instrument that has to be on where the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pocket_lab.executors.event_loop import Loop
+from pocket_lab.executors.outcome import Outcome
+from pocket_lab.executors.pool import Call, Check, Pool, T
+
+Around = Callable[[], AbstractContextManager[object]]
+
+
+class WrappedPool(Pool):
+    """The workers of another pool, each call of which runs inside `around()`, entered in the worker and left there.
+
+    `around` is pickled together with the function, so that what both refer to is the same object in a worker process.
+    """
+
+    def __init__(self, pool: Pool, around: Around) -> None:
+        self.name, self.size = pool.name, pool.size
+        self._pool = pool
+        self._around = around
+
+    @property
+    def cpu_s(self) -> float:  # type: ignore[override]
+        """Of the other pool."""
+        return self._pool.cpu_s
+
+    @property
+    def loop(self) -> Loop | None:  # type: ignore[override]
+        """Of the other pool."""
+        return self._pool.loop
+
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As the other pool's."""
+        return self._pool.imap(self.prepare(function), items, workers, check)
+
+    def prepare(self, function: Call) -> Call:
+        """The function inside `around`, prepared for the other pool."""
+        if isinstance(getattr(function, "function", function), _Inside):
+            return function
+        return self._pool.prepare(_Inside(self._around, function))
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """As the other pool's, not inside `around`."""
+        return self._pool.everywhere(function)
+
+    def start(self) -> None:
+        """As the other pool's."""
+        self._pool.start()
+
+
+class _Inside:
+    """The function to call inside `around`."""
+
+    __slots__ = ("_around", "_function")
+
+    def __init__(self, around: Around, function: Call) -> None:
+        self._around = around
+        self._function = function
+
+    def __call__(self, item: Any) -> Any:
+        with self._around():
+            return self._function(item)
+
+    def __reduce__(self) -> tuple[type[_Inside], tuple[Around, Call]]:
+        return _Inside, (self._around, self._function)

@@ -1,0 +1,227 @@
+"""Plans over many items: each item on its own scope of the store, on the workers of the run, with the same effect on all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, aclosing, closing, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from pocket_lab.errors import NodeError
+from pocket_lab.executors.chunks import Numbered
+from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.graph.context import Context, Report, stops
+from pocket_lab.graph.observers import Collected, Collector, Observer
+from pocket_lab.graph.runtime.plan import Plan
+from pocket_lab.graph.runtime.workers import TASKS_IN_FLIGHT
+from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
+
+if TYPE_CHECKING:
+    from pocket_lab.executors.event_loop import Loop
+
+OnError = Literal["raise", "collect"]
+Task = tuple[int, Any, dict[str, Any], Limits, float | None]
+Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected], list[Report] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Runs an item in this process, on its scope itself."""
+
+    fan_out_plan: FanOutPlan
+    store: Store
+    context: Context
+
+    def __call__(self, task: tuple[int, Any]) -> Any:
+        index, value = task
+        return self.fan_out_plan.plan(index).run(value, *self._place(index))
+
+    async def arun(self, task: tuple[int, Any]) -> Any:
+        """The same on an event loop."""
+        index, value = task
+        return await self.fan_out_plan.plan(index).arun(value, *self._place(index))
+
+    def _place(self, index: int) -> tuple[Store, Context]:
+        self.context.check()
+        context = self.context.at(index) if self.fan_out_plan.observers else self.context
+        return self.store.scope(self.fan_out_plan.scope(index)), context
+
+
+class _There:
+    """Runs an item in a worker process, on a copy of its scope; answers with the writes to it, also where it fails."""
+
+    def __init__(self, fan_out_plan: FanOutPlan, collects: bool, reports: bool) -> None:
+        self._given = fan_out_plan, collects, reports
+        self._collector = Collector() if collects else None
+        self._spread = fan_out_plan.observed([self._collector] if self._collector else [])
+
+    def __reduce__(self) -> tuple[type[_There], tuple[FanOutPlan, bool, bool]]:
+        return _There, self._given
+
+    def __call__(self, task: Task) -> Answer:
+        index, value, contents, limits, deadline_s = task
+        store = JournalStore(contents, limits)
+        result, packed = None, None
+        context = Context(deadline_s=deadline_s).inline()
+        context.reports = [] if self._given[2] else None
+        try:
+            result = self._spread.plan(index).run(value, store, context)
+        except Exception as error:
+            packed = pack_error(error)
+        return result, packed, store.delta, self._collector.take() if self._collector else [], context.reports
+
+
+class FanOutPlan:
+    """Runs one plan on every item, or each of several plans on its own item; the scopes are called `<kind>-<index>`."""
+
+    def __init__(self, plans: Sequence[Plan], kind: str = "item") -> None:
+        self.plans = tuple(plans)
+        self._kind = kind
+
+    def __reduce__(self) -> tuple[type[FanOutPlan], tuple[tuple[Plan, ...], str]]:
+        return FanOutPlan, (self.plans, self._kind)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether an item needs an event loop."""
+        return any(plan.is_async for plan in self.plans)
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Who is told of the runs."""
+        return self.plans[0].source.observers
+
+    def observed(self, observers: Sequence[Observer]) -> FanOutPlan:
+        """The same with these observers and no others."""
+        if tuple(observers) == self.observers:
+            return self
+        return FanOutPlan([plan.observed(observers) for plan in self.plans], self._kind)
+
+    def also_observed(self, observers: Sequence[Observer]) -> FanOutPlan:
+        """The same inside another run: with the observers of each plan, then those of the outer run."""
+        return FanOutPlan([plan.also_observed(observers) for plan in self.plans], self._kind) if observers else self
+
+    def plan(self, index: int) -> Plan:
+        """What runs on the item."""
+        return self.plans[index if len(self.plans) > 1 else 0]
+
+    def scope(self, index: int) -> str:
+        """The scope of the item."""
+        return f"{self._kind}-{index}"
+
+    def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
+        """Outcomes in the order of the items; an error is the NodeError of its item."""
+        context.check()
+        pool = context.pool
+        if pool.name in ("processes", "cluster"):
+            arrived = self._from_afar(items, store, context)
+        else:
+            here = _Here(self, store, context.inline())
+            arrived = pool.imap(here, Numbered(items), context.workers, context.check)
+        for outcome in arrived:
+            yield _named(outcome)
+        context.check()
+
+    async def aoutcomes(self, items: Iterable[Any], store: Store, context: Context) -> AsyncGenerator[Outcome]:
+        """As `outcomes`, on the running event loop: at most `workers` items in flight, or a hundred."""
+        from pocket_lab.executors.tasks import imap_on_loop
+
+        context.check()
+        here = _Here(self, store, context.inline())
+        most = context.pool.size if context.pool.name == "asyncio" else TASKS_IN_FLIGHT
+        outcomes = imap_on_loop(here.arun, enumerate(items), min(context.workers or most, most))
+        try:
+            async for outcome in outcomes:
+                context.check()
+                yield _named(outcome)
+            context.check()
+        finally:
+            await outcomes.aclose()
+
+    def results(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
+        """Every result in plain code; the first error is raised, or each stands in the place of its result."""
+        if not self.on_loop(context):
+            with closing(self.outcomes(items, store, context)) as outcomes:
+                return [_result(outcome, on_error) for outcome in outcomes]
+        with _loop_of(context) as loop:
+            return loop.run(self.aresults(items, store, context, on_error))
+
+    async def aresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
+        """The same on the running event loop."""
+        if not self.on_loop(context):
+            return self.results(items, store, context, on_error)
+        async with aclosing(self.aoutcomes(items, store, context)) as outcomes:
+            return [_result(outcome, on_error) async for outcome in outcomes]
+
+    def iresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError) -> Generator[Any]:
+        """One result after the other in plain code; closing it early ends what is running."""
+        if not self.on_loop(context):
+            with closing(self.outcomes(items, store, context)) as outcomes:
+                for outcome in outcomes:
+                    yield _result(outcome, on_error)
+            return
+        arriving = self.aoutcomes(items, store, context)
+        with _loop_of(context) as loop:
+            try:
+                while (arrived := loop.run(_next(arriving))) is not None:
+                    yield _result(arrived, on_error)
+            finally:
+                if not loop.is_closed:
+                    loop.run(_close(arriving))
+
+    def on_loop(self, context: Context) -> bool:
+        """Whether the items are tasks of an event loop: they are async, and no other workers were asked for."""
+        return self.is_async and context.pool.name in ("serial", "asyncio")
+
+    def _from_afar(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
+        occupied = any(key.startswith(f"{self._kind}-") for key in store)
+
+        def task(numbered: tuple[int, Any]) -> Task:
+            index, item = numbered
+            contents = store.scope(self.scope(index)).snapshot() if occupied else {}
+            return index, item, contents, store.limits, context.deadline_s
+
+        there = context.prepare(self, lambda: _There(self, bool(self.observers), context.reports is not None))
+        for outcome in context.pool.imap(there, Numbered(items, task), context.workers, context.check):
+            if outcome.error is None:
+                value, error, delta, collected, reports = outcome.value
+                apply_delta(store.scope(self.scope(outcome.index)), delta)
+                Collector(collected).tell(self.observers, context.run, outcome.index)
+                if context.reports is not None and reports:
+                    context.reports += reports
+                outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
+            yield outcome
+
+
+def _loop_of(context: Context) -> AbstractContextManager[Loop]:
+    """The event loop of the context's pool, or a new one."""
+    if context.pool.loop is not None:
+        return nullcontext(context.pool.loop)
+    from pocket_lab.executors.event_loop import Loop
+
+    return Loop()
+
+
+async def _next(outcomes: AsyncGenerator[Outcome]) -> Outcome | None:
+    return await anext(outcomes, None)
+
+
+async def _close(outcomes: AsyncGenerator[Outcome]) -> None:
+    await outcomes.aclose()
+
+
+def _result(outcome: Outcome, on_error: OnError) -> Any:
+    """What failed is collected; what ends the run, a cancellation for example, is raised all the same."""
+    collected = outcome.error is not None and on_error == "collect" and not stops(outcome.error, None)
+    return outcome.error if collected else outcome.get()
+
+
+def _named(outcome: Outcome) -> Outcome:
+    """The outcome with a NodeError under the index of its item; where it has one from a fan-out inside, that is its cause."""
+    error = outcome.error
+    if not isinstance(error, NodeError):
+        return outcome
+    named = NodeError(error.node, error.phase, outcome.index, error.reason)
+    named.__cause__ = error.__cause__ if error.item is None else error
+    return Outcome(outcome.index, None, named)

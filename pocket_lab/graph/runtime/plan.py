@@ -1,0 +1,217 @@
+"""The plan: a graph compiled once, and the loop that goes from block to block by the actions."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from pocket_lab.errors import GraphError, NodeError
+from pocket_lab.executors.outcome import is_machinery, text_of
+from pocket_lab.graph.context import Context, TooManySteps
+from pocket_lab.graph.observers import Observer, Run, Sink, begin
+from pocket_lab.graph.path import DEFAULT
+from pocket_lab.graph.runtime.block import Block, Source, compile_blocks
+from pocket_lab.graph.runtime.lifecycle import Left, Step, not_an_action
+from pocket_lab.graph.runtime.specialise import Chain
+from pocket_lab.graph.store import Store
+
+
+class Plan:
+    """The compiled form of a graph: `run` and `arun` are its verbs.
+
+    It is pickled as its source, without the observers, which belong to one process, and compiled anew.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def run(self, value: Any, store: Store, context: Context | None) -> Any:
+        """The output of the last node for this input; raises NodeError, GraphError, Cancelled or DeadlineExceeded."""
+        if not self.is_async:
+            return self._plain.run(value, store, context)
+        if context is not None and context.pool.loop is not None:
+            return context.pool.loop.run(self.arun(value, store, context))
+        from pocket_lab.executors.event_loop import Loop
+
+        with Loop() as loop:
+            return loop.run(self.arun(value, store, context))
+
+    async def arun(self, value: Any, store: Store, context: Context | None) -> Any:
+        """As `run`, on the running event loop; the deadline of the context cuts an await off."""
+        if context is None or context.deadline_s is None:
+            return await self._on_loop.arun(value, store, context)
+        from pocket_lab.graph.runtime.on_loop import bounded
+
+        return await bounded(self._on_loop.arun)(value, store, context, ctx=context)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether a run needs an event loop."""
+        return any(node.is_async for node in self.source.nodes())
+
+    @cached_property
+    def bare(self) -> Chain:
+        """What runs without a context: where the graph is one chain, that chain itself."""
+        return self.run if self.is_async else self._plain.bare
+
+    def observed(self, observers: Sequence[Observer]) -> Plan:
+        """The same plan, compiled with these observers and no others."""
+        return self if tuple(observers) == self.source.observers else Plan(replace(self.source, observers=tuple(observers)))
+
+    def also_observed(self, observers: Sequence[Observer]) -> Plan:
+        """The same plan for a run inside another: its own observers, then those of the outer run."""
+        own = self.source.observers
+        return self.observed([*own, *(observer for observer in observers if observer not in own)])
+
+    @cached_property
+    def _plain(self) -> _Program:
+        return _Program(self.source, on_loop=False)
+
+    @cached_property
+    def _on_loop(self) -> _Program:
+        return _Program(self.source, on_loop=True)
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[Source]]:
+        return Plan, (replace(self.source, observers=()),)
+
+
+class _Program:
+    """The blocks of a plan, for plain code or for an event loop."""
+
+    def __init__(self, source: Source, on_loop: bool) -> None:
+        self._source = source
+        self._on_loop = on_loop
+        self._blocks = compile_blocks(source, on_loop)
+        self._first = self._blocks[source.first.name]
+        self._most = math.inf if source.max_steps is None else source.max_steps
+        self._needs_context = any(block.needs_context for block in self._blocks.values())
+        self._shows_context = any(block.shows_context for block in self._blocks.values())
+
+    @property
+    def bare(self) -> Chain:
+        """What runs without a context: where nothing leads out of the first block, its chain itself."""
+        block = self._first
+        if len(self._blocks) > 1 or block.routed or self._source.max_steps is not None:
+            return self.run
+        chain = block.chain(self._shows_context, leave=lambda *left: self._follow(block, Left(*left))[0])
+        if not self._needs_context:
+            return chain
+        return lambda value, store, _: chain(value, store, self._new_context())
+
+    def run(self, value: Any, store: Store, context: Context | None) -> Any:
+        """One run in plain code."""
+        context, checked = self._entered(context)
+        block, steps_left = self._first, self._most
+        while True:
+            chain = block.checked if checked else block.bare
+            if steps_left < block.length:
+                chain = self._cut(block, int(steps_left), context)
+            value = chain(value, store, context)
+            if value.__class__ is Left:
+                steps_left -= value.position + 1
+                value, following = self._follow(block, value)
+            else:
+                steps_left -= block.length
+                if steps_left < 0:  # the chain was cut so many steps before its end
+                    raise self._too_many(block.steps[int(steps_left)], context)
+                following = block.after
+                if following is None and self._source.strict:
+                    self._unrouted(block.steps[-1].name, DEFAULT)
+            if following is None:
+                return value
+            block = following
+
+    async def arun(self, value: Any, store: Store, context: Context | None) -> Any:
+        """One run on an event loop: the same, with an await."""
+        context, checked = self._entered(context)
+        block, steps_left = self._first, self._most
+        while True:
+            chain = block.checked if checked else block.bare
+            if steps_left < block.length:
+                chain = self._cut(block, int(steps_left), context)
+            value = chain(value, store, context)
+            if block.shape.is_async:
+                value = await value
+            if value.__class__ is Left:
+                steps_left -= value.position + 1
+                value, following = self._follow(block, value)
+            else:
+                steps_left -= block.length
+                if steps_left < 0:  # the chain was cut so many steps before its end
+                    raise self._too_many(block.steps[int(steps_left)], context)
+                following = block.after
+                if following is None and self._source.strict:
+                    self._unrouted(block.steps[-1].name, DEFAULT)
+            if following is None:
+                return value
+            block = following
+
+    def _entered(self, context: Context | None) -> tuple[Context | None, bool]:
+        """The context of one run, and whether anybody can stop it: the caller, or a node that gets to see it."""
+        if context is None:
+            return (self._new_context() if self._needs_context else None), self._shows_context
+        source = self._source
+        if source.observers:
+            context = context.observed(*self._begun(context.run, context.item))
+        return context, True
+
+    def _new_context(self) -> Context:
+        context, source = Context(), self._source
+        if source.observers:
+            context.run, context.sink = self._begun(None, None)
+        return context
+
+    def _begun(self, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
+        """A new run of the worker that is running now, and where its events go."""
+        worker = None
+        if self._on_loop:
+            from pocket_lab.executors.tasks import worker_name
+
+            worker = worker_name()
+        return begin(self._source.observers, self._source.name, parent, item, worker)
+
+    def _cut(self, block: Block, steps: int, context: Context | None) -> Chain:
+        """The chain of as many steps as may still be taken."""
+        if steps == 0:
+            raise self._too_many(block.steps[0], context)
+        return block.chain(context is not None, steps=block.steps[:steps])
+
+    def _too_many(self, step: Step, context: Context | None) -> TooManySteps:
+        if context is not None:
+            context.check()
+        most = self._source.max_steps
+        return TooManySteps(f'more than max_steps={most} steps, at node "{step.name}": a loop without an end?')
+
+    def _follow(self, block: Block, left: Left) -> tuple[Any, Block | None]:
+        """The output of a node, and the block that its action leads to."""
+        step, action = block.steps[left.position], left.action
+        if not isinstance(action, str):
+            error = not_an_action(action)
+            raise NodeError(step.name, "post" if step.post else "exec", None, text_of(error)) from error
+        following = block.routes[left.position].get(action)
+        if following is None:
+            self._unrouted(step.name, action)
+        return left.value, following
+
+    def _unrouted(self, node: str, action: str) -> None:
+        routes = self._source.routes.get(node)
+        if not routes or (action == DEFAULT and not self._source.strict):
+            return
+        known = ", ".join(f'"{other}"' for other in routes)
+        message = f'node "{node}" took the action "{action}", which has no route (it has {known}): the run ends here'
+        if self._source.strict:
+            raise GraphError(message)
+        warnings.warn(message, stacklevel=_callers_level())
+
+
+def _callers_level() -> int:
+    """How far up the stack the user's first frame is, as `warnings.warn` counts from the caller of this."""
+    level, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    return level + 1

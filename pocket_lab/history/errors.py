@@ -1,0 +1,66 @@
+"""What went wrong with the history file, in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pocket_lab.errors import HistoryError
+from pocket_lab.history.location import HOME
+
+T = TypeVar("T")
+
+
+class Unreadable(Exception):
+    """A row that says something which this version does not know."""
+
+
+FAILURES = (sqlite3.Error, OverflowError, UnicodeEncodeError, Unreadable)
+_ELSEWHERE = f"or set {HOME} to another folder"
+_MOST_SHOWN = 60
+_REASONS = {
+    "SQLITE_NOTADB": f"{{path}} is not a SQLite file: move it away, {_ELSEWHERE}",
+    "SQLITE_CORRUPT": f"{{path}} is damaged: put a copy of it back, move it away, {_ELSEWHERE}",
+    "SQLITE_FULL": f"the disk is full, so that {{path}} takes nothing more: free some space, {_ELSEWHERE}",
+    "SQLITE_BUSY": "another process keeps {path} locked: wait until it is done, or end it",
+    "SQLITE_READONLY": f"{{path}} cannot be written: allow writing to it and to its folder, {_ELSEWHERE}",
+    "SQLITE_CANTOPEN": f"{{path}} cannot be opened: allow writing to its folder, {_ELSEWHERE}",
+    "SQLITE_IOERR": f"{{path}} cannot be read or written ({{detail}}): look whether a disk or a quota is full, {_ELSEWHERE}",
+    "SQLITE_CONSTRAINT_FOREIGNKEY": "the run was deleted from {path} while it was being written: begin a new one",
+    "SQLITE_CONSTRAINT_PRIMARYKEY": "another process writes into the same run of {path}: give one of the two another name",
+}
+
+
+def explain(error: Exception, path: Path) -> HistoryError:
+    """The HistoryError of what SQLite, or the way to it, raised."""
+    if isinstance(error, OverflowError):
+        return HistoryError(f"{path} takes whole numbers below 2^63, and this one is larger")
+    if isinstance(error, UnicodeEncodeError):
+        return HistoryError(f"{error.object!r} cannot be written to {path}: it is not valid Unicode")
+    if isinstance(error, Unreadable):
+        return HistoryError(
+            f"{path} holds what this Pocket Lab cannot read ({error}): a newer one wrote it, or it is damaged; "
+            f"pip install --upgrade pocket-lab, {_ELSEWHERE}"
+        )
+    code = getattr(error, "sqlite_errorname", "")
+    for name, sentence in _REASONS.items():
+        if code.startswith(name):
+            return HistoryError(sentence.format(path=path, detail=code))
+    return HistoryError(f"{path} cannot be used ({error}): move it away, {_ELSEWHERE}")
+
+
+def read_row(read: Callable[[Any], T], row: Any) -> T:
+    """What a reader makes of a row; raises Unreadable where it cannot."""
+    try:
+        return read(row)
+    except (ValueError, KeyError, TypeError) as error:
+        what = "no JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise Unreadable(f"{what} in {str(row)[:_MOST_SHOWN]!r}") from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds a lock that may soon be free."""
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")

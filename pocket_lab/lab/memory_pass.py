@@ -1,0 +1,38 @@
+"""The memory pass of a bench: a run of each point under memray, once the sweep has ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.supervisor import measure
+from pocket_lab.profile.conflicts import refuse_conflicts
+from pocket_lab.profile.memory.instrument import profile_peaks
+from pocket_lab.profile.memory.tracker import check_memray
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.memory import NodeMemory, RunMemory
+from pocket_lab.records.progress import Heartbeat, Output
+from pocket_lab.records.record import Record
+
+
+def refuse_peaks(job: Job) -> None:
+    """Raise before the sweep the UsageError that the pass would end in: memray is missing, or something excludes it here."""
+    check_memray()
+    if job.sweep.isolation == "kernel":
+        refuse_conflicts("memray")
+
+
+def measure_peaks(job: Job) -> Generator[Record]:
+    """A RunMemory and the NodeMemory of each point that can be run; a process that dies leaves a Caveat."""
+    unhurried = replace(job, sweep=replace(job.sweep, budget_s=math.inf), earlier=(), caveats=())
+    try:
+        with closing(measure(unhurried, profile_peaks)) as records:
+            for record in records:
+                if isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
+                    yield record
+    except ProcessDied as died:
+        yield Caveat("memory-pass", f"not every point has its memory: {died}")

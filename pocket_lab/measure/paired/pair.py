@@ -1,0 +1,214 @@
+"""A pair of points under comparison: the same input for both, batches of both in every round, one log ratio for each."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import random
+from collections.abc import Generator, Iterator, Sized
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from pocket_lab.executors.pickling import dumps
+from pocket_lab.executors.pool import Pool
+from pocket_lab.measure.failed_point import failed_point
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.load.request_tally import RequestTally
+from pocket_lab.measure.timing.batch import Runs, Timing, Work
+from pocket_lab.measure.timing.caches import caches
+from pocket_lab.measure.timing.mutation import Fingerprint
+from pocket_lab.measure.timing.runs import build_input
+from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
+from pocket_lab.measure.work import build_work
+from pocket_lab.records.point import Point, Status
+from pocket_lab.records.progress import Closed, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample, Waits
+from pocket_lab.stats.huber import huber_estimate
+
+MOST_ROUNDS = 64
+BLOCKS = 10
+_ALIKE = 2.0
+_WARM_ENOUGH_S = 0.003
+
+order = random.Random()  # not the module's own generator, which a target may seed
+
+
+class Input:
+    """An input that is built once; each copy is as it was then, whatever a target did to the one before."""
+
+    def __init__(self, job: Job, point: Point) -> None:
+        value = build_input(job, point)
+        self._value = list(value) if point.drive == "map" and not isinstance(value, Sized) else value
+        try:
+            self._pickled: bytes | None = dumps(self._value)
+        except Exception:  # any class may fail to pickle in its own way; then both sides share the one there is
+            self._pickled = None
+
+    def copy(self) -> Any:
+        """A copy of its own, or the value itself where it cannot be copied."""
+        return self._value if self._pickled is None else pickle.loads(self._pickled)
+
+
+@dataclass(slots=True)
+class Side:
+    """One point of a pair: its work as it was built for this block, and what its thread did in it."""
+
+    point: Point
+    pool: Pool
+    work: Work | None = None
+    loops: int = 0
+    run_s: float = 0.0
+    runs_s: list[float] = field(default_factory=list)  # of the batches since it was built
+    batches: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    idle: ThreadWaits = field(default_factory=ThreadWaits)
+    requests: RequestTally = field(default_factory=RequestTally)
+
+    def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
+        """Build the work on a new target and warm it up; how long a run takes is found once, then told by the block before.
+
+        For on a busy machine the first batches may have been interrupted, and the very first run may have had to load a lot.
+        A batch has one run if `single`.
+        """
+        self.work = build_work(job, self.point, value, self.pool)
+        if single and isinstance(self.work, Runs) and self.work.reset is None:
+            self.work.reset = _nothing
+        if not self.loops or self.point.drive == "load":
+            timing = self.work.calibrate(batch_s)
+            self.loops = max(timing.loops, 1)  # none, where no request was answered
+            self.run_s = timing.wall_s / self.loops
+            return
+        if self.runs_s:
+            self.run_s = median(self.runs_s)
+        self.runs_s.clear()
+        if self.loops > 1 or self.run_s < _WARM_ENOUGH_S:
+            self.work.time(max(1, self.loops // 2))
+
+    def loops_for(self, batch_s: float) -> int:
+        """How many runs a batch has: as now, or more where it takes less than half the time."""
+        if not self.is_free or not 0 < self.run_s * self.loops < batch_s / 2:
+            return self.loops
+        return max(self.loops, round(batch_s / self.run_s))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a batch may have any number of runs: not under load, nor where something is made for each run before it."""
+        return isinstance(self.work, Runs) and self.work.fresh is None and self.work.reset is None
+
+    def visit(self) -> Timing:
+        """One batch."""
+        assert self.work is not None
+        before = read_thread_waits()
+        timing = self.work.time(self.loops)
+        self.idle += read_thread_waits() - before
+        self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
+        self.runs_s.append(timing.wall_s / self.loops)
+        self.requests.count(timing)
+        return timing
+
+    def take_waits(self) -> Waits:
+        """What its thread did since the last call."""
+        waits = Waits(self.point, self.batches, self.wall_s, self.cpu_s, self.idle.queued_s, self.idle.switches)
+        self.batches, self.wall_s, self.cpu_s, self.idle = 0, 0.0, 0.0, ThreadWaits()
+        return waits
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two sides, what was measured of them, and how many rounds make a block."""
+
+    a: Side
+    b: Side
+    value: Input | None = None
+    round: int = 0
+    rounds_a_block: int = MOST_ROUNDS
+    blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
+    block: list[float] = field(default_factory=list)  # those of this block
+
+    def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
+        """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed.
+
+        Where the caches of one side are cleared before each run, batches of the other have a single run too.
+        """
+        single = any(job.sweep.caches == "cold" and caches(job.target) for job in jobs)
+        for side, job in zip((self.a, self.b), jobs, strict=True):
+            yield Started(side.point)
+            try:
+                if self.value is None:
+                    self.value = Input(job, side.point)
+                    yield Started(side.point)  # from here on it is the batch that takes the time
+                value = self.value.copy()
+                before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
+                side.prepare(job, value, batch_s, single)
+                if before is not None:
+                    yield from before.caveats(value, side.point)
+            except (Exception, SystemExit) as error:
+                yield from self.failed(side, error)
+                return False
+        self._level(batch_s)
+        both_s = max(self.a.run_s * self.a.loops + self.b.run_s * self.b.loops, 1e-9)
+        self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))
+        return True
+
+    def _level(self, batch_s: float) -> None:
+        """Give batches enough runs, and both sides as many of them where their runs take about as long.
+
+        A longer batch is interrupted more often, and a shorter one runs on colder caches: on a busy machine two sizes of
+        batch of one function differ by more than half in wall time and by some per cent in CPU time.
+        """
+        a, b = self.a.loops_for(batch_s), self.b.loops_for(batch_s)
+        if self.a.point.drive != "load" and max(self.a.run_s, self.b.run_s) <= _ALIKE * min(self.a.run_s, self.b.run_s):
+            a = b = max(a, b) if self.a.is_free and self.b.is_free else min(a, b)
+        self.a.loops, self.b.loops = a, b
+
+    def visit(self) -> Generator[Record, None, bool]:
+        """A round: both sides in random order; False where one failed."""
+        self.round += 1
+        runs_s = {}
+        for side in order.sample((self.a, self.b), 2):
+            yield Started(side.point)
+            try:
+                timing = side.visit()
+            except (Exception, SystemExit) as error:
+                yield from self.failed(side, error)
+                return False
+            runs_s[id(side)] = timing.run_s if timing.loops else 0.0
+            if timing.answers is not None:
+                yield timing.answers.latency(side.point, self.round)
+            assert side.work is not None
+            items = side.work.items * timing.loops
+            yield Sample(side.point, self.round, timing.loops, timing.wall_s, timing.cpu_s, items)
+        if all(runs_s.values()):
+            self.block.append(math.log(runs_s[id(self.b)] / runs_s[id(self.a)]))
+        return True
+
+    def close_block(self) -> Iterator[Record]:
+        """Put the rounds of a block to the others; tells what the threads did in it."""
+        if self.block:
+            self.blocks.append(self.block)
+        self.block = []
+        yield self.a.take_waits()
+        yield self.b.take_waits()
+
+    def is_precise(self, precision: float) -> bool:
+        """Whether the interval over ten blocks or more is narrow enough; its place has no say in that."""
+        return len(self.blocks) >= BLOCKS and huber_estimate(self.blocks).half_width <= precision
+
+    def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
+        """The end of a pair of which one side failed."""
+        yield from failed_point(side.point, self.round, error)
+        yield Closed((self.b if side is self.a else self.a).point, "failed")
+
+    def ended(self, status: Status) -> Iterator[Record]:
+        """The end of a pair."""
+        yield from self.close_block()
+        for side in (self.a, self.b):
+            yield from side.requests.caveats(side.point)
+            yield Closed(side.point, status)
+
+
+def _nothing() -> None:
+    """What is to be cleared where there is no cache."""

@@ -1,0 +1,158 @@
+"""A point under measurement: its work, its samples so far, and whether they are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pocket_lab.executors.pool import Pool
+from pocket_lab.measure.failed_point import failed_point
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.load.generator import PROFILED_S
+from pocket_lab.measure.load.request_tally import RequestTally
+from pocket_lab.measure.timing.batch import Timing, Work
+from pocket_lab.measure.timing.mutation import Fingerprint
+from pocket_lab.measure.timing.rebuild import Renewable
+from pocket_lab.measure.timing.runs import build_input
+from pocket_lab.measure.work import build_work
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.point import Point, Status, describe
+from pocket_lab.records.progress import Closed, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Probe, Sample
+from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.median_interval import estimate_median, is_look
+from pocket_lab.stats.stationarity import drift, warm_up
+from pocket_lab.units import format_percent
+
+_MOST_TO_REBUILD = 1 << 20
+
+
+@dataclass(slots=True)
+class PointSampler:
+    """The builds of a point's work, of which rounds take turns, and `runs_s`: seconds of a run, a value for each round."""
+
+    point: Point
+    pool: Pool
+    runs_s: list[float] = field(default_factory=list)
+    builds: list[Work] = field(default_factory=list)
+    value: Any = None
+    loops: int = 1
+    batch_s: float = 0.0
+    asked_s: float = 0.0
+    requests: RequestTally = field(default_factory=RequestTally)
+    has_failed: bool = False
+
+    @property
+    def run_s(self) -> float:
+        """About how long one run takes, or under load one window of a profile."""
+        if self.point.drive == "load":
+            return PROFILED_S
+        return min(self.runs_s, default=self.batch_s / max(self.loops, 1))
+
+    def recall(self, earlier: Iterable[Sample | Latency]) -> None:
+        """Take over what an interrupted measurement left of this point."""
+        for record in earlier:
+            if record.point != self.point or not record.round:
+                continue
+            if isinstance(record, Latency):
+                self.requests.recall(record)
+                if record.histogram:
+                    self.runs_s.append(Histogram(record.histogram).quantile(0.5))
+            elif record.loops and self.point.drive != "load":
+                self.runs_s.append(record.wall_s / record.loops)
+
+    def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
+        """Build the input, warm up, find the number of runs in a batch; False where that failed.
+
+        The warm-up is kept as round 0, in case it stays alone.
+        """
+        yield Started(self.point)
+        before = None
+        try:
+            self.value = build_input(job, self.point)
+            before = None if job.sweep.fresh_input else Fingerprint(self.value)
+            yield Started(self.point)  # from here on it is the batch that takes the time
+            work = build_work(job, self.point, self.value, self.pool)
+            timing = work.calibrate(batch_s)
+        except (Exception, SystemExit) as error:
+            if before is not None:
+                yield from before.caveats(self.value, self.point)
+            yield from failed_point(self.point, 0, error)
+            return False
+        if before is not None:
+            yield from before.caveats(self.value, self.point)
+        self.builds, self.loops, self.batch_s, self.asked_s = [work], timing.loops, timing.wall_s, batch_s
+        yield from self._told(work, 0, timing)
+        return True
+
+    def probe(self, job: Job) -> Iterator[Record]:
+        """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
+
+        The target is built anew as for a comparison, unless it is measured in place or holds a lot.
+        """
+        yield Started(self.point)
+        if job.sweep.store == "shared":  # there is one store, and so one build; the rounds take turns all the same
+            yield Probe(self.point)
+            return
+        try:
+            if job.sweep.isolation != "kernel" and self.point.executor != "processes":
+                renewable = Renewable(job.target)
+                if renewable.size <= _MOST_TO_REBUILD:
+                    job = replace(job, target=renewable.build()[0])
+            twin = build_work(job, self.point, self.value, self.pool)
+            twin.calibrate(self.batch_s) if self.point.drive == "load" else twin.time(self.loops)
+        except (Exception, SystemExit):  # what cannot be built twice is measured without
+            return
+        self.builds.append(twin)
+        yield Probe(self.point)
+
+    def visit(self, round_number: int) -> Generator[Record, None, bool]:
+        """One batch; False where it failed."""
+        yield Started(self.point)
+        work = self.builds[round_number % len(self.builds)]
+        try:
+            timing = work.time(self.loops)
+            if self.loops == 1 and timing.wall_s < self.asked_s / 4 and self.point.drive != "load":
+                self.loops, self.asked_s = (
+                    work.calibrate(self.asked_s).loops,
+                    0.0,
+                )  # once: the first run of all had to load a lot
+        except (Exception, SystemExit) as error:
+            self.has_failed = True
+            yield from failed_point(self.point, round_number, error)
+            return False
+        if timing.loops:
+            self.runs_s.append(timing.run_s)
+        yield from self._told(work, round_number, timing)
+        return True
+
+    def is_precise(self, precision: float) -> bool:
+        """Whether the interval is narrow enough; looked at seldom, since every look is a chance to stop too early."""
+        if not is_look(len(self.runs_s)):
+            return False
+        return estimate_median(self.runs_s[warm_up(self.runs_s) :]).precision <= precision
+
+    def closed(self, status: Status) -> Iterator[Record]:
+        """The end of the point, with the doubts that its samples raise."""
+        yield from self.requests.caveats(self.point)
+        if early := warm_up(self.runs_s):
+            message = f"{describe(self.point)}: the first {early} of {len(self.runs_s)} rounds were a warm-up and are left out"
+            yield Caveat("warm-up", message, self.point)
+        if trend := drift(self.runs_s[early:]):
+            change = f"{'rose' if trend > 0 else 'fell'} by {format_percent(abs(trend))} while it was measured"
+            yield Caveat(
+                "drift", f"{describe(self.point)}: the time of a run {change}: the figure holds for no moment of it", self.point
+            )
+        yield Closed(self.point, status)
+
+    def _told(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
+        answers = timing.answers
+        if answers is not None:
+            yield answers.latency(self.point, round_number)
+        if round_number:
+            self.requests.count(timing)
+        yield from work.reports.metrics(self.point, round_number, max(timing.loops, 1))
+        items = work.items * timing.loops
+        yield Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)

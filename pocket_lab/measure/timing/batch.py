@@ -1,0 +1,158 @@
+"""One timed batch: a loop of runs between two clock reads, with the cost of the bare loop taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import repeat
+from time import perf_counter, process_time
+from typing import Any, NamedTuple, Protocol
+
+from pocket_lab.executors.pool import Pool
+from pocket_lab.measure.timing.reports import Reports
+from pocket_lab.records.point import Point
+from pocket_lab.records.samples import Latency
+from pocket_lab.stats.histogram import Histogram
+
+_LOOP_MATTERS_S = 10e-6
+_MOST_FRESH = 1000
+
+
+class Answers(NamedTuple):
+    """What became of the requests of a window under load: latencies, failures, and those that began after its end, or never."""
+
+    histogram: Histogram
+    errors: int
+    late: int
+    first_error: str | None
+
+    def latency(self, point: Point, round_number: int) -> Latency:
+        """The record of them."""
+        return Latency(point, round_number, self.histogram.buckets, self.errors, self.late)
+
+
+class Timing(NamedTuple):
+    """Wall and CPU seconds of a whole batch of `loops` runs, CPU of worker processes included; `answers` under load."""
+
+    loops: int
+    wall_s: float
+    cpu_s: float
+    answers: Answers | None = None
+
+    @property
+    def run_s(self) -> float:
+        """Seconds of one run, under load the median latency; NaN where none was answered."""
+        if self.answers is not None:
+            return self.answers.histogram.quantile(0.5)
+        return self.wall_s / self.loops
+
+
+class Work(Protocol):
+    """What a batch at a point does; `items` are those of one run, `reports` what the runs of the batch told of themselves."""
+
+    items: int
+    reports: Reports
+
+    def calibrate(self, batch_s: float) -> Timing:
+        """Warm up; a batch of as many runs as this one had takes about `batch_s` seconds."""
+
+    def time(self, loops: int) -> Timing:
+        """One batch."""
+
+    def once(self) -> Timing | None:
+        """One run, for a profiler; under load one window of clients, and what became of its requests."""
+
+
+@dataclass(slots=True)
+class Runs:
+    """`function(*arguments)` is one run.
+
+    Where `fresh` is given, it makes the arguments of each run, outside the clock; `reset` is called before each batch, which
+    then has one run. A batch that is to be looked at twice takes at most `patience_s`.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    pool: Pool
+    items: int = 1
+    fresh: Callable[[], tuple[Any, ...]] | None = None
+    reset: Callable[[], None] | None = None
+    reports: Reports = field(default_factory=Reports)
+    patience_s: float = 0.1
+
+    def calibrate(self, batch_s: float) -> Timing:
+        """Batches of more and more runs, until one is half as long as asked, and the same one again is so too.
+
+        For a first run may compile and import, and any batch may be interrupted: what then stands alone for the time of a run
+        would be single runs on one side of a comparison, and loops of them on the other.
+        """
+        begun = perf_counter()
+        loops, timing = 1, self.time(1)
+        building_s = perf_counter() - begun - timing.wall_s
+        most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
+        while loops < most:
+            if batch_s / 2 <= timing.wall_s <= self.patience_s:
+                timing = min(timing, self.time(loops), key=_wall_s)
+            if timing.wall_s >= batch_s / 2:
+                break
+            needed = batch_s / max(timing.wall_s / loops, 1e-9)
+            loops = int(min(max(needed, loops * 2), loops * 16, most))
+            timing = self.time(loops)
+        return timing
+
+    def time(self, loops: int) -> Timing:
+        """Run `loops` times; the time of the loop itself is measured beside it and taken off where it matters."""
+        if self.reset is not None:
+            self.reset()
+        prepared = [self.fresh() for _ in range(loops)] if self.fresh else None
+        self.reports.clear()
+        workers_cpu = self.pool.cpu_s
+        cpu, wall = process_time(), perf_counter()
+        if prepared is not None:
+            _loop_fresh(self.function, prepared)
+        elif self.arguments:
+            _loop_one(self.function, loops, *self.arguments)
+        else:
+            _loop_none(self.function, loops)
+        wall_s = perf_counter() - wall
+        cpu_s = process_time() - cpu + self.pool.cpu_s - workers_cpu
+        if wall_s < loops * _LOOP_MATTERS_S:
+            bare_s = _bare_loop(max(1, loops // 4)) * loops / max(1, loops // 4)
+            return Timing(loops, max(wall_s - bare_s, 0.0), max(cpu_s - bare_s, 0.0))
+        return Timing(loops, wall_s, cpu_s)
+
+    def once(self) -> None:
+        """One run."""
+        self.function(*self.made())
+
+    def made(self) -> tuple[Any, ...]:
+        """The arguments of one run, which then has nothing left of the runs before it."""
+        if self.reset is not None:
+            self.reset()
+        return self.arguments if self.fresh is None else self.fresh()
+
+
+def _wall_s(timing: Timing) -> float:
+    return timing.wall_s
+
+
+def _loop_one(function: Callable[..., Any], loops: int, argument: Any) -> None:
+    for _ in repeat(None, loops):
+        function(argument)
+
+
+def _loop_none(function: Callable[..., Any], loops: int) -> None:
+    for _ in repeat(None, loops):
+        function()
+
+
+def _loop_fresh(function: Callable[..., Any], prepared: list[tuple[Any, ...]]) -> None:
+    for arguments in prepared:
+        function(*arguments)
+
+
+def _bare_loop(loops: int) -> float:
+    start = perf_counter()
+    for _ in repeat(None, loops):
+        pass
+    return perf_counter() - start

@@ -1,0 +1,46 @@
+"""The main function of a measuring process: read the task, run it, write its records."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, BinaryIO
+
+import cloudpickle
+
+from pocket_lab.executors.outcome import pack_error
+from pocket_lab.records.codec import encode
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
+
+
+def main(records: int) -> None:
+    """Run the pickled (task, job) that stands on standard input and write each record to the descriptor `records`.
+
+    Standard output and error stay the target's own: the parent reads them apart from the records.
+    """
+    with os.fdopen(records, "wb") as out:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        try:
+            task, job = _load(sys.stdin.buffer)
+        except Exception as error:  # the user's modules are imported here, and may raise anything
+            _send(out, Failure(None, pack_error(error)))
+            return
+        try:
+            for record in task(job):
+                _send(out, record)
+        except BaseException as error:  # whatever ends a task is told to the parent, also a KeyboardInterrupt of the target
+            _send(out, Failure(None, pack_error(error)))
+
+
+def _load(source: BinaryIO) -> tuple[Any, Any]:
+    payload = source.read()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    loaded: tuple[Any, Any] = cloudpickle.loads(payload)
+    return loaded
+
+
+def _send(out: BinaryIO, record: Record) -> None:
+    out.write(encode(record))
+    out.flush()

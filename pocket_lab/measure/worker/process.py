@@ -1,0 +1,179 @@
+"""A measuring process seen from its parent: start it, stream its records, never leave it behind."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import TypeVar
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.outcome import unpack_error
+from pocket_lab.measure.worker.payload import Sendable, dump
+from pocket_lab.measure.worker.watchdog import GRACE_S
+from pocket_lab.records.codec import decode
+from pocket_lab.records.progress import Failure, Heartbeat, Output
+from pocket_lab.records.record import Record
+
+J = TypeVar("J", bound=Sendable)
+
+TICK_S = 0.1
+_AFTERMATH_S = 0.1
+_BOOT = """
+import sys
+sys.path[:] = {path!r}
+from pocket_lab.measure.worker.watchdog import dismiss_watchdog, fork_watchdog
+watchdog = fork_watchdog({lifeline}, {scratch!r})
+from pocket_lab.measure.worker.child import main
+main({records})
+dismiss_watchdog(watchdog)
+"""
+
+
+def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
+    """Run the task on the job in a process of its own and yield its records, its output, and a Heartbeat a tick.
+
+    A job is a frozen dataclass with a field `scratch`, the folder for files that must not outlive the process.
+
+    The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
+    an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
+    user's own error for one that cannot be loaded there, ProcessDied where the process ended before its work.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="pocket-lab-", ignore_cleanup_errors=True) as scratch:
+        payload = dump(task, replace(job, scratch=scratch))  # type: ignore[type-var]
+        with closing(_Child(payload, scratch)) as child:
+            yield from _told(child, started)
+    if child.exit_code:
+        raise ProcessDied(f"the measuring process {_describe(child.exit_code)}")
+
+
+def _told(child: _Child, started: float) -> Iterator[Record]:
+    for record in child.records():
+        if isinstance(record, Failure) and record.point is None:  # the job could not be loaded, or its task broke off
+            raise unpack_error(record.chain)
+        yield Heartbeat(time.monotonic() - started) if record is None else record
+
+
+class _Child:
+    def __init__(self, payload: bytes, scratch: str) -> None:
+        records, write_records = os.pipe()
+        lifeline, self._lifeline = os.pipe()
+        path = [os.path.abspath(part) for part in sys.path]
+        boot = _BOOT.format(path=path, lifeline=lifeline, scratch=scratch, records=write_records)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", boot],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(lifeline, write_records),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(records)
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(lifeline)
+            os.close(write_records)
+        self._records = records
+        self._payload = payload
+        self.exit_code = 0
+
+    def records(self) -> Iterator[Record | None]:
+        """Records and output as they come, and None for each tick of the clock; ends with the process."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with suppress(BrokenPipeError):  # it died at once: the exit code says so below
+            process.stdin.write(self._payload)
+            process.stdin.close()
+        decoder = codecs.getincrementaldecoder("utf-8")
+        texts = {"stdout": decoder("replace"), "stderr": decoder("replace")}
+        rest, ticked = b"", time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._records, selectors.EVENT_READ, "records")
+            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
+            selector.register(process.stderr, selectors.EVENT_READ, "stderr")
+            while self._records in selector.get_map():
+                ready = selector.select(TICK_S)
+                if not ready and process.poll() is not None:  # something it started still holds the pipes
+                    break
+                if time.monotonic() - ticked >= TICK_S:
+                    ticked = time.monotonic()
+                    yield None
+                for key, _ in ready:
+                    data = os.read(key.fd, 65536)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.data == "records":
+                        *lines, rest = (rest + data).split(b"\n")
+                        yield from map(decode, lines)
+                    elif text := texts[key.data].decode(data):
+                        yield Output(key.data, text)
+        with suppress(subprocess.TimeoutExpired):
+            self.exit_code = process.wait(GRACE_S)
+        for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+            if text := texts[name].decode(_read_rest(pipe.fileno())):
+                yield Output(name, text)
+
+    def close(self) -> None:
+        """End the process and all that it started, politely first; close every descriptor."""
+        try:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+                self._wait_for_group()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        finally:
+            os.close(self._lifeline)
+            os.close(self._records)
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+
+    def _wait_for_group(self) -> None:
+        """Until the process has ended, and then a moment for what it started: loky's tracker removes semaphores.
+
+        A dead process that nobody has reaped yet keeps its group alive, so the second wait is short.
+        """
+        end = time.monotonic() + GRACE_S
+        while self._process.poll() is None and time.monotonic() < end:
+            os.killpg(self._process.pid, 0)
+            time.sleep(0.002)
+        end = time.monotonic() + _AFTERMATH_S
+        while time.monotonic() < end:
+            os.killpg(self._process.pid, 0)
+            time.sleep(0.002)
+
+
+def _read_rest(descriptor: int) -> bytes:
+    """What stands in a pipe now, without waiting for more."""
+    os.set_blocking(descriptor, False)
+    rest = b""
+    with suppress(BlockingIOError):
+        while data := os.read(descriptor, 65536):
+            rest += data
+    return rest
+
+
+def _describe(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended early with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"

@@ -1,0 +1,49 @@
+"""What the user typed after a magic: expressions of the notebook, and cell bodies, as Python objects."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.executors.outcome import text_of
+
+
+def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
+    """The value of an expression such as `graph` or `graphs["a"]`; an unknown name is a UsageError with the nearest one."""
+    try:
+        return eval(compile(expression, "<magic>", "eval"), dict(names))
+    except SyntaxError:
+        raise UsageError(f"{expression!r} is not a Python expression; give the name of a variable of this notebook") from None
+    except NameError as error:
+        near = difflib.get_close_matches(error.name or "", [name for name in names if not name.startswith("_")], 1)
+        hint = f"; did you mean {near[0]}?" if near else "; run the cell that defines it first"
+        raise UsageError(f"no variable is named {error.name!r} in this notebook{hint}") from None
+    except Exception as error:
+        raise UsageError(f"{expression!r} has no value: {text_of(error)}") from None
+
+
+def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """A cell body as a function of `n` and `workers` that sees the notebook's variables; its own are local to a run."""
+    try:
+        tree = ast.parse(body, file)
+    except SyntaxError as error:
+        raise UsageError(f"the cell is not valid Python: {error.msg} (line {error.lineno} of its body)") from None
+    if not tree.body:
+        raise UsageError("the cell has no body to measure")
+    wrapper = ast.parse("def cell(n=None, workers=1): pass")
+    function = wrapper.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = tree.body
+    space: dict[str, Any] = {}
+    try:
+        exec(compile(wrapper, file, "exec"), names, space)
+    except SyntaxError as error:  # what a function may not hold
+        raise UsageError(f"the cell cannot be measured: {error.msg} (line {error.lineno} of its body)") from None
+    cell: Callable[..., Any] = space["cell"]
+    if inspect.isgeneratorfunction(cell):
+        raise UsageError("the cell cannot be measured: it has a yield, so that nothing would run")
+    return cell

@@ -1,0 +1,106 @@
+"""Where threads, tasks, processes and descriptors were made: their makers patched for as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import functools
+import io
+import multiprocessing.process
+import os
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+Stack = tuple[tuple[str, str, int], ...]
+
+_DEEPEST = 48
+
+
+class CreationSites:
+    """A context manager; inside it every thread, task, process and descriptor of this process is known with its stack.
+
+    A stack is made of (function, file, line), innermost frame first. What C code makes by itself has none.
+    """
+
+    def __init__(self) -> None:
+        self.threads: weakref.WeakKeyDictionary[threading.Thread, Stack] = weakref.WeakKeyDictionary()
+        self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], Stack] = weakref.WeakKeyDictionary()
+        self.processes: dict[int, Stack] = {}
+        self.descriptors: dict[int, Stack] = {}
+        self._patched: list[tuple[Any, str, Any, Any]] = []
+
+    def __enter__(self) -> CreationSites:
+        self._patch(threading.Thread, "start", self._note_thread)
+        self._patch(asyncio.BaseEventLoop, "create_task", self._note_task)
+        self._patch(subprocess.Popen, "__init__", self._note_popen)
+        self._patch(multiprocessing.process.BaseProcess, "start", self._note_popen)
+        for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp"):
+            if hasattr(os, name):
+                self._patch(os, name, self._note_process)
+        self._patch(builtins, "open", self._note_file)
+        self._patch(io, "open", self._note_file)
+        self._patch(socket.socket, "__init__", self._note_socket)
+        for name in ("open", "pipe", "dup", "memfd_create", "openpty"):
+            if hasattr(os, name):
+                self._patch(os, name, self._note_descriptor)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Everything as it was; what somebody else has patched meanwhile stays theirs."""
+        for owner, name, original, ours in reversed(self._patched):
+            if vars(owner).get(name) is ours:
+                setattr(owner, name, original)
+        self._patched.clear()
+
+    def _patch(self, owner: Any, name: str, note: Callable[[Any, tuple[Any, ...], Stack], None]) -> None:
+        original = vars(owner)[name]
+
+        @functools.wraps(original)
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            made = original(*args, **kwargs)
+            try:
+                note(made, args, _stack())
+            except (AttributeError, OSError, TypeError, ValueError):  # a subclass may have made something else of it
+                pass
+            return made
+
+        self._patched.append((owner, name, original, recorded))
+        setattr(owner, name, recorded)
+
+    def _note_thread(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.threads[args[0]] = stack
+
+    def _note_task(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.tasks[made] = stack
+
+    def _note_popen(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.processes[args[0].pid] = stack
+
+    def _note_process(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.processes[made[0] if isinstance(made, tuple) else made] = stack
+
+    def _note_file(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.descriptors[made.fileno()] = stack
+
+    def _note_socket(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.descriptors[args[0].fileno()] = stack
+
+    def _note_descriptor(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        for descriptor in made if isinstance(made, tuple) else (made,):
+            self.descriptors[descriptor] = stack
+
+
+def _stack() -> Stack:
+    """The stack above the patched function, innermost frame first."""
+    frames: list[tuple[str, str, int]] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and len(frames) < _DEEPEST:
+        frames.append((frame.f_code.co_name, frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(frames)

@@ -1,0 +1,186 @@
+"""What runs leave behind: the same run again and again, the resources of the process after each, and where memory came from."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+from pocket_lab.executors.outcome import pack_error
+from pocket_lab.executors.pool import Pool
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.timing.batch import Work
+from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.pools import Pools
+from pocket_lab.measure.timing.runs import build_input
+from pocket_lab.measure.work import build_work
+from pocket_lab.profile.conflicts import refuse_conflicts
+from pocket_lab.profile.leaks.creation_sites import Stack
+from pocket_lab.profile.leaks.footprint import Footprints
+from pocket_lab.profile.leaks.origin import origin_of
+from pocket_lab.profile.leaks.process_watch import Watch, begin_here, end_here, know_here, left_here, look_here
+from pocket_lab.profile.leaks.resources import Resource
+from pocket_lab.profile.node_code import NodeFinder, node_codes
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
+from pocket_lab.stats.theil_sen import rises
+
+WARM_UP = 3
+# Blocks, bytes of malloc and resident bytes in all the runs: so much Python, or a pool of processes, keeps by itself for a
+# while (each text file that is opened, for example, leaves a block of 67 bytes, the first sixty times).
+LEAST = (100.0, 8_192.0, 163_840.0)
+LEAST_APART = (500.0, 65_536.0, 1_048_576.0)
+
+_PATIENCE_S = 1.0
+_TRACED_RUNS = 6
+_TRACED_FRAMES = 16
+_MOST_LINES = 10
+_SMALLEST_SHARE = 0.01
+Alive = dict[tuple[str, str, int], tuple[int, int]]  # bytes and blocks by node, file and line
+_UNTRACED = Caveat("leaks-worker-lines", "the source lines that keep memory are not looked for inside worker processes")
+
+
+def find_leaks(job: Job, runs: int) -> Iterator[Record]:
+    """So many runs of each point after a warm-up.
+
+    Yields Caveats, and for each point a MemoryReading after each run, a Leftover for each resource that is still there, where
+    memory rises a Retained for each source line that keeps some, and Closed; or its Failure.
+    """
+    refuse_conflicts("leaks")
+    yield from job.caveats
+    yield from cache_caveats(job)
+    codes, caveats = node_codes(job.target, job.points[0].target)
+    yield from caveats
+    finder = NodeFinder(codes)
+    with ExitStack() as stack:
+        pools = Pools(job.points, stack)
+        for point in job.points:
+            yield Started(point)
+            try:
+                pool = pools.of(point)
+                work = build_work(job, point, build_input(job, point), pool)
+                yield from _point(point, work, pool, runs, finder)
+            except (Exception, SystemExit) as error:
+                yield Failure(point, pack_error(error))
+                yield Closed(point, "failed")
+                continue
+            yield Closed(point, "done")
+
+
+def _point(point: Point, work: Work, pool: Pool, runs: int, finder: NodeFinder) -> Iterator[Record]:
+    apart = pool.name == "processes"
+    here, there = Footprints(runs), Footprints(runs)
+    with _watched(pool) as watch:
+        for _ in range(WARM_UP):
+            work.once()
+        if apart:
+            there.keep(0, pool.everywhere(know_here))
+        here.keep(0, [watch.know()])
+        for run in range(1, runs + 1):
+            work.once()
+            if apart:
+                there.keep(run, pool.everywhere(partial(look_here, run)))
+            here.keep(run, [watch.look(run)])
+        if pool.loop is not None:  # its tasks go on only while somebody runs it
+            import asyncio
+
+            pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
+        left = [("", watch.left(_PATIENCE_S))]
+        left += [
+            ("worker", resources) for resources in (pool.everywhere(partial(left_here, _PATIENCE_S / 10)) if apart else [])
+        ]
+    for place, memory in (("", here), *([("worker", there)] if apart else [])):
+        for run, (blocks, heap, rss) in enumerate(memory):
+            yield MemoryReading(point, run, place, blocks, None if heap < 0 else heap, rss)
+    for place, resources in left:
+        for run, resource in resources:
+            yield _leftover(point, run, resource, place, finder)
+    least = LEAST_APART if apart else LEAST
+    if _grows(here, least):
+        yield from _retained(point, work, finder)
+    if apart and _grows(there, least):
+        yield _UNTRACED
+
+
+def _grows(memory: Footprints, least: tuple[float, float, float]) -> bool:
+    """Whether any of the three measures of memory goes on rising from run to run, by more than Python's own."""
+    return any(rises(series, most / (len(series) - 1)) for series, most in zip(memory.series(), least, strict=True))
+
+
+@contextmanager
+def _watched(pool: Pool) -> Iterator[Watch]:
+    """A watch here and in each worker process; nothing is left installed here, however it ends."""
+    apart = pool.name == "processes"
+    watch = Watch()
+    watch.begin()
+    try:
+        if apart:
+            pool.everywhere(begin_here)
+        yield watch
+        if apart:  # where something was raised, the workers end with their pool
+            pool.everywhere(end_here)
+    finally:
+        watch.end()
+
+
+def _leftover(point: Point, run: int, resource: Resource, place: str, finder: NodeFinder) -> Leftover:
+    node, (function, file, line) = origin_of(resource.stack, finder)
+    return Leftover(point, run, resource.kind, resource.name, node, function, file, line, place)
+
+
+def _retained(point: Point, work: Work, finder: NodeFinder) -> Iterator[Record]:
+    """Some more runs under tracemalloc: bytes after each, and the lines that keep more and more in both halves of them."""
+    traced_bytes = array("q", bytes(8 * (_TRACED_RUNS + 1)))
+    totals = []
+    tracemalloc.start(_TRACED_FRAMES)
+    try:
+        work.once()
+        ours = 0
+        for run in range(_TRACED_RUNS + 1):
+            if run:
+                work.once()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            traced_bytes[run] = before - ours
+            if run % (_TRACED_RUNS // 2) == 0:
+                totals.append(_by_line(tracemalloc.take_snapshot(), finder))
+                gc.collect()
+                ours += tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    for run, size in enumerate(traced_bytes):
+        yield TracedMemory(point, run, size)
+    yield from _lines(point, *totals)
+
+
+def _lines(point: Point, first: Alive, middle: Alive, last: Alive) -> Iterator[Retained]:
+    """The lines that kept most, of those that kept more at each look."""
+    found = []
+    for place, (size, count) in last.items():
+        size_before, count_before = first.get(place, (0, 0))
+        if size > middle.get(place, (0, 0))[0] > size_before:
+            found.append(((size - size_before) / _TRACED_RUNS, (count - count_before) / _TRACED_RUNS, place))
+    found.sort(reverse=True)
+    total = sum(one[0] for one in found)
+    for bytes_per_run, blocks_per_run, place in found[:_MOST_LINES]:
+        if bytes_per_run >= _SMALLEST_SHARE * total:
+            yield Retained(point, *place, bytes_per_run, blocks_per_run)
+
+
+def _by_line(snapshot: Any, finder: NodeFinder) -> Alive:
+    """What is alive by the line of the user's that allocated it."""
+    found: Alive = {}
+    for statistic in snapshot.statistics("traceback"):
+        stack: Stack = tuple(("", frame.filename, frame.lineno) for frame in reversed(statistic.traceback))
+        node, place = origin_of(stack, finder)
+        if place[1]:
+            size, count = found.get((node, place[1], place[2]), (0, 0))
+            found[node, place[1], place[2]] = size + statistic.size, count + statistic.count
+    return found

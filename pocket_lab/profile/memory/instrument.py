@@ -1,0 +1,161 @@
+"""Memory per node: a run of each point under memray, and what it tells of nodes, lines, stacks and time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter, time
+
+from pocket_lab.errors import UsageError
+from pocket_lab.executors.pool import Pool
+from pocket_lab.graph.graph import Graph
+from pocket_lab.measure.job import Job
+from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
+from pocket_lab.profile.memory.node_activity import Visits
+from pocket_lab.profile.memory.node_memory import HeldMemory, read_held_memory
+from pocket_lab.profile.memory.tracker import Tracking, capture_names, check_memray, tracked
+from pocket_lab.profile.node_code import NodeFinder, node_codes
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.point import Point, describe
+from pocket_lab.records.progress import Closed, Failure, Started
+from pocket_lab.records.record import Record
+
+_PYMALLOC = Caveat(
+    "pymalloc",
+    "small objects come out of arenas that Python takes 1 MiB (or 256 KiB) at a time: an arena counts for the node that made "
+    "Python take it; python_allocators=True follows every object instead, more slowly",
+)
+_UNSEEN = Caveat(
+    "memory-unseen",
+    "memory that the process held before the run and uses again is not seen, nor are processes that the target starts by "
+    "itself; what threads of C libraries take has no Python stack, and counts as outside the nodes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryOptions:
+    """How a memory profile is made; `keep` is the file that memray's capture is copied to, absolute, or empty."""
+
+    tracking: Tracking = field(default_factory=Tracking)
+    keep: str = ""
+
+
+def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[Record]:
+    """One run of each point of the job under memray, in worker processes too.
+
+    Yields Caveats, and by point a RunMemory, a NodeMemory for each node, LineMemory, Stacks (bytes alive at the peak of the
+    process), HeapPoints and Busy stretches; or its Failure. Raises UsageError where memray cannot be used.
+    """
+    options = options or MemoryOptions()
+    check_memray()
+    instrument = MemoryPass(job, options, Path(job.scratch) / "run.bin")
+    yield from instrument.caveats
+    if not options.tracking.python_allocators:
+        yield _PYMALLOC
+    yield _UNSEEN
+    yield from profile_points(instrument.job, instrument)
+
+
+def profile_peaks(job: Job) -> Iterator[Record]:
+    """The same in short, for a bench: a RunMemory and a NodeMemory for each node of each point, and nothing of what failed."""
+    check_memray()
+    instrument = _Peaks(job, MemoryOptions(), Path(job.scratch) / "run.bin")
+    for record in profile_points(instrument.job, instrument):
+        if not isinstance(record, Failure | Closed | Caveat | Started):
+            yield record
+
+
+class MemoryPass(Instrument):
+    """A Tracker around the run, and in each worker process; `job` is the one to run, whose nodes tell when they are at work.
+
+    The capture of this process goes to the file, those of workers beside it.
+    """
+
+    name = "memray"
+
+    def __init__(self, job: Job, options: MemoryOptions, file: Path) -> None:
+        self._codes, self.caveats = node_codes(job.target, job.points[0].target)
+        self._finder = NodeFinder(self._codes)
+        self._options = options
+        self._visits = Visits()
+        self._file = file
+        self._many = len(job.points) > 1
+        self._span_s = (0.0, 0.0)
+        self._begun_at = 0.0
+        self.job = self._observed(job)
+
+    def _observed(self, job: Job) -> Job:
+        return replace(job, target=job.target.observed(self._visits)) if isinstance(job.target, Graph) else job
+
+    @contextmanager
+    def watching(self, point: Point, pool: Pool) -> Iterator[None]:
+        """All that is allocated in here goes to a file."""
+        for left in capture_names(self._file):
+            left.unlink(missing_ok=True)
+        with tracked(self._file, self._options.tracking, pool):
+            self._visits.clear()
+            self._begun_at, begun_s = time(), perf_counter()
+            try:
+                yield
+            finally:
+                self._span_s = begun_s, perf_counter()
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """What the files of all processes tell."""
+        held_memory = self._holdings(with_details=True)
+        yield from held_memory.totals(point, self._begun_at, self._wall_s)
+        yield from held_memory.details(point, self._begun_at)
+        yield from self._visits.busy(point, *self._span_s)
+        if self._visits.is_full:
+            yield Caveat("memory-visits", f"{describe(point)}: under the timeline stand the last visits to nodes only", point)
+        if held_memory.processes > 1:
+            message = (
+                f"{describe(point)}: bytes of {held_memory.processes} processes are added up, also peaks that need not fall "
+                "together: an upper bound; process_peak_bytes is the largest own peak in one of them"
+            )
+            yield Caveat("memory-processes", message, point)
+        self._keep(point)
+
+    @property
+    def _wall_s(self) -> float:
+        begun_s, ended_s = self._span_s
+        return ended_s - begun_s
+
+    def _holdings(self, with_details: bool) -> HeldMemory:
+        nodes = list(dict.fromkeys(code.node for code in self._codes))
+        files = [file for file in capture_names(self._file) if file.exists()]
+        native = self._options.tracking.native
+        return HeldMemory.of([read_held_memory(file, self._finder, nodes, native, with_details) for file in files])
+
+    def _keep(self, point: Point) -> None:
+        """Copy the captures to where the user wants them; of several points each under its own name."""
+        if not self._options.keep:
+            return
+        wanted = Path(self._options.keep)
+        if self._many:
+            size = [] if point.size is None else [str(point.size)]
+            wanted = wanted.with_stem("-".join([wanted.stem, *size, str(point.workers), point.executor]))
+        for file in capture_names(self._file):
+            to = wanted.with_stem(file.stem.replace(self._file.stem, wanted.stem, 1))
+            try:
+                shutil.move(file, to)
+            except OSError as error:
+                raise UsageError(f"memray's capture cannot be kept as {to}: {error.strerror or error}") from error
+
+
+class _Peaks(MemoryPass):
+    """The same without lines, stacks and time."""
+
+    def _observed(self, job: Job) -> Job:
+        return job
+
+    def was_warm_up(self) -> bool:
+        """A run that was short: what it keeps for later ones would stand at the first size, and bend the growth over sizes."""
+        return self._wall_s < SHORT_S
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """Nodes and the whole."""
+        yield from self._holdings(with_details=False).totals(point, self._begun_at, self._wall_s)

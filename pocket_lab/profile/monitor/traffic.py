@@ -1,0 +1,199 @@
+"""What the nodes of running graphs do, counted for as long as they run, in a memory that does not grow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from time import perf_counter
+
+from pocket_lab.graph.observers import Event, Run, Sink
+from pocket_lab.records.traffic import NodeTraffic
+from pocket_lab.stats.histogram import Histogram
+
+SLOTS = 60
+_FULL = 512
+
+
+class Traffic:
+    """An observer of any number of graphs and runs; `records` is what every node did so far and within the last window.
+
+    Each thread counts in a shard of its own, so that recording takes no lock; the shard of a thread that has ended goes to
+    the next new one. The visits of worker processes are told here when their results arrive, and count for when they ended.
+    """
+
+    def __init__(self, window_s: float) -> None:
+        self._slot_s = window_s / SLOTS
+        self._lock = threading.RLock()  # a finaliser or a signal may record, or read, in the middle of either
+        self._shards: list[_Shard] = []
+        self._idle: list[_Shard] = []
+        self._here = threading.local()
+        self._since_s = perf_counter()
+
+    def begin(self, run: Run) -> Sink:
+        """Where the events of a run go: to the shard of its thread."""
+        try:
+            shard = self._here.lease.shard
+        except AttributeError:
+            shard = self._lease()
+        sink: Sink | None = shard.sinks.get(run.graph)
+        if sink is None:
+            sink = shard.sinks[run.graph] = shard.sink(run.graph)
+        return sink
+
+    def reset(self) -> None:
+        """Begin anew, in the middle of runs too."""
+        with self._lock:
+            self._since_s = perf_counter()
+            for shard in self._shards:
+                for tallies in list(shard.tallies.values()):
+                    tallies.clear()
+
+    def records(self) -> Iterator[NodeTraffic]:
+        """One record per graph and node, in the order in which they were first seen."""
+        found: dict[tuple[str, str], list[_Tally]] = {}
+        with self._lock:
+            now_s = perf_counter()
+            since_s = self._since_s
+            for shard in self._shards:
+                for graph, tallies in list(shard.tallies.items()):
+                    for node, tally in list(tallies.items()):
+                        found.setdefault((graph, node), []).append(tally.copy())
+        slot = int(now_s / self._slot_s)
+        window_s = now_s - max((slot - SLOTS) * self._slot_s, since_s)
+        wall_s = time.time() - now_s
+        for (graph, node), copies in found.items():
+            histogram = Histogram()
+            recent: dict[int, int] = {}
+            for tally in copies:
+                tally.settle()
+                histogram.add(tally.histogram.buckets)
+                for at, count in tally.recent.items():
+                    recent[at] = recent.get(at, 0) + count
+            yield NodeTraffic(
+                graph,
+                node,
+                executions=histogram.count,
+                errors=sum(tally.errors for tally in copies),
+                total_s=sum(tally.total_s for tally in copies),
+                last_at=wall_s + max(tally.last_s for tally in copies),
+                window_s=window_s,
+                slot_s=self._slot_s,
+                recent=tuple(sorted((at - slot, count) for at, count in recent.items() if count and at >= slot - SLOTS)),
+                histogram=histogram.buckets,
+            )
+
+    def _lease(self) -> _Shard:
+        with self._lock:
+            if self._idle:
+                shard = self._idle.pop()
+            else:
+                shard = _Shard(self._slot_s, self._lock)
+                self._shards.append(shard)
+        self._here.lease = _Lease(shard, self._idle)
+        return shard
+
+
+class _Lease:
+    """Held by a thread for as long as it lives; then the shard is free for another thread."""
+
+    def __init__(self, shard: _Shard, idle: list[_Shard]) -> None:
+        self.shard = shard
+        self._idle = idle
+
+    def __del__(self) -> None:
+        self._idle.append(self.shard)
+
+
+class _Shard:
+    """The tallies of one thread by graph and node, and the sinks that fill them."""
+
+    def __init__(self, slot_s: float, lock: threading.RLock) -> None:
+        self.tallies: dict[str, dict[str, _Tally]] = {}
+        self.sinks: dict[str, Sink] = {}
+        self._slot_s = slot_s
+        self._lock = lock
+
+    def sink(self, graph: str) -> Sink:
+        """A function that counts one event; what takes time is put off until a tally is full."""
+        tallies = self.tallies.setdefault(graph, {})
+        slot_s, lock = self._slot_s, self._lock
+
+        def record(event: Event) -> None:
+            node, begun_s, ended_s, _, details = event
+            try:
+                tally = tallies[node]
+            except KeyError:
+                tally = tallies[node] = _Tally()
+            if not tally.begin_s <= ended_s < tally.end_s:
+                with lock:
+                    tally.turn(ended_s, slot_s)
+            took_s = tally.took_s
+            took_s.append(ended_s - begun_s)
+            tally.last_s = ended_s
+            if details is not None and details[3]:
+                tally.errors += 1
+            if len(took_s) >= _FULL:
+                with lock:
+                    tally.settle()
+
+        return record
+
+
+class _Tally:
+    """One node on one thread: at most `_FULL` visits as they were, the others in buckets, and counts by slot of time."""
+
+    __slots__ = (
+        "_before",
+        "begin_s",
+        "end_s",
+        "errors",
+        "histogram",
+        "last_s",
+        "recent",
+        "settled",
+        "slot",
+        "took_s",
+        "total_s",
+    )
+
+    def __init__(self) -> None:
+        self.took_s: list[float] = []
+        self.histogram = Histogram()
+        self.errors = self.settled = self._before = 0
+        self.total_s = self.last_s = 0.0
+        self.recent: dict[int, int] = {}
+        self.slot = -1
+        self.begin_s = self.end_s = 0.0
+
+    def turn(self, at_s: float, slot_s: float) -> None:
+        """A visit ended outside the slot of the last one: go on to its slot, or count it where it belongs."""
+        slot = int(at_s / slot_s)
+        if slot > self.slot:
+            self.recent[self.slot] = self._in_slot()
+            for old in [old for old in self.recent if old < slot - SLOTS]:
+                del self.recent[old]
+            self._before = self.settled + len(self.took_s)
+            self.slot, self.begin_s, self.end_s = slot, slot * slot_s, (slot + 1) * slot_s
+        elif slot < self.slot:  # out of a worker process: told when its results arrive
+            self.recent[slot] = self.recent.get(slot, 0) + 1
+            self._before += 1
+
+    def settle(self) -> None:
+        """Put the visits into their buckets."""
+        took_s = self.took_s[:]
+        del self.took_s[: len(took_s)]  # its thread may have added to it
+        self.settled += len(took_s)
+        self.total_s += sum(took_s)
+        self.histogram.record_all(took_s)
+
+    def copy(self) -> _Tally:
+        """What it holds now, apart from the thread that goes on counting, with the newest slot among the `recent` ones."""
+        copied = _Tally()
+        copied.took_s, copied.errors, copied.total_s, copied.last_s = self.took_s[:], self.errors, self.total_s, self.last_s
+        copied.histogram.add(self.histogram.buckets)
+        copied.recent = {**self.recent, self.slot: self._in_slot()}
+        return copied
+
+    def _in_slot(self) -> int:
+        return self.settled + len(self.took_s) - self._before

@@ -1,0 +1,136 @@
+"""Who ran when on which worker: one run of each point with a recorder of spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import current_thread
+from time import perf_counter
+from typing import Any
+
+from pocket_lab.executors.pool import Pool
+from pocket_lab.graph.context import Context
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.graph.observers import Run, Sink
+from pocket_lab.graph.path import DEFAULT
+from pocket_lab.measure.job import Input, Job, takes, takes_argument
+from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
+from pocket_lab.profile.trace.recorder import Recorder, spans_of
+from pocket_lab.profile.trace.self_time import is_last
+from pocket_lab.profile.trace.span_cost import measure_span_cost
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.point import Point, describe
+from pocket_lab.records.progress import Failure
+from pocket_lab.records.record import Record
+from pocket_lab.records.spans import Span, Traced
+
+MOST_SPANS = 50_000
+_WAITS = Caveat(
+    "span-waits",
+    "a span is the time on the clock: it includes waits for the interpreter lock, for a core, and (on an event loop) for the "
+    "other tasks",
+)
+
+
+class SpanInstrument(Instrument):
+    """Keeps what observed graphs tell while it watches; after the run it is a Traced and the first 50,000 Spans.
+
+    What it costs is calibrated in the same process, right after the run. `whole` is the name of a target that tells
+    nothing: its run is one span; `watched` is the point of the newest run.
+    """
+
+    name = "spans"
+
+    def __init__(self) -> None:
+        self.whole: str | None = None
+        self.watched: Point | None = None
+        self._recorder = Recorder()
+        self._span_s = (0.0, 0.0)
+        self._is_window = False
+
+    def begin(self, run: Run) -> Sink:
+        """An observer of the target: its runs go to the point that is watched now."""
+        return self._recorder.begin(run)
+
+    @contextmanager
+    def watching(self, point: Point, pool: Pool) -> Iterator[None]:
+        """Runs that begin in here are kept."""
+        self._recorder, self.watched = Recorder(), point
+        self._is_window = point.drive == "load"
+        begun_s = perf_counter()
+        try:
+            yield
+        finally:
+            self._span_s = begun_s, perf_counter()
+
+    def was_warm_up(self) -> bool:
+        """A run that was short, or a window."""
+        begun_s, ended_s = self._span_s
+        return self._is_window or ended_s - begun_s < SHORT_S
+
+    def records(self, point: Point) -> Iterator[Record]:
+        """The spans, and what they cost."""
+        traced, spans, caveats = self.seen(point)
+        yield from caveats
+        yield traced
+        yield from spans
+
+    def seen(self, point: Point) -> tuple[Traced, list[Span], list[Caveat]]:
+        """The same as records of their kinds."""
+        begun_s, ended_s = self._span_s
+        spans = spans_of(point, self._recorder.runs, begun_s)
+        wall_s = ended_s - begun_s
+        if self.whole is not None:
+            worker = current_thread().name
+            spans = [Span(point, 0, 0, None, self.whole, "exec", DEFAULT, 0.0, wall_s, worker, None, 1, "ok")]
+        caveats = []
+        if self._recorder.left_out or len(spans) > MOST_SPANS:
+            kept = sorted(spans, key=lambda span: span.end_s)[:MOST_SPANS]
+            ids = {span.id for span in kept}
+            wall_s = kept[-1].end_s
+            message = f"{describe(point)}: the first {len(kept):,} spans are kept, of {len(spans):,} and more"
+            caveats.append(Caveat("spans-cut", message, point))
+            spans = [span if span.parent in ids else replace(span, parent=None) for span in spans if span.id in ids]
+        cost = measure_span_cost()
+        visits = sum(is_last(span) for span in spans)
+        return Traced(point, wall_s, visits, *cost), spans, caveats
+
+
+def profile_spans(job: Job) -> Iterator[Record]:
+    """One run of each point of the job; yields Caveats, a Traced and its Spans by point, also of a run that failed."""
+    instrument = SpanInstrument()
+    job, caveats = observed(job, instrument)
+    yield from caveats
+    yield _WAITS
+    for record in profile_points(job, instrument):
+        if isinstance(record, Failure) and record.point is not None and record.point == instrument.watched:
+            yield from instrument.records(record.point)
+        yield record
+
+
+def observed(job: Job, instrument: SpanInstrument) -> tuple[Job, list[Caveat]]:
+    """The job with a target that tells its visits; a callable becomes a graph of one node, where its arguments allow it."""
+    target = job.target
+    if isinstance(target, Graph):
+        return replace(job, target=target.observed(instrument)), []
+    label = job.points[0].target
+    if takes(target, "workers") or takes(target, "executor"):
+        instrument.whole = label
+        return job, [Caveat("own-workers", f"{label} opens its own workers, which are not seen: it is shown as one span")]
+    has_input = job.input is not Input.ABSENT or job.points[0].size is not None
+    function = target if has_input and takes_argument(target) else _called_without(target)
+    return replace(job, target=Graph(Node(label, exec=function), name=label, observers=[instrument])), []
+
+
+def _called_without(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a node calls for a function that gets no argument."""
+
+    def call(_: Any) -> Any:
+        return function()
+
+    def call_with(_: Any, ctx: Context) -> Any:
+        return function(ctx=ctx)
+
+    return call_with if takes(function, "ctx") else call

@@ -1,0 +1,4 @@
+"""Files in the formats of other tools, a module a format.
+
+In: a frame. Out: a file at a path, or a UsageError that says why it cannot be written.
+"""

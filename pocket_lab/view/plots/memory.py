@@ -1,0 +1,90 @@
+"""The picture of a memory profile: peaks per node, the run over time with its nodes, and growth over sizes or workers."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from pocket_lab.frames.points import at_point
+from pocket_lab.profile.node_code import OUTSIDE
+from pocket_lab.units import format_bytes, format_count
+from pocket_lab.view.plots.bars import MOST_BARS, plot_memory
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.plots.timeline import MOST_LANES, plot_busy, plot_timeline
+from pocket_lab.view.points import heaviest, location_text
+from pocket_lab.view.text.table import shorten
+
+_WIDTH = 8.4
+_MOST_LINES, _MOST_TICKS = len(PALETTE), 10
+_DASHES = ("-", "--", ":", "-.")
+
+
+def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
+    """Bars, time and nodes at work of the point with the highest peak; with several points their peaks as well.
+
+    Of a run that was broken off before its end there are no bars.
+    """
+    if runs.empty:
+        figure, (ax,) = new_figure(height=1.5)
+        plot_memory(ax, nodes)
+        return figure
+    point = heaviest(runs, "peak_bytes")
+    here, run = at_point(nodes, point), at_point(runs, point).iloc[0]
+    moments, work = at_point(timeline, point), at_point(busy, point)
+    varied = [name for name in ("size", "workers") if runs[name].nunique(dropna=False) > 1]
+    heights = [0.9 + 0.36 * max(2, min(len(here), MOST_BARS)), 2.3]
+    if len(work):
+        heights.append(0.75 + 0.24 * min(work["node"].nunique(), MOST_LANES))
+    if varied:
+        heights.append(3.2)
+    figure = LabFigure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
+    rows = iter(GridSpec(len(heights), 1, figure=figure, height_ratios=heights))
+    plot_memory(figure.add_subplot(next(rows)), here)
+    if varied:
+        bars = figure.axes[0]
+        bars.set_title(f"{bars.get_title(loc='left')}, {location_text(**point)}", loc="left", fontsize=10, color=INK)
+    held = figure.add_subplot(next(rows))
+    plot_timeline(held, moments, int(run["peak_bytes"]), float(run["wall_s"]))
+    if len(work):
+        below = figure.add_subplot(next(rows), sharex=held)
+        plot_busy(below, work, max(float(run["wall_s"]), float(moments["at_s"].max()) if len(moments) else 0.0))
+        held.tick_params(labelbottom=False)
+    if varied:
+        plot_growth(figure.add_subplot(next(rows)), nodes, varied[0])
+    return figure
+
+
+def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
+    """The own peak of each node over the sizes, or the workers; the eight largest nodes, a dash for each other choice."""
+    nodes = nodes[nodes["node"] != OUTSIDE]
+    largest = nodes.groupby("node")["peak_bytes"].max().sort_values(ascending=False)
+    others = [name for name in ("workers", "executor") if name != over and nodes[name].nunique() > 1]
+    for color, node in zip(PALETTE, largest.index[:_MOST_LINES], strict=False):
+        rows = nodes[nodes["node"] == node].sort_values(over)
+        parts = [part for _, part in rows.groupby(others)] if others else [rows]
+        for number, part in enumerate(parts):
+            ax.plot(
+                part[over].astype(float),
+                part["peak_bytes"].clip(lower=1),
+                "o",
+                linestyle=_DASHES[number % len(_DASHES)],
+                color=color,
+                markersize=3.5,
+                linewidth=1.3,
+                label=None if number else shorten(str(node), 26),
+            )
+    ax.set_xscale("log")
+    ax.set_yscale("log", base=2)
+    levels = sorted(set(nodes[over].astype(float)))
+    if len(levels) <= _MOST_TICKS:
+        ax.xaxis.set_major_locator(FixedLocator(levels))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
+    ax.set_xlabel(over)
+    more = f" ({_MOST_LINES} of {len(largest)} nodes)" if len(largest) > _MOST_LINES else ""
+    ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
+    told = f", a dash for each {' and '.join(others).replace('workers', 'worker count')}" if others else ""
+    style(ax, f"Own peak over {over}{told}{more}")

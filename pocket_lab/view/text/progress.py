@@ -1,0 +1,88 @@
+"""The state of a running measurement, folded from its records: how far, how long, and the best estimate so far."""
+
+from __future__ import annotations
+
+import math
+from time import monotonic
+
+from pocket_lab.records.point import Point, describe
+from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
+from pocket_lab.stats.median_interval import estimate_median
+from pocket_lab.units import format_duration, format_percent
+
+
+class ProgressState:
+    """Feed it every record with `add`; read `fraction`, `headline` and `estimate` whenever a face draws."""
+
+    def __init__(self) -> None:
+        self._begun = monotonic()
+        self._points = 0
+        self._budget_s = math.inf
+        self._closed = 0
+        self._samples = 0
+        self._runs_s: dict[Point, list[float]] = {}
+        self._latest: Point | None = None
+
+    def add(self, record: Record) -> None:
+        """Take one record into account."""
+        if isinstance(record, Planned):
+            self._points, self._budget_s = len(record.points), record.budget_s
+        elif isinstance(record, Closed):
+            self._closed += 1
+        elif isinstance(record, Started) and self._latest is None:
+            self._latest = record.point
+        elif isinstance(record, Sample) and record.error is None and record.loops:
+            self._samples += 1
+            self._latest = record.point
+            if record.round <= 1:  # the warm-up stands in for an estimate until there is one
+                self._runs_s[record.point] = []
+            self._runs_s[record.point].append(record.wall_s / record.loops)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the measurement began."""
+        return monotonic() - self._begun
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, by points or by time, whichever is further."""
+        if not self._points:
+            return 0.0
+        return min(1.0, max(self._closed / self._points, self.elapsed_s / self._budget_s))
+
+    @property
+    def headline(self) -> str:
+        """Points and time in one line."""
+        points = "one run under the profiler" if self._points <= 1 else f"{self._closed}/{self._points} points"
+        if self._budget_s == math.inf:
+            return f"{points}, {self.elapsed_s:.0f} s"
+        return f"{self._closed}/{self._points} points, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
+
+    @property
+    def estimate(self) -> str:
+        """The newest point with its median so far."""
+        point = self._latest
+        if point is None:
+            return "starting the measuring process"
+        where = describe(point)
+        runs_s = self._runs_s.get(point)
+        if not runs_s:
+            return f"{where}: warming up"
+        middle = estimate_median(runs_s)
+        doubt = "" if middle.precision != middle.precision else f" ± {format_percent(middle.precision)}"
+        return f"{where}: {format_duration(middle.value)}{doubt}"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has run yet; a refused question has not."""
+        return self._latest is not None
+
+    @property
+    def summary(self) -> str:
+        """What stays when it is over."""
+        plural = "" if self._points == 1 else "s"
+        if not self._samples:
+            return f"{self._points} point{plural} profiled in {self.elapsed_s:.1f} s"
+        return f"{self._points} point{plural}, {self._samples} samples in {self.elapsed_s:.1f} s"

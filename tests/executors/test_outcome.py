@@ -1,0 +1,188 @@
+"""Errors as text that crosses a process or a pipe, and back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab import demo
+from pocket_lab.errors import NodeError, UsageError
+from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, unpack_error, user_frames
+from pocket_lab.executors.pool import SerialPool
+
+
+class Picky(Exception):
+    """Pickles, and cannot be rebuilt: exceptions are rebuilt from `args` alone."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+class Locked(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("holds a lock")
+        self.lock = threading.Lock()
+
+
+class Liar(Exception):
+    """Is rebuilt as something that is no exception."""
+
+    def __reduce__(self) -> Any:
+        return int, (3,)
+
+
+class Mute(Exception):
+    """Cannot be printed: what it says is no text."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+def fail(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        if cause is None:
+            raise error
+        raise error from cause
+    except BaseException as raised:
+        return raised
+
+
+def across(error: BaseException) -> BaseException:
+    """Through JSON, as a Failure record goes."""
+    return unpack_error(json.loads(json.dumps(pack_error(error))))
+
+
+def names(error: BaseException) -> list[str]:
+    return [function for _, _, function in user_frames(error)]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), KeyError("k"), OSError(2, "gone", "f"), UsageError("x"), NodeError("n", "post", 3, "why")]
+)
+def test_type_message_and_state_cross(error: BaseException) -> None:
+    arrived = across(fail(error))
+    assert type(arrived) is type(error)
+    assert (str(arrived), arrived.args) == (str(error), error.args)
+    assert {name: value for name, value in vars(arrived).items() if name != "_pocket_lab_frames"} == vars(error)
+
+
+@given(st.text())
+def test_any_message_crosses(text: str) -> None:
+    assert across(ValueError(text)).args == (text,)
+
+
+def test_a_class_from_inside_a_function_crosses_as_itself() -> None:
+    class Local(Exception):
+        pass
+
+    arrived = across(fail(Local("here")))
+    assert isinstance(arrived, Local)
+    assert str(arrived) == "here"
+
+
+def test_frames_cross_with_file_line_and_function() -> None:
+    error = fail(ValueError("no"))
+    frames = user_frames(error)
+    assert [(file, function) for file, _, function in frames] == [(__file__, "fail")]
+    arrived = across(error)
+    assert user_frames(arrived) == frames
+    assert isinstance(arrived.__cause__, RemoteTraceback)
+    assert f'File "{__file__}", line {frames[0][1]}, in fail' in str(arrived.__cause__)
+
+
+def test_frames_survive_a_second_crossing() -> None:
+    error = fail(ValueError("no"))
+    assert user_frames(across(across(error))) == user_frames(error) != ()
+
+
+def test_the_chain_of_causes_crosses_in_its_order() -> None:
+    error = fail(NodeError("n", "exec", None, "why"), fail(KeyError("k"), fail(ValueError("root"))))
+    arrived = across(error)
+    assert [type(link) for link in chain(arrived)] == [NodeError, KeyError, ValueError]
+    assert str(root_cause(arrived)) == "root"
+    assert user_frames(root_cause(arrived)) == user_frames(root_cause(error)) != ()
+
+
+def test_each_link_of_the_chain_keeps_its_own_frames() -> None:
+    def inner() -> None:
+        raise ValueError("root")
+
+    def outer() -> None:
+        try:
+            inner()
+        except ValueError as error:
+            raise KeyError("k") from error
+
+    with pytest.raises(KeyError) as caught:
+        outer()
+    expected = [names(link)[1:] for link in chain(caught.value)]
+    assert expected == [["outer"], ["inner"]]
+    assert [names(link)[1:] for link in chain(across(caught.value))] == expected
+
+
+def test_an_error_that_is_its_own_cause_has_a_chain_of_one() -> None:
+    error = ValueError("turns round")
+    error.__cause__ = error  # what `raise error from error` makes
+    assert list(islice(chain(error), 5)) == [error]
+
+
+def test_an_error_raised_from_nothing_has_no_cause_but_its_remote_frames() -> None:
+    arrived = across(fail(ValueError("alone")))
+    assert list(chain(arrived)) == [arrived]
+    assert root_cause(arrived) is arrived
+
+
+@pytest.mark.parametrize(("error", "text"), [(Picky("a", "b"), "Picky: a b"), (Locked(), "Locked: holds a lock")])
+def test_an_error_that_cannot_cross_becomes_a_runtime_error_with_its_text_and_frames(error: Exception, text: str) -> None:
+    arrived = across(fail(error))
+    assert type(arrived) is RuntimeError
+    assert str(arrived) == text
+    assert names(arrived) == ["fail"]
+
+
+def test_an_error_that_is_rebuilt_as_no_exception_becomes_a_runtime_error() -> None:
+    assert repr(across(Liar("three"))) == "RuntimeError('Liar: three')"
+
+
+def test_an_error_that_cannot_be_printed_crosses_all_the_same() -> None:
+    arrived = across(fail(Mute(3)))
+    assert (type(arrived), arrived.args, names(arrived)) == (Mute, (3,), ["fail"])
+
+
+def test_a_link_that_cannot_cross_keeps_its_place_in_the_chain() -> None:
+    arrived = across(fail(KeyError("k"), fail(Locked(), fail(ValueError("root")))))
+    assert [repr(link) for link in chain(arrived)] == [
+        "KeyError('k')",
+        "RuntimeError('Locked: holds a lock')",
+        "ValueError('root')",
+    ]
+
+
+def test_frames_of_this_package_and_of_whoever_called_it_are_left_out() -> None:
+    def work(item: int) -> int:
+        return 1 // item
+
+    (outcome,) = SerialPool().imap(work, [0])
+    assert outcome.error is not None
+    assert names(outcome.error) == ["work"]
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(SerialPool().imap(abs, map(work, [0])))
+    assert names(caught.value) == ["work"]
+
+
+def test_the_demo_counts_as_the_users_code() -> None:
+    with pytest.raises(IndexError) as caught:
+        demo.evenly([], 1)
+    assert (demo.__file__, "evenly") in [(file, function) for file, _, function in user_frames(caught.value)]
+
+
+def test_an_error_that_was_never_raised_has_no_frames() -> None:
+    assert user_frames(ValueError("never raised")) == ()

@@ -1,0 +1,149 @@
+"""The stack sampler on built truths: what it sees of threads and tasks, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from pocket_lab.executors.event_loop import Loop
+from pocket_lab.profile.cpu.stack_sampler import AWAITING, StackSampler, start_sampling, stop_sampling, thread_cpu_s
+
+
+def spin(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def rest(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def seen_under(sampler: StackSampler, function: str) -> Any:
+    """Wall and CPU seconds of all stacks with this function."""
+    found = [seen for _, frames, seen in sampler.stop() if any(name == function for name, _, _ in frames)]
+    return sum(seen.wall_s for seen in found), sum(seen.cpu_s for seen in found)
+
+
+def test_a_sleeping_call_has_wall_time_and_no_cpu_time() -> None:
+    sampler = StackSampler(0.001)
+    sampler.start()
+    rest(0.3)
+    wall_s, cpu_s = seen_under(sampler, "rest")
+    assert wall_s == pytest.approx(0.3, abs=0.05)
+    assert cpu_s < 0.02
+
+
+def test_a_busy_call_has_both_and_the_cpu_time_is_that_of_its_thread() -> None:
+    sampler = StackSampler(0.001)
+    sampler.start()
+    before = time.thread_time()
+    spin(0.3)
+    used_s = time.thread_time() - before
+    wall_s, cpu_s = seen_under(sampler, "spin")
+    assert wall_s == pytest.approx(0.3, abs=0.06)
+    assert cpu_s == pytest.approx(used_s, abs=0.06)
+
+
+def test_a_call_in_c_that_holds_the_lock_is_its_callers_time() -> None:
+    values = list(range(3_000_000, 0, -1)) * 2
+
+    def sorts() -> None:
+        for _ in range(3):
+            sorted(values)
+
+    def does_nothing() -> None:
+        pass
+
+    sampler = StackSampler(0.001)
+    sampler.start()
+    begun = time.perf_counter()
+    for _ in range(2):
+        sorts()
+        does_nothing()
+    took_s = time.perf_counter() - begun
+    found = {
+        frames[-1][0].rsplit(".", 1)[-1]: seen.wall_s for _, frames, seen in sampler.stop() if "test_sampling" in str(frames)
+    }
+    assert found.get("sorts", 0.0) > 0.8 * took_s
+    assert found.get("does_nothing", 0.0) < 0.1 * took_s
+
+
+def test_short_work_between_sleeps_is_seen_as_work() -> None:
+    before_s = sys.getswitchinterval()
+    sampler = StackSampler(0.001)
+    sampler.start()
+    assert sys.getswitchinterval() < 0.0002
+    for _ in range(300):
+        spin(0.0008)
+        rest(0.004)
+    stacks = sampler.stop()
+    assert sys.getswitchinterval() == before_s
+    looks = {name: sum(seen.looks for _, frames, seen in stacks if frames[-1][0] == name) for name in ("spin", "rest")}
+    # a sixth of them where a core is free; with the usual interval the lock comes when the spinning ends, and there are none
+    assert 0 < looks["spin"] < looks["rest"] / 2
+
+
+def test_other_threads_are_seen_with_their_own_cpu_time() -> None:
+    sampler = StackSampler(0.001)
+    sampler.start()
+    thread = threading.Thread(target=rest, args=(0.2,))
+    thread.start()
+    spin(0.2)
+    thread.join()
+    stacks = sampler.stop()
+    resting = [(whose, seen) for whose, frames, seen in stacks if any(name == "rest" for name, _, _ in frames)]
+    assert {whose for whose, _ in resting} == {"other"}
+    assert sum(seen.wall_s for _, seen in resting) == pytest.approx(0.2, abs=0.06)
+    assert sum(seen.cpu_s for _, seen in resting) < 0.02
+
+
+def test_suspended_tasks_are_seen_where_they_wait() -> None:
+    async def inner() -> None:
+        await asyncio.sleep(0.3)
+
+    async def outer() -> None:
+        await inner()
+
+    async def both() -> None:
+        await asyncio.gather(outer(), outer())
+
+    with Loop() as loop:
+        sampler = StackSampler(0.001, loop.tasks)
+        sampler.start()
+        loop.run(both())
+        stacks = sampler.stop()
+    waiting = {
+        tuple(name.rsplit(".", 1)[-1] for name, _, _ in frames): seen for whose, frames, seen in stacks if whose == "task"
+    }
+    assert waiting["outer", "inner", "sleep", AWAITING[0]].wall_s == pytest.approx(0.6, abs=0.1)
+
+
+def test_what_it_sets_is_set_back_and_a_second_start_counts_anew() -> None:
+    before = sys.getswitchinterval()
+    for _ in range(2):
+        start_sampling(0.001)
+        assert sys.getswitchinterval() < 0.001
+        rest(0.05)
+        _, stacks = stop_sampling()
+        assert sum(seen.wall_s for whose, _, seen in stacks if whose == "main") < 0.2
+        assert sys.getswitchinterval() == before
+    assert stop_sampling()[1] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of another thread is read on Linux only")
+def test_the_clock_of_a_thread_by_its_native_id() -> None:
+    spin(0.02)
+    assert thread_cpu_s(threading.get_native_id()) == pytest.approx(time.thread_time(), abs=0.005)
+    assert thread_cpu_s(None) != thread_cpu_s(None)
+    ended = threading.Thread(target=spin, args=(0.001,))
+    ended.start()
+    native = ended.native_id
+    ended.join()
+    time.sleep(0.05)
+    assert thread_cpu_s(native) != thread_cpu_s(native)

@@ -1,0 +1,45 @@
+"""Stacks and their nodes."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.profile.memory.attribution import attribute
+from pocket_lab.profile.memory.capture import Stacks
+from pocket_lab.profile.node_code import NodeCode, NodeFinder
+
+NODES = ["outer", "inner"]
+FINDER = NodeFinder(
+    NodeCode(name, lambda: None, "nodes.py", first, first + 9) for first, name in ((10, "outer"), (30, "inner"))
+)
+FRAMES = {
+    "runtime": ("run", "lab.py", 1),
+    "outer": ("outer", "nodes.py", 12),
+    "inner": ("inner", "nodes.py", 31),
+    "helper": ("helper", "other.py", 5),
+}
+
+
+@given(st.lists(st.lists(st.sampled_from(list(FRAMES)), max_size=6), min_size=1, max_size=20))
+def test_a_stack_belongs_to_its_innermost_node_and_is_under_every_node_on_it(paths: list[list[str]]) -> None:
+    stacks = Stacks()
+    numbers = []
+    for path in paths:
+        number = 0
+        for name in path:
+            number = stacks.add(number, FRAMES[name])
+        numbers.append(number)
+    found = attribute(stacks, FINDER, NODES, "none")
+    for path, number in zip(paths, numbers, strict=True):
+        assert stacks.of(number) == [FRAMES[name] for name in path]
+        nodes = [name for name in reversed(path) if name in NODES]
+        assert found.names[found.owner[number]] == (nodes[0] if nodes else "none")
+        site = int(found.site[number])
+        assert (stacks.frames[site] == FRAMES[nodes[0]]) if nodes else (site == 0)
+        for place, name in enumerate(NODES):
+            assert found.under(place)[number] == (name in path)
+    for place, name in enumerate(NODES):
+        others = set(NODES) - {name}
+        nested = [path for path in paths if name in path and others & set(path[path.index(name) :])]
+        assert found.holds_others(place) == bool(nested)

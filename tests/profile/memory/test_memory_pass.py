@@ -1,0 +1,168 @@
+"""The memory pass itself: what it yields for a bench, sums over processes, and what memray cannot do."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pocket_lab.errors import UsageError
+from pocket_lab.executors.pool import SerialPool
+from pocket_lab.executors.registry import open_pool
+from pocket_lab.graph.combinators import fan_out
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import node
+from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.profile.memory.instrument import MemoryOptions, profile_memory, profile_peaks
+from pocket_lab.profile.memory.node_memory import SMALLER, HeldMemory
+from pocket_lab.profile.memory.tracker import Tracking, tracked
+from pocket_lab.profile.node_code import OUTSIDE
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Started
+from pocket_lab.records.sources import Stack
+
+MIB = 2**20
+POINT = Point("t", 1, 1, "serial", "run")
+
+
+@node
+def grows(size: int) -> int:
+    return len(bytearray(size * MIB))
+
+
+def job_of(target: Any, scratch: Path, **options: Any) -> Job:
+    return replace(plan_job(target, options.pop("input", Input.ABSENT), parse_sweep(**options)), scratch=str(scratch))
+
+
+def test_a_bench_gets_the_whole_run_and_its_nodes_by_point_and_nothing_of_what_failed(tmp_path: Path) -> None:
+    def some(size: int) -> int:
+        if size == 5:
+            raise ValueError("five")
+        return len(bytearray(size * MIB))
+
+    records = list(profile_peaks(job_of(some, tmp_path, sizes="2,5,8")))
+    assert {type(record) for record in records} == {RunMemory, NodeMemory}
+    runs = [record for record in records if isinstance(record, RunMemory)]
+    assert [run.point.size for run in runs] == [2, 8]
+    for run in runs:
+        nodes = {record.node: record for record in records if isinstance(record, NodeMemory) and record.point == run.point}
+        assert set(nodes) == {"some", OUTSIDE}
+        assert run.point.size is not None
+        assert nodes["some"].peak_bytes == pytest.approx(run.point.size * MIB, rel=0.02)
+        assert max(row.peak_bytes for row in nodes.values()) <= run.peak_bytes
+        assert run.peak_bytes <= sum(row.peak_bytes for row in nodes.values())
+        assert run.allocations == sum(row.allocations for row in nodes.values())
+
+
+def test_it_says_of_every_point_when_it_begins_and_what_it_saw(tmp_path: Path) -> None:
+    kinds = [type(record) for record in profile_memory(job_of(Graph(grows), tmp_path, sizes="1,2"))]
+    assert kinds.count(Started) == 2
+    assert kinds.count(RunMemory) == 2
+    assert {NodeMemory, LineMemory, Stack} <= set(kinds)
+    assert not list(tmp_path.glob("*.worker-*"))
+
+
+def test_options_reach_the_tracker(tmp_path: Path) -> None:
+    def objects(size: int) -> int:
+        return len([object() for _ in range(size)])
+
+    options = MemoryOptions(Tracking(python_allocators=True))
+    records = list(profile_memory(job_of(objects, tmp_path, size=5000), options))
+    (row,) = [record for record in records if isinstance(record, NodeMemory) and record.node == "objects"]
+    assert row.allocations >= 5000
+
+
+def held_memory(own: int, stack_bytes: int, at_s: list[float], held: list[int]) -> HeldMemory:
+    nodes = np.array([[own, own, own, 1, own, 0, 0], [0] * 7])
+    moments = np.array(at_s), np.array(held), np.array(held) + 100
+    lines = {("n", "f.py", 1): np.array([1, own, own, own, 0, 0])}
+    stacks = {("n", (("f", "f.py", 1),)): np.array([stack_bytes, 1])}
+    return HeldMemory(("n", OUTSIDE), nodes, np.array([own, 0]), own, own, 1, lines, stacks, moments)
+
+
+def test_processes_are_added_up_and_the_largest_is_told_too() -> None:
+    both = HeldMemory.of([held_memory(10, 7, [1.0, 2.0], [5, 10]), held_memory(30, 20, [1.5, 3.0], [30, 0])])
+    run, first, _ = both.totals(POINT, 0.0, 1.0)
+    assert isinstance(run, RunMemory)
+    assert isinstance(first, NodeMemory)
+    assert (run.peak_bytes, run.process_peak_bytes, run.processes) == (40, 30, 2)
+    assert (first.peak_bytes, first.process_peak_bytes, first.allocations) == (40, 30, 2)
+    details = list(both.details(POINT, 1.0))
+    (line,) = [record for record in details if isinstance(record, LineMemory)]
+    (stack,) = [record for record in details if isinstance(record, Stack)]
+    assert (line.allocated_bytes, stack.weight, stack.count) == (40, 27.0, 2)
+    moments = [(record.at_s, record.heap_bytes, record.rss_bytes) for record in details if isinstance(record, HeapPoint)]
+    assert moments == [(0.0, 5, 105 + 130), (0.5, 35, 235), (1.0, 40, 240), (2.0, 10, 210)]
+
+
+def test_many_stacks_and_moments_are_cut_down_without_losing_bytes_or_the_highest_moment() -> None:
+    many = held_memory(1, 1, np.linspace(0, 1, 5000).tolist(), [*range(2500), *range(2500, 0, -1)])
+    many.stacks = {("n", (("f", "f.py", line),)): np.array([line, 1]) for line in range(1, 3001)}
+    details = list(many.details(POINT, 0.0))
+    stacks = [record for record in details if isinstance(record, Stack)]
+    assert len(stacks) == 1001
+    assert stacks[-1].frames == (SMALLER,)
+    assert sum(stack.weight for stack in stacks) == 3000 * 3001 / 2
+    moments = [record for record in details if isinstance(record, HeapPoint)]
+    assert len(moments) == 500
+    assert max(moment.heap_bytes for moment in moments) == 2500
+    assert [moment.at_s for moment in moments] == sorted(moment.at_s for moment in moments)
+
+
+def test_without_memray_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "memray", None)
+    for task in (profile_memory, profile_peaks):
+        with pytest.raises(UsageError, match=r"memray cannot be loaded here .* Linux and macOS"):
+            list(task(job_of(Graph(grows), tmp_path, size=1)))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_tracker_is_left_whatever_ends_the_run(tmp_path: Path, error: type[BaseException]) -> None:
+    def run() -> None:
+        with tracked(tmp_path / "run.bin", Tracking(), SerialPool()):
+            assert threading.getprofile() is not None
+            raise error
+
+    for _ in range(2):
+        with pytest.raises(error):
+            run()
+        assert threading.getprofile() is None
+        assert sys.getprofile() is None
+
+
+def test_a_second_tracker_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    def second() -> None:
+        with tracked(tmp_path / "second.bin", Tracking(), SerialPool()):
+            pass
+
+    with tracked(tmp_path / "first.bin", Tracking(), SerialPool()):
+        with pytest.raises(UsageError, match="there can be one at a time"):
+            second()
+        assert threading.getprofile() is not None
+    assert threading.getprofile() is None
+
+
+def test_worker_processes_are_tracked_between_and_not_after(tmp_path: Path) -> None:
+    with open_pool("processes", 2) as pool:
+        with tracked(tmp_path / "run.bin", Tracking(), pool):
+            assert all(pool.everywhere(_is_tracked))
+        assert not any(pool.everywhere(_is_tracked))
+        assert len(list(tmp_path.glob("run.worker-*.bin"))) == 2
+
+
+def _is_tracked() -> bool:
+    return threading.getprofile() is not None
+
+
+def test_a_run_in_worker_processes_yields_what_all_of_them_did(tmp_path: Path) -> None:
+    job = job_of(Graph(fan_out(grows)), tmp_path, size=3, workers=2, executor="processes", input=lambda size: [4] * size)
+    (row,) = [record for record in profile_peaks(job) if isinstance(record, NodeMemory) and record.node == "grows"]
+    assert row.allocated_bytes == pytest.approx(12 * MIB, rel=0.05)
+    assert row.processes == 3

@@ -1,0 +1,208 @@
+"""Pictures of one point, of a thousand, and of names that want to break out."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+from pocket_lab.analysis.scaling import add_speedup
+from pocket_lab.frames.bench import bench_frame
+from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.memory import busy_frame, memory_frame, runs_memory_frame, timeline_frame
+from pocket_lab.frames.samples import samples_frame
+from pocket_lab.records.memory import Busy, HeapPoint, NodeMemory, RunMemory
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
+from pocket_lab.records.sources import LineCost, Source
+from pocket_lab.view.html.heat import heat_html
+from pocket_lab.view.html.page import caveats, failures, fragment, page
+from pocket_lab.view.plots.bars import lines_figure
+from pocket_lab.view.plots.bench import bench_figure
+from pocket_lab.view.plots.figure import INK, LabFigure, to_svg
+from pocket_lab.view.plots.forest import comparison_figure
+from pocket_lab.view.plots.memory import memory_figure
+from pocket_lab.view.text.table import bench_table, comparison_table, shorten
+
+EVIL = "<script>alert('x')</script>&$\\frac{1}{2}$" + "long" * 40
+
+
+def sweep(sizes: list[int | None], workers: list[int], name: str = "target") -> list[Record]:
+    points = [Point(name, size, count, "threads", "run") for size in sizes for count in workers]
+    records: list[Record] = [Planned(tuple(points), 1.0)]
+    for point in points:
+        run_s = 1e-3 * (point.size or 1) / point.workers
+        records += [Sample(point, n, 1, run_s * (1 + n / 100), run_s, 1) for n in range(8)]
+        records.append(Closed(point, "done"))
+    return records
+
+
+def frames(records: list[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return add_speedup(bench_frame(records)), samples_frame(records)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "workers", "panels"),
+    [([10, 100], [1, 2], 2), ([10, 100], [1], 1), ([10], [1, 2], 1), ([None], [1], 1), ([10], [1], 1), ([None], [1, 2], 1)],
+)
+def test_a_bench_draws_the_panels_that_it_has_data_for(sizes: list[int | None], workers: list[int], panels: int) -> None:
+    figure = bench_figure(*frames(sweep(sizes, workers)))
+    assert len(figure.axes) == panels
+    assert all(ax.lines or ax.containers for ax in figure.axes)
+    svg(to_svg(figure))
+
+
+def test_points_that_all_failed_still_draw() -> None:
+    point = Point("t", 1, 1, "serial", "run")
+    failed = [Sample(point, 0, 0, float("nan"), float("nan"), 0, "ValueError: x"), Closed(point, "failed")]
+    assert "no samples" in to_svg(bench_figure(*frames(failed)))
+
+
+def test_a_thousand_points_stay_readable() -> None:
+    frame, samples = frames(sweep(list(range(1, 51)), list(range(1, 21))))
+    assert len(frame) == 1000
+    table = bench_table(frame)
+    assert len(table.rows) == 40
+    assert table.more == 960
+    assert "960 more rows" in table.to_text()
+    assert "960 more rows" in table.to_html()
+    legend = bench_figure(frame, samples).axes[0].get_legend()
+    assert legend is not None
+    assert len(legend.get_texts()) == 8
+    assert "8 of 20" in legend.get_title().get_text()
+
+
+def test_names_of_users_stay_text() -> None:
+    frame, samples = frames(sweep([1, 2], [1], name=EVIL))
+    point = Point("t", 1, 1, "serial", "run")
+    held: list[Record] = [NodeMemory(point, EVIL, 1, 1, 1, 1, 1, 0, 0), RunMemory(point, 1, 1, 1, 0, 0, wall_s=1.0)]
+    held += [HeapPoint(point, 0.5, 1, 1), Busy(point, EVIL, 0.1, 0.9)]
+    memory = memory_frame(held), runs_memory_frame(held), timeline_frame(held), busy_frame(held)
+    cost = LineCost(Point("t", 1, 1, "serial", "run"), EVIL, "f", 1, 1, 1.0)
+    lines = lines_frame([Source("f", 1, (f"x = {EVIL!r}\n",)), cost])
+    parts = [
+        bench_table(frame).to_html(),
+        to_svg(bench_figure(frame, samples)),
+        to_svg(memory_figure(*memory)),
+        to_svg(lines_figure(lines)),
+        heat_html(lines),
+        caveats([EVIL]),
+        failures([EVIL]),
+    ]
+    assert "<script" not in page(EVIL, fragment(EVIL, parts))
+    for part in parts:
+        if part.startswith("<svg"):
+            svg(part)
+
+
+def test_the_svg_takes_the_colour_of_the_page_and_nothing_from_the_network() -> None:
+    text = to_svg(bench_figure(*frames(sweep([1, 2], [1, 2]))))
+    root = svg(text)
+    assert INK not in text
+    assert "currentColor" in text
+    assert "viewBox" in root.attrib
+    assert "width" not in root.attrib
+    assert not re.findall(r"(?:href|src)=\"http", text)
+
+
+def test_no_global_state_of_matplotlib_changes() -> None:
+    before = dict(mpl.rcParams)
+    figure = bench_figure(*frames(sweep([1, 2], [1, 2])))
+    to_svg(figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert dict(mpl.rcParams) == before
+    import matplotlib.pyplot as plt
+
+    assert plt.get_fignums() == []
+
+
+def test_heat_is_stronger_for_dearer_lines() -> None:
+    point = Point("t", 1, 1, "serial", "run")
+    costs = [LineCost(point, "n", "f", line, 1, time) for line, time in ((1, 0.0), (2, 1.0), (3, 9.0))]
+    strengths = [float(s) for s in re.findall(r"rgba\(213,94,0,([\d.]+)\)", heat_html(lines_frame(costs)))]
+    assert strengths == sorted(strengths)
+    assert strengths[0] == 0.0
+    assert strengths[2] == pytest.approx(0.55)
+
+
+def test_long_names_lose_their_middle() -> None:
+    assert shorten("short") == "short"
+    assert len(shorten("x" * 500)) <= 48
+    assert shorten("begin" + "x" * 100 + "end", 20).endswith("end")
+
+
+def comparison(*rows: tuple[float, float, float, str], name: str = "new", size: int | None = 10) -> pd.DataFrame:
+    """Rows of (ratio, low, high, verdict)."""
+    keys = ("ratio", "ratio_low", "ratio_high", "verdict")
+    place = {"target_a": "old", "target_b": name, "size": size, "workers": "1 | 4", "executor": "threads", "drive": "run"}
+    rest = {"basis": "wall", "seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done"}
+    made = [{**place, **dict(zip(keys, row, strict=True)), "cpu_ratio": 1.5, "wall_ratio": row[0], **rest} for row in rows]
+    return pd.DataFrame(made)
+
+
+NAN = float("nan")
+SLOWER, FASTER, SAME = (1.3, 1.28, 1.32, "slower"), (0.5, 0.4, 0.6, "faster"), (1.0, 0.995, 1.005, "same")
+UNTOLD, UNMEASURED = (3.0, NAN, NAN, "cannot tell"), (NAN, NAN, NAN, "cannot tell")
+
+
+def intervals(figure: LabFigure) -> list[tuple[float, float]]:
+    """The ends of the intervals that are drawn."""
+    return [tuple(line.get_xdata()) for line in figure.axes[0].lines if len(set(line.get_ydata())) == 1 < len(line.get_xdata())]
+
+
+def test_a_comparison_draws_each_interval_as_a_change_in_per_cent_with_its_verdict() -> None:
+    figure = comparison_figure(comparison(SLOWER, FASTER, SAME, UNTOLD), 0.01)
+    assert [pytest.approx(ends) for ends in intervals(figure)] == [(28.0, 32.0), (-60.0, -40.0), (-0.5, 0.5)]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["slower", "faster", "same", "cannot tell"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["size 10, threads x 1 | 4"] * 4
+    low, high = figure.axes[0].get_xlim()
+    assert low <= -60
+    assert high >= 200
+    svg(to_svg(figure))
+
+
+@pytest.mark.parametrize("rows", [[UNMEASURED], [SAME], [(1e6, 1e5, 1e7, "slower")], [(1e-9, 1e-9, 2e-9, "faster")]])
+def test_a_comparison_of_anything_is_drawn_with_the_margin_in_view(rows: list[tuple[float, float, float, str]]) -> None:
+    for size in (None, 10**12):
+        figure = comparison_figure(comparison(*rows, size=size), 0.1)
+        low, high = figure.axes[0].get_xlim()
+        assert low <= -10
+        assert high >= 10
+        svg(to_svg(figure))
+
+
+def test_many_pairs_are_cut_in_table_and_picture_and_the_rest_is_named() -> None:
+    frame = comparison(*[SLOWER] * 100)
+    figure = comparison_figure(frame, 0.01)
+    assert len(intervals(figure)) == 40
+    assert "60 more in .frame" in figure.axes[0].get_xlabel()
+    table = comparison_table(frame)
+    assert (len(table.rows), table.more) == (40, 60)
+    assert "60 more rows" in table.to_text()
+
+
+def test_a_comparison_is_a_table_of_changes() -> None:
+    table = comparison_table(comparison(SLOWER, UNMEASURED))
+    rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
+    assert rows[0]["change"] == "+30.0 %"
+    assert rows[0]["99 % interval"] == "+28.0 % … +32.0 %"
+    assert (rows[0]["verdict"], rows[0]["basis"], rows[0]["CPU"], rows[0]["wall"]) == ("slower", "wall", "+50.0 %", "+30.0 %")
+    assert (rows[1]["change"], rows[1]["99 % interval"], rows[1]["verdict"]) == ("–", "–", "cannot tell")
+
+
+def test_names_of_compared_targets_stay_text() -> None:
+    frame = comparison(SLOWER, name=EVIL)
+    text = to_svg(comparison_figure(frame, 0.01))
+    svg(text)
+    assert "<script" not in text + comparison_table(frame).to_html()
+
+
+def svg(text: str) -> Any:
+    """The root element; fails where the text is not well-formed XML."""
+    return ElementTree.fromstring(text)

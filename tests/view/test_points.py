@@ -1,0 +1,56 @@
+"""Several points of one profile: told apart in tables, and the one that takes most in the picture."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pocket_lab.frames.calls import times_frame
+from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.points import at_point
+from pocket_lab.records.point import Point
+from pocket_lab.records.sources import LineCost, Stack
+from pocket_lab.view.plots.bars import calls_figure, lines_figure
+from pocket_lab.view.points import for_each_point, heaviest, location_text
+from pocket_lab.view.text.table import calls_table, lines_table
+
+SMALL, LARGE, SIZELESS = (Point("graph", size, 2, "threads", "run") for size in (10, 2000, None))
+
+
+def lines(*costs: tuple[Point, float]) -> pd.DataFrame:
+    return lines_frame([LineCost(point, "work", "cell", 3, 1, time_s) for point, time_s in costs])
+
+
+def calls(*costs: tuple[Point, float]) -> pd.DataFrame:
+    return times_frame([Stack(point, "work", (("f", "file.py", 1),), time_s, "s") for point, time_s in costs])
+
+
+def test_tables_name_what_the_points_differ_in_and_nothing_else() -> None:
+    several, one = [(SMALL, 1.0), (LARGE, 3.0)], [(SMALL, 1.0)]
+    assert lines_table(lines(*several)).headers == ("size", "node", "line", "hits", "time", "share", "source")
+    assert [row[0] for row in lines_table(lines(*several)).rows] == ["2000", "10"]
+    assert lines_table(lines(*one)).headers[0] == "node"
+    assert calls_table(calls(*several)).headers == ("size", "node", "function", "own time", "share", "where")
+    assert [row[4] for row in calls_table(calls(*several)).rows] == ["100 %", "100 %"], "a share is of its own point"
+    assert calls_table(calls(*one)).headers[0] == "node"
+
+
+@pytest.mark.parametrize("last", [LARGE, SIZELESS])
+def test_a_picture_is_of_the_point_that_takes_most_and_says_so(last: Point) -> None:
+    costs = [(SMALL, 1.0), (SMALL, 1.0), (last, 3.0)]
+    place = heaviest(lines(*costs), "time_s")
+    assert at_point(lines(*costs), place)["time_s"].tolist() == [3.0]
+    for figure in (lines_figure(lines(*costs)), calls_figure(calls(*costs))):
+        (ax,) = figure.axes
+        assert len(ax.patches) == 1
+        assert ax.get_title(loc="left").endswith(location_text(**place))
+    assert "threads" not in lines_figure(lines((last, 1.0))).axes[0].get_title(loc="left")
+
+
+def test_a_frame_without_rows_has_no_heaviest_point() -> None:
+    empty = lines()
+    assert heaviest(empty, "time_s") == {}
+    assert at_point(empty, {}).empty
+    assert for_each_point(empty, lambda rows: str(len(rows))) == "0"
+    assert not lines_figure(empty).axes[0].patches
+    assert not calls_figure(calls()).axes[0].patches

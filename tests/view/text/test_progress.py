@@ -1,0 +1,94 @@
+"""Progress: the state folded from records, and its face in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Heartbeat, Planned, Started
+from pocket_lab.records.samples import Sample
+from pocket_lab.view.text import progress, terminal
+from pocket_lab.view.text.progress import ProgressState
+from pocket_lab.view.text.table import TextTable
+from pocket_lab.view.text.terminal import TerminalProgress, print_table
+
+POINTS = tuple(Point("t", size, 2, "threads", "run") for size in (10, 20))
+
+
+class Clock:
+    """A clock that is told the time."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(progress, "monotonic", fake)
+    return fake
+
+
+def test_the_fraction_is_by_points_or_by_time_whichever_is_further(clock: Clock) -> None:
+    state = ProgressState()
+    assert state.fraction == 0.0
+    state.add(Planned(POINTS, 10.0))
+    clock.now_s += 2.0
+    assert state.fraction == 0.2
+    state.add(Closed(POINTS[0], "done"))
+    assert state.fraction == 0.5
+    clock.now_s += 60.0
+    assert state.fraction == 1.0
+    assert state.headline == "1/2 points, 62 of 10 s"
+
+
+def test_the_estimate_names_the_newest_point_with_its_median_so_far(clock: Clock) -> None:
+    state = ProgressState()
+    assert "starting" in state.estimate
+    state.add(Planned(POINTS, 10.0))
+    state.add(Started(POINTS[0]))
+    assert state.estimate == "size 10, threads x 2: warming up"
+    for number, run_s in enumerate([9.0, 0.9, 1.0, 1.1, 1.0, 0.95, 1.05]):
+        state.add(Sample(POINTS[1], number, 2, 2 * run_s, 0.0, 2))
+    assert state.estimate == "size 20, threads x 2: 1.00 s ± 10 %"
+    assert state.summary.startswith("2 points, 7 samples")
+
+
+def test_without_a_terminal_progress_is_plain_lines(clock: Clock) -> None:
+    out = io.StringIO()
+    with TerminalProgress(Console(file=out, width=100)) as watch:
+        watch(Planned(POINTS, 10.0))
+        watch(Started(POINTS[0]))
+        for _ in range(3):
+            clock.now_s += terminal._LINE_EVERY_S
+            watch(Heartbeat(0.0))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith(" 50%  0/2 points, 5 of 10 s")
+    assert "\x1b" not in out.getvalue()
+
+
+def test_in_a_terminal_it_is_a_bar_that_goes_away(clock: Clock) -> None:
+    out = io.StringIO()
+    with TerminalProgress(Console(file=out, force_terminal=True, width=100)) as watch:
+        watch(Planned(POINTS, 10.0))
+        clock.now_s += 3.0
+        watch(Heartbeat(0.0))
+    assert "0/2 points, 3 of 10 s" in out.getvalue()
+    assert "━" in out.getvalue()
+
+
+def test_a_table_fits_eighty_columns_and_markup_stays_text() -> None:
+    out = io.StringIO()
+    table = TextTable(("name", "value"), (("[bold]x[/bold]", "1"),), frozenset({"name"}))
+    print_table(Console(file=out, force_terminal=True, width=80), table, "title")
+    assert "[bold]x[/bold]" in out.getvalue()
+    out = io.StringIO()
+    print_table(Console(file=out), table, "title")
+    assert "[bold]x[/bold]      1" in out.getvalue()
