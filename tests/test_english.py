@@ -1,0 +1,57 @@
+"""Plain words: the package, the README and the notebooks use the terms of the field and no archaic turns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BANNED = {
+    "amid": "within",
+    "anew": "again, rebuilt, from scratch",
+    "asked": "requested; command_line for the line of a magic",
+    "births?": "creation site",
+    "brought home": "collected",
+    "census": "resources",
+    "dearest": "most expensive",
+    "duels?": "paired comparison",
+    "elder": "sibling, caller",
+    "hardly feels?": "is barely affected by",
+    "holdings": "memory that is held",
+    "in turns": "alternately",
+    "lanes?": "row of a chart; point_sampler",
+    "more rows stand": "more rows",
+    "no say": "no effect",
+    "of (?:its|their|his) own will": "voluntarily",
+    "places?(?! where)": "location, position, index",
+    "rests? on": "is based on",
+    "seldom": "rarely",
+    "served": "answered; request_tally",
+    "stands? (?:beside|for|in|on|there|under|with)": "is in, means",
+    "tickets?": "shared counter",
+    "told": "described, reported; options_json",
+    "wants? an?": "requires a",
+    "way[ _]out": "hint",
+}
+ALLOWED = re.compile(r"\b(?:in place|in-place|in the place of|in its place|take place|takes place|one place)\b")
+
+
+def texts() -> Iterator[Path]:
+    yield from sorted(ROOT.glob("pocket_lab/**/*.py"))
+    yield from sorted(ROOT.glob("notebooks/*.ipynb"))
+    yield from [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md") if (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_words_are_those_of_the_field(path: Path) -> None:
+    found = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        plain = ALLOWED.sub("", line)
+        for word, better in BANNED.items():
+            # an underscore is no letter, so that parts of identifiers count as words
+            if match := re.search(rf"(?<![a-zA-Z])(?:{word})(?![a-zA-Z])", plain, re.IGNORECASE):
+                found.append(f"{path.name}:{number}: {match[0]!r}: write {better}")
+    assert not found, "\n".join(found)
