@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,10 +38,10 @@ BANNED = {
 ALLOWED = re.compile(r"\b(?:in place|in-place|in the place of|in its place|take place|takes place|one place)\b")
 
 
-def texts() -> Iterator[Path]:
-    yield from sorted(ROOT.glob("pocket_lab/**/*.py"))
-    yield from sorted(ROOT.glob("notebooks/*.ipynb"))
-    yield from [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md") if (ROOT / name).exists()]
+def texts() -> list[Path]:
+    """Every file that a user or a contributor reads."""
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "noxfile.py")]
+    return [*sorted(ROOT.glob("pocket_lab/**/*.py")), *sorted(ROOT.glob("notebooks/*.ipynb")), *pages]
 
 
 @pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,8 @@ import pytest
 import pocket_lab
 
 ROOT = Path(__file__).parent.parent
-TOP_LEVEL = {"pyproject.toml", "pocket_lab", "notebooks", "tests", "binder", "README.md", "LICENSE", "CHANGELOG.md"}
+TOP_LEVEL = {"pyproject.toml", "noxfile.py", "pocket_lab", "notebooks", "tests", "binder"}
+PAGES = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CITATION.cff", "LICENSE"}
 
 
 def tool(name: str) -> str:
@@ -40,7 +41,7 @@ def test_the_top_level_is_what_was_agreed() -> None:
     if listing.returncode != 0:
         pytest.skip("not a git checkout")
     tops = {line.split("/")[0] for line in listing.stdout.splitlines()}
-    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL
+    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL | PAGES
 
 
 def test_the_version_has_one_place() -> None:
