@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pocket_lab.executors.registry import is_remote
+
 ENOUGH = 0.95
 _BUSY = 0.8
 
@@ -54,7 +56,7 @@ def _reason(usable: pd.DataFrame, start: pd.Series) -> str:
         gain = _gain(threads)
         if gain < 1 / _BUSY:
             parts.append(f"more threads gain {gain:.2f}x at most, since they share the interpreter lock")
-    processes = usable[usable["executor"] == "processes"]
+    processes = usable[usable["executor"].map(is_remote)]
     if len(processes) > 1:
         parts.append(f"more processes gain {_gain(processes):.2f}x")
     return "; ".join(parts)

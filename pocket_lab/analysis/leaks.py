@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pocket_lab.executors.registry import is_remote
 from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
 from pocket_lab.stats.median_interval import FEWEST, NAN
 from pocket_lab.stats.theil_sen import Slope, estimate_slope, rises
@@ -85,7 +86,7 @@ def leaks_frame(
         runs = int(readings.loc[readings["place"] == "", "run"].max())
         things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
         rows += [{**row, **point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
-        apart = least_apart if point["executor"] == "processes" else least
+        apart = least_apart if is_remote(str(point["executor"])) else least
         traced = readings[readings["place"] == "traced"]
         for place in ("", "worker"):
             series = readings[readings["place"] == place]

@@ -1,4 +1,4 @@
-"""How many items a task takes along: few enough to stop soon and to end together, many enough to be worth sending."""
+"""How many items go into a task: few enough to stop soon and to finish together, enough to be worth the cost of sending."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_UNKNOWN = 64
 class Chunks:
     """Cuts items into chunks by guided self-scheduling (Polychronopoulos and Kuck 1987): large ones first, small ones last.
 
-    By what the chunks before it took, a chunk is at most a tenth of a second long, and at least a millisecond where each
-    worker has so much left; until one has been timed it is one item. Where the number of items is not known, a chunk is a
-    millisecond long.
+    The durations of earlier chunks limit the next one to a tenth of a second, and make it at least a millisecond long while
+    each worker has that much left; before the first duration is known, a chunk is one item. If the number of items is not
+    known, a chunk is about a millisecond long.
     """
 
     def __init__(self, items: Iterable[Any], workers: int) -> None:
@@ -36,8 +36,8 @@ class Chunks:
             self._remaining = max(self._remaining - len(chunk), 0)
         return (start, chunk) if chunk else None
 
-    def timed(self, count: int, seconds: float) -> None:
-        """A chunk of `count` items took so long; the newest one counts half."""
+    def record_duration(self, count: int, seconds: float) -> None:
+        """A chunk of `count` items took `seconds`; the newest duration has half of the weight."""
         item_s = seconds / max(count, 1)
         self._item_s = item_s if self._item_s is None else (self._item_s + item_s) / 2
 
@@ -54,7 +54,7 @@ class Chunks:
 
 
 class Numbered:
-    """The items as (index, item), or what `task` makes of that, one by one; with a length where the items have one."""
+    """Pairs (index, item), or `task(pair)` for each; has a length hint if the items have one."""
 
     def __init__(self, items: Iterable[Any], task: Callable[[tuple[int, Any]], Any] | None = None) -> None:
         self._items = items

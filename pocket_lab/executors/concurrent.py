@@ -1,24 +1,22 @@
-"""Pools on a `concurrent.futures.Executor`, and the threads of this process as one."""
+"""What the pools on a `concurrent.futures.Executor` share: chunks in flight, ordered outcomes, and how a call ends early."""
 
 from __future__ import annotations
 
-import contextvars
-import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, UsageError
 from pocket_lab.executors.chunks import Chunks
-from pocket_lab.executors.outcome import Outcome
-from pocket_lab.executors.pool import Call, Check, Pool, T, attempt
+from pocket_lab.executors.outcome import Outcome, attempt
+from pocket_lab.executors.pool import Call, Check, Pool
 
 _CHUNKS_AHEAD = 16
 _CHECK_EVERY_S = 0.05
-MEETING_S = 60.0  # in which every worker comes to be asked
+RENDEZVOUS_TIMEOUT_S = 60.0  # for all workers to arrive at a call of `everywhere`
 
 
 class ConcurrentPool(Pool):
@@ -41,7 +39,7 @@ class ConcurrentPool(Pool):
     @abstractmethod
     def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]: ...
 
-    def _in_flight(self, workers: int | None) -> int:
+    def _tasks_in_flight(self, workers: int | None) -> int:
         if workers is not None and workers < 1:
             raise UsageError(f"{self.name}: {workers} workers do no work, use at least 1")
         return min(workers or self.size, self.size)
@@ -49,11 +47,11 @@ class ConcurrentPool(Pool):
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
-        """As `Pool.imap`; leaving it early drops what has not started and waits for what has."""
+        """As `Pool.imap`; closing the iterator early cancels pending chunks and waits for running ones."""
         executor = self._opened()
-        most = self._in_flight(workers)
+        most = self._tasks_in_flight(workers)
         chunks = Chunks(items, most)
-        arrived: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
         in_flight: dict[int, Future[Any]] = {}
         ready: dict[int, list[Outcome]] = {}
         oldest = 0
@@ -62,15 +60,15 @@ class ConcurrentPool(Pool):
                 while len(in_flight) < most and len(ready) < _CHUNKS_AHEAD * most and (taken := chunks.take()):
                     start, chunk = taken
                     future = in_flight[start] = self._submit(executor, function, start, chunk)
-                    future.add_done_callback(lambda done, start=start: arrived.put((start, done)))  # type: ignore[misc]
+                    future.add_done_callback(lambda done, start=start: finished.put((start, done)))  # type: ignore[misc]
                 if not in_flight:
                     return
-                start, done = arrived.get() if check is None else _wait(arrived, check)
+                start, done = finished.get() if check is None else _wait(finished, check)
                 del in_flight[start]
                 if check is not None:
                     check()
                 ready[start], seconds = self._outcomes(done)
-                chunks.timed(len(ready[start]), seconds)
+                chunks.record_duration(len(ready[start]), seconds)
                 while oldest in ready:
                     outcomes = ready.pop(oldest)
                     oldest += len(outcomes)
@@ -79,63 +77,41 @@ class ConcurrentPool(Pool):
             self._interrupt()
             raise
         finally:
-            _settle(in_flight, arrived)
+            _cancel_and_wait(in_flight, finished)
 
     def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
-        """The outcomes of a chunk, and the seconds that it took."""
+        """The outcomes of a chunk, and its duration in seconds."""
         outcomes: tuple[list[Outcome], float] = done.result()
         return outcomes
 
     def _interrupt(self) -> None:
-        """Stop what is in flight where that is possible (a thread cannot be stopped from outside)."""
+        """Stop running tasks where that is possible (a thread cannot be stopped from outside)."""
 
     def close(self) -> None:
-        """Let the threads go once their tasks end."""
+        """Cancel pending tasks, wait for running ones, and end the workers."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-class ThreadPool(ConcurrentPool):
-    """Threads of this process: they share memory, and the interpreter lock."""
-
-    name = "threads"
-
-    def _open(self) -> Executor:
-        return ThreadPoolExecutor(self.size, thread_name_prefix="pocket-lab-worker")
-
-    def everywhere(self, function: Callable[[], T]) -> list[T]:
-        """What the function returns, called once in each thread: none comes back before all have come."""
-        meeting = threading.Barrier(self.size)
-
-        def once() -> T:
-            meeting.wait(MEETING_S)
-            return function()
-
-        executor = self._opened()
-        return [future.result() for future in [executor.submit(once) for _ in range(self.size)]]
-
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]:
-        return executor.submit(contextvars.copy_context().run, run_chunk, function, start, chunk)
-
-
 def run_chunk(function: Call, start: int, chunk: list[Any]) -> tuple[list[Outcome], float]:
-    """The outcomes of a chunk of items, and the seconds that it took."""
+    """The outcomes of a chunk of items, and its duration in seconds."""
     begun = time.perf_counter()
     return [attempt(function, index, item) for index, item in enumerate(chunk, start)], time.perf_counter() - begun
 
 
-def _wait(arrived: SimpleQueue[tuple[int, Future[Any]]], check: Check) -> tuple[int, Future[Any]]:
+def _wait(finished: SimpleQueue[tuple[int, Future[Any]]], check: Check) -> tuple[int, Future[Any]]:
+    """The next finished chunk; calls `check` repeatedly while waiting."""
     while True:
         try:
-            return arrived.get(timeout=_CHECK_EVERY_S)
+            return finished.get(timeout=_CHECK_EVERY_S)
         except Empty:
             check()
 
 
-def _settle(in_flight: dict[int, Future[Any]], arrived: SimpleQueue[tuple[int, Future[Any]]]) -> None:
-    """Drop what has not started and wait for what has, so that nothing runs on behind the caller's back."""
-    waiting = sum(not future.cancel() for future in in_flight.values())
-    while waiting:
-        _, future = arrived.get()
-        waiting -= not future.cancelled()
+def _cancel_and_wait(in_flight: dict[int, Future[Any]], finished: SimpleQueue[tuple[int, Future[Any]]]) -> None:
+    """Cancel pending chunks and wait for running ones."""
+    running = sum(not future.cancel() for future in in_flight.values())
+    while running:
+        _, future = finished.get()
+        running -= not future.cancelled()

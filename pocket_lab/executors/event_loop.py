@@ -1,4 +1,4 @@
-"""An event loop to run coroutines on from plain code, also where a loop is already running in this thread."""
+"""An event loop for plain code, also in a thread in which an event loop is already running."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _INTERRUPTS = (KeyboardInterrupt, SystemExit)
 
 
 class Loop:
-    """A context manager that runs one coroutine at a time on a loop of its own.
+    """A context manager that runs one coroutine at a time on its own event loop.
 
-    It is this thread's loop, or, where one is already running in this thread (a notebook), that of a helper thread that
-    lives as long as the context manager. Leaving it cancels what the coroutines left running.
+    The loop runs in this thread, or, if another loop is already running here (a notebook), in a helper thread that lives as
+    long as the context manager. Leaving the context manager cancels the tasks that are still running.
     """
 
     def __init__(self) -> None:
@@ -30,22 +30,22 @@ class Loop:
         if is_running():
             self._helper = _Helper(self._runner)
         else:
-            self._runner.get_loop()  # made here and now, since `tasks` is asked from other threads
+            self._runner.get_loop()  # created now, since `tasks` is called from other threads
         return self
 
     @property
     def is_closed(self) -> bool:
-        """Whether an interrupt has ended the loop before its time, with all that ran on it."""
+        """Whether an interrupt has closed the loop and cancelled its tasks."""
         return self._helper is not None and self._helper.is_closed()
 
     def tasks(self) -> set[asyncio.Task[Any]]:
-        """The tasks of the loop that have not ended; may be asked from another thread."""
+        """The tasks of the loop that have not ended; may be called from another thread."""
         return asyncio.all_tasks(self._runner.get_loop())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of the coroutine, in the caller's context; an interrupt cancels it and waits until it has ended.
 
-        Called from inside one of its own coroutines it runs on another loop.
+        A call from inside one of its own coroutines uses another loop.
         """
         if is_running() if self._helper is None else self._helper.is_here():
             with Loop() as other:
@@ -62,7 +62,7 @@ class Loop:
 
 
 class _Helper:
-    """A thread that keeps a loop running; what interrupts the loop is the error of the coroutine that is awaited."""
+    """A thread that keeps a loop running; an interrupt of the loop becomes the error of the coroutine that is awaited."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -86,16 +86,16 @@ class _Helper:
         if self.is_closed():
             coroutine.close()
             raise RuntimeError("an interrupt has closed this loop")
-        told: Future[T] = Future()
-        self._awaited = told
+        result: Future[T] = Future()
+        self._awaited = result
         self._ended.clear()
         context = contextvars.copy_context()
-        self._loop.call_soon_threadsafe(self._start, coroutine, told, context, context=context)
+        self._loop.call_soon_threadsafe(self._start, coroutine, result, context, context=context)
         try:
-            return told.result()
+            return result.result()
         except KeyboardInterrupt:
-            if not told.done():  # it is the waiting that was interrupted
-                told.cancel()
+            if not result.done():  # the interrupt came to this thread, which waits
+                result.cancel()
                 self._ended.wait()
             raise
 
@@ -106,35 +106,35 @@ class _Helper:
 
     def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         interrupt: BaseException | None = None
-        with suppress(*_INTERRUPTS), self._runner as runner:  # what is cancelled at the end may raise it once more
+        with suppress(*_INTERRUPTS), self._runner as runner:  # a task that is cancelled at the end may raise it again
             loop = runner.get_loop()
             loop.call_soon(started.set_result, loop)
             try:
                 loop.run_forever()
             except _INTERRUPTS as error:
                 interrupt, self._is_interrupted = error, True
-        if interrupt is not None:  # told last, so that nobody comes back to a loop that is being closed
+        if interrupt is not None:  # set last, so that the caller does not use a loop that is being closed
             with suppress(InvalidStateError):
                 self._awaited.set_exception(interrupt)
         self._ended.set()
 
-    def _start(self, coroutine: Coroutine[Any, Any, T], told: Future[T], context: contextvars.Context) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, T], result: Future[T], context: contextvars.Context) -> None:
         task = self._loop.create_task(coroutine, context=context)
 
-        def tell(done: asyncio.Task[T]) -> None:
+        def set_result(done: asyncio.Task[T]) -> None:
             if self._is_interrupted:
                 return
-            with suppress(InvalidStateError):  # nobody waits for it any more
+            with suppress(InvalidStateError):  # nobody waits for the result any more
                 if done.cancelled():
-                    told.set_exception(asyncio.CancelledError())
+                    result.set_exception(asyncio.CancelledError())
                 elif (error := done.exception()) is not None:
-                    told.set_exception(error)
+                    result.set_exception(error)
                 else:
-                    told.set_result(done.result())
+                    result.set_result(done.result())
             self._ended.set()
 
-        task.add_done_callback(tell)
-        told.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel) if told.cancelled() else None)
+        task.add_done_callback(set_result)
+        result.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel) if result.cancelled() else None)
 
 
 def is_running() -> bool:

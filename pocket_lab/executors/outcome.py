@@ -1,16 +1,14 @@
-"""What became of one item, and how an error crosses from a worker process with its traceback."""
+"""The outcome of one item, and how an error returns from a worker process with its traceback."""
 
 from __future__ import annotations
 
 import base64
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import cloudpickle
 
 FrameTuple = tuple[str, int, str]
 Link = tuple[str, str, tuple[FrameTuple, ...]]
@@ -37,7 +35,7 @@ class Outcome:
 
 
 class RemoteTraceback(Exception):
-    """Stands as the cause of an error that crossed a process, and holds its frames there as (file, line, function)."""
+    """The cause of an error that was raised in another process; `frames` are its frames there: (file, line, function)."""
 
     def __init__(self, frames: tuple[FrameTuple, ...]) -> None:
         super().__init__(frames)
@@ -47,8 +45,16 @@ class RemoteTraceback(Exception):
         return "\n" + "".join(traceback.StackSummary.from_list([(*frame, None) for frame in self.frames]).format())
 
 
+def attempt(function: Callable[[Any], Any], index: int, item: Any) -> Outcome:
+    """The outcome of calling the function on one item; an exception that is not an Exception is raised."""
+    try:
+        return Outcome(index, function(item))
+    except Exception as error:
+        return Outcome(index, None, error)
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and the causes it was raised from, outermost first, each once."""
+    """The error and its chain of causes, outermost first, each once."""
     link: BaseException | None = error
     seen: set[int] = set()
     while link is not None and not isinstance(link, RemoteTraceback) and id(link) not in seen:
@@ -58,14 +64,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The exception that started the chain of causes: the user's own."""
+    """The exception that started the chain of causes, which is the user's own."""
     return list(chain(error))[-1]
 
 
 def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
     """The frames of the user's own code that led to the error, outermost first, across processes.
 
-    Frames of this package and of the pools are left out, and so is what stands above them: whoever called a verb.
+    Frames of this package and of the pools are left out, and so are the frames above them: those of the caller of a verb.
     """
     if (remote := getattr(error, _REMOTE_FRAMES, None)) is not None:
         return tuple(remote)
@@ -75,20 +81,22 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
 
 
 def is_machinery(file: str) -> bool:
-    """Whether a file is of this package, of the pools or of the event loop, and not the user's own."""
+    """Whether a file belongs to this package, to the pools or to the event loop, and not to the user."""
     return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 
 def text_of(error: BaseException) -> str:
-    """The type and the message of an error, also of one whose own text fails."""
+    """The type and the message of an error, also if its `__str__` fails."""
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:  # a foreign __str__ raises what it likes
+    except Exception:  # a foreign __str__ may raise anything
         return f"{type(error).__name__}: (an error without a printable text)"
 
 
 def pack_error(error: BaseException) -> tuple[Link, ...]:
-    """The chain of an error as (base64 pickle, text, frames), innermost last; what cannot be pickled keeps its text."""
+    """The chain of an error as (base64 pickle, text, frames), innermost last; without a pickle if that is impossible."""
+    import cloudpickle
+
     packed = []
     for link in chain(error):
         try:
@@ -100,19 +108,21 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
 
 
 def unpack_error(packed: Iterable[Link]) -> BaseException:
-    """The error rebuilt, each link with its remote frames; a link that cannot be rebuilt becomes a RuntimeError of its text."""
+    """The error rebuilt, each link with its remote frames; one that cannot be rebuilt becomes a RuntimeError of its text."""
+    import cloudpickle
+
     cause: BaseException | None = None
     for pickled, text, frames in reversed(list(packed)):
         try:
             error = cloudpickle.loads(base64.b64decode(pickled))
             if not isinstance(error, BaseException):
                 raise TypeError(text)
-        except Exception:  # as above: foreign reduce methods raise what they like
+        except Exception:  # as above: a foreign __reduce__ may raise anything
             error = RuntimeError(text)
         remote = tuple((file, line, function) for file, line, function in frames)
         with suppress(Exception):  # a class may forbid it
             setattr(error, _REMOTE_FRAMES, remote)
         error.__cause__ = cause or RemoteTraceback(remote)
         cause = error
-    assert cause is not None, "an error has at least itself in its chain"
+    assert cause is not None, "the chain of an error contains at least the error"
     return cause

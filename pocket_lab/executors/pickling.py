@@ -1,4 +1,4 @@
-"""Objects as bytes for another process: what cloudpickle takes, with every function's file, and cached functions of cells."""
+"""Pickling of objects for another process: cloudpickle, plus the files of functions and cached functions of cells."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _Cached = type(functools.cache(lambda: None))
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, with two things added.
+    """cloudpickle's pickler with two additions.
 
-    Functions keep the name of their file (cloudpickle 3.1.3 drops it), by which tracebacks and profiles tell where they stand.
-    Cached functions that another process could not find by name are sent by value, their cache empty.
+    Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
+    Cached functions that another process cannot import are pickled by value, with an empty cache.
     """
 
-    def reducer_override(self, thing: Any) -> Any:
+    def reducer_override(self, value: Any) -> Any:
         """How to rebuild an object, for the kinds that are not left to pickle."""
-        if type(thing) is _Cached and not _has_place(thing):
-            return _cached, (thing.__wrapped__, thing.cache_parameters())
-        if type(thing) is CodeType:
-            return _code, (thing.co_filename, *self.dispatch_table[CodeType](thing))
-        return super().reducer_override(thing)
+        if type(value) is _Cached and not _is_importable(value):
+            return _cached, (value.__wrapped__, value.cache_parameters())
+        if type(value) is CodeType:
+            return _code, (value.co_filename, *self.dispatch_table[CodeType](value))
+        return super().reducer_override(value)
 
 
-def _has_place(thing: Any) -> bool:
+def _is_importable(value: Any) -> bool:
     """Whether another process finds it by its module and name."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<locals>")
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "<locals>")
     return module not in (None, "__main__", "__mp_main__") and "<locals>" not in name
 
 
-def dumps(thing: Any) -> bytes:
-    """The object pickled; raises whatever its class raises where it cannot be."""
+def dumps(value: Any) -> bytes:
+    """The object pickled; raises the exception of its class if it cannot be pickled."""
     buffer = io.BytesIO()
-    Pickler(buffer).dump(thing)
+    Pickler(buffer).dump(value)
     return buffer.getvalue()
 
 

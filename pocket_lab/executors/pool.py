@@ -1,4 +1,4 @@
-"""The interface of a pool of workers, and the simplest one: the caller itself."""
+"""The interface of a pool of workers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class Pool(ABC):
     """Workers that outlive many calls of `imap`; a context manager.
 
     `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far, `loop` the
-    event loop of a pool that has one.
+    event loop of a pool that has one. The workers of a pool that `is_remote` are other processes: functions, items and
+    results are pickled, and nothing is shared.
     """
 
     name: str
     size: int
+    is_remote: bool = False
     cpu_s: float = 0.0
     loop: Loop | None = None
 
@@ -35,50 +37,32 @@ class Pool(ABC):
     ) -> Iterator[Outcome]:
         """Call the function on each item, at most `workers` tasks in flight; outcomes come in the order of the items.
 
-        `check` is called now and then while it waits; what it raises ends the work, in worker processes at once.
+        `check` is called repeatedly during waits; an exception that it raises ends the call, and kills worker processes.
         """
 
     def prepare(self, function: Call) -> Call:
-        """The function as it is now, for many calls of `imap`: pools of processes pickle it here instead of at each call."""
+        """The function in its present state, for many calls of `imap`; a remote pool pickles it here, once."""
         return function
 
     def everywhere(self, function: Callable[[], T]) -> list[T]:
-        """What the function returns, called once on each worker; a pool whose only worker is its caller has none to ask.
+        """Call the function once on each worker, and return the results; empty where the caller is the only worker.
 
         Raises what the function raises, and ProcessDied where a worker process has died.
         """
         return []
 
-    def start(self) -> None:  # noqa: B027 (most pools have nothing to wait for)
-        """Wait until the workers are there, so that the next call does not pay for them."""
+    def in_worker_processes(self, function: Callable[[], T]) -> list[T]:
+        """As `everywhere` if the pool is remote; otherwise the function is not called, and the list is empty."""
+        return self.everywhere(function) if self.is_remote else []
 
-    def close(self) -> None:  # noqa: B027 (a pool without workers has none to let go)
-        """Let the workers go; tasks that have not started are dropped."""
+    def start(self) -> None:  # noqa: B027 (most pools have nothing to start)
+        """Wait until the workers have started, so that the next call does not include that time."""
+
+    def close(self) -> None:  # noqa: B027 (a pool without workers of its own has none to end)
+        """End the workers; pending tasks are cancelled."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
-
-
-class SerialPool(Pool):
-    """One worker: the caller itself."""
-
-    name = "serial"
-    size = 1
-
-    def imap(
-        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
-    ) -> Iterator[Outcome]:
-        """One item after the other; it never waits."""
-        for index, item in enumerate(items):
-            yield attempt(function, index, item)
-
-
-def attempt(function: Call, index: int, item: Any) -> Outcome:
-    """What becomes of one item; an exception is an outcome, too."""
-    try:
-        return Outcome(index, function(item))
-    except Exception as error:
-        return Outcome(index, None, error)

@@ -1,4 +1,4 @@
-"""Tasks of an event loop as workers: for functions that are async."""
+"""The executor "asyncio": tasks of an event loop as workers, for async functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.event_loop import Loop
 from pocket_lab.executors.outcome import Outcome
-from pocket_lab.executors.pool import SerialPool
+from pocket_lab.executors.serial import SerialPool
 
 WORKER = "pocket-lab-task"
 _AHEAD = 16
@@ -28,7 +28,7 @@ class TaskPool(SerialPool):
         self.loop = Loop().__enter__()
 
     def close(self) -> None:
-        """Stop the loop, and what still runs on it."""
+        """Cancel the tasks that are still running, and close the loop."""
         loop, self.loop = self.loop, None
         if loop is not None:
             loop.__exit__(None, None, None)
@@ -39,13 +39,13 @@ async def imap_on_loop(
 ) -> AsyncGenerator[Outcome]:
     """Await the function on each item, at most `workers` at once; outcomes come in the order of the items.
 
-    A task is called after the worker that it is one of: "pocket-lab-task_3", and inside of that "pocket-lab-task_3_0", or
-    the same where it is the only one. Leaving it early cancels what is running, and waits for that.
+    A task has the name of its worker: "pocket-lab-task_3", and "pocket-lab-task_3_0" for a worker of a call inside it, or
+    the same name if that call has one worker. Closing the iterator early cancels running tasks and waits for them.
     """
     if workers < 1:
         raise UsageError(f"asyncio: {workers} workers do no work, use at least 1")
     source = enumerate(items)
-    arrived: asyncio.Queue[Outcome] = asyncio.Queue()
+    finished: asyncio.Queue[Outcome] = asyncio.Queue()
     running: dict[int, asyncio.Task[None]] = {}
     ready: dict[int, Outcome] = {}
     oldest = 0
@@ -55,10 +55,10 @@ async def imap_on_loop(
     async def attempt(index: int, item: Any, name: str) -> None:
         try:
             outcome = Outcome(index, await function(item))
-        except BaseException as error:  # an interrupt or a cancellation is raised where the outcome is taken
+        except BaseException as error:  # an interrupt or a cancellation is raised by the loop below
             outcome = Outcome(index, None, error)
         idle.append(name)
-        arrived.put_nowait(outcome)
+        finished.put_nowait(outcome)
 
     try:
         while True:
@@ -68,10 +68,10 @@ async def imap_on_loop(
                 running[index] = asyncio.create_task(attempt(index, item, name), name=name)
             if not running:
                 return
-            outcome = await arrived.get()
+            outcome = await finished.get()
             del running[outcome.index]
             if outcome.error is not None and not isinstance(outcome.error, Exception):
-                raise outcome.error  # an interrupt does not wait for its turn
+                raise outcome.error  # an interrupt does not wait for the outcomes of earlier items
             ready[outcome.index] = outcome
             while oldest in ready:
                 yield ready.pop(oldest)
@@ -83,10 +83,10 @@ async def imap_on_loop(
 
 
 def worker_name() -> str | None:
-    """The worker of a pool of tasks that is running now; None outside of those."""
+    """The name of the worker whose task is running; None outside a task of `imap_on_loop`."""
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # there is no event loop here
+    except RuntimeError:  # no event loop is running in this thread
         return None
     name = "" if task is None else task.get_name()
     return name if name.startswith(WORKER) else None

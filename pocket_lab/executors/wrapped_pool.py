@@ -1,4 +1,4 @@
-"""A pool that takes something along into its workers: an instrument that has to be on where the work is done."""
+"""A pool whose calls run inside a context manager: for an instrument that must be enabled in the worker itself."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pocket_lab.executors.event_loop import Loop
 from pocket_lab.executors.outcome import Outcome
 from pocket_lab.executors.pool import Call, Check, Pool, T
 
-Around = Callable[[], AbstractContextManager[object]]
+ContextFactory = Callable[[], AbstractContextManager[object]]
 
 
 class WrappedPool(Pool):
-    """The workers of another pool, each call of which runs inside `around()`, entered in the worker and left there.
+    """The workers of another pool; each call runs inside `around()`, which is entered and left in the worker.
 
-    `around` is pickled together with the function, so that what both refer to is the same object in a worker process.
+    `around` is pickled together with the function, so that an object to which both refer is one object in a worker process.
     """
 
-    def __init__(self, pool: Pool, around: Around) -> None:
-        self.name, self.size = pool.name, pool.size
+    def __init__(self, pool: Pool, around: ContextFactory) -> None:
+        self.name, self.size, self.is_remote = pool.name, pool.size, pool.is_remote
         self._pool = pool
         self._around = around
 
     @property
     def cpu_s(self) -> float:  # type: ignore[override]
-        """Of the other pool."""
+        """As the other pool's."""
         return self._pool.cpu_s
 
     @property
     def loop(self) -> Loop | None:  # type: ignore[override]
-        """Of the other pool."""
+        """As the other pool's."""
         return self._pool.loop
 
     def imap(
@@ -47,7 +47,7 @@ class WrappedPool(Pool):
         return self._pool.prepare(_Inside(self._around, function))
 
     def everywhere(self, function: Callable[[], T]) -> list[T]:
-        """As the other pool's, not inside `around`."""
+        """As the other pool's, outside `around`."""
         return self._pool.everywhere(function)
 
     def start(self) -> None:
@@ -56,11 +56,11 @@ class WrappedPool(Pool):
 
 
 class _Inside:
-    """The function to call inside `around`."""
+    """A function that is called inside `around`."""
 
     __slots__ = ("_around", "_function")
 
-    def __init__(self, around: Around, function: Call) -> None:
+    def __init__(self, around: ContextFactory, function: Call) -> None:
         self._around = around
         self._function = function
 
@@ -68,5 +68,5 @@ class _Inside:
         with self._around():
             return self._function(item)
 
-    def __reduce__(self) -> tuple[type[_Inside], tuple[Around, Call]]:
+    def __reduce__(self) -> tuple[type[_Inside], tuple[ContextFactory, Call]]:
         return _Inside, (self._around, self._function)

@@ -15,7 +15,7 @@ from pocket_lab.records.sources import Stack
 from pocket_lab.stats.median_interval import NAN
 
 WALL, CPU, BYTES = "s", "cpu_s", "B"
-_TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "looks"]
+_TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "samples"]
 _MEMORY_COLUMNS = ["node", "depth", "function", "file", "line", "self_bytes", "total_bytes", "share", "allocations"]
 
 
@@ -40,7 +40,7 @@ class _Call:
 
 
 def times_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per call under each node: wall seconds in itself and with its calls, CPU seconds with its calls, share, looks.
+    """One row per call under each node: wall seconds in itself and with its calls, CPU seconds with its calls, share, samples.
 
     Depth 0 is the node, depth 1 its own function. `share` is of the wall time of all nodes at the point; `cpu_s` is NaN
     where the system does not tell the CPU time of a thread.
@@ -52,7 +52,7 @@ def times_frame(records: Iterable[Record]) -> pd.DataFrame:
         for node, depth, call in _in_order(roots, WALL):
             wall_s, cpu_s = call.total.get(WALL, 0.0), call.total.get(CPU, 0.0) if has_cpu else NAN
             times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s, "cpu_s": cpu_s}
-            share = {"share": wall_s / whole if whole else 0.0, "looks": call.count}
+            share = {"share": wall_s / whole if whole else 0.0, "samples": call.count}
             rows.append({**_place(node, depth, call), **times, **share, **location_columns(point)})
     return with_sizes(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *LOCATION_COLUMNS]))
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, GraphError, UsageError
-from pocket_lab.executors.pool import Call, Pool, SerialPool
+from pocket_lab.executors.pool import Call, Pool
+from pocket_lab.executors.serial import SerialPool
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pocket_lab.executors.pool import Pool
+from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.generator import PROFILED_S
@@ -97,7 +98,7 @@ class PointSampler:
             yield Probe(self.point)
             return
         try:
-            if job.sweep.isolation != "kernel" and self.point.executor != "processes":
+            if job.sweep.isolation != "kernel" and not is_remote(self.point.executor):
                 renewable = Renewable(job.target)
                 if renewable.size <= _MOST_TO_REBUILD:
                     job = replace(job, target=renewable.build()[0])

@@ -16,7 +16,7 @@ def cut(count: int, workers: int, item_s: float) -> list[list[int]]:
         assert start == done
         done += len(chunk)
         taken.append(chunk)
-        chunks.timed(len(chunk), len(chunk) * item_s)
+        chunks.record_duration(len(chunk), len(chunk) * item_s)
     return taken
 
 
@@ -43,11 +43,11 @@ def test_quick_items_of_unknown_number_go_at_most_sixty_four_together() -> None:
     taken = []
     while (chunk := chunks.take()) is not None:
         taken.append(len(chunk[1]))
-        chunks.timed(taken[-1], taken[-1] * 1e-7)
+        chunks.record_duration(taken[-1], taken[-1] * 1e-7)
     assert taken == [1, 64, 64, 64, 7]
 
 
 def test_slow_items_of_unknown_number_go_one_by_one() -> None:
     chunks = Chunks((number for number in range(3)), 2)
-    chunks.timed(1, 0.5)
+    chunks.record_duration(1, 0.5)
     assert [chunks.take(), chunks.take(), chunks.take(), chunks.take()] == [(0, [0]), (1, [1]), (2, [2]), None]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pocket_lab import demo
 from pocket_lab.errors import NodeError, UsageError
 from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, unpack_error, user_frames
-from pocket_lab.executors.pool import SerialPool
+from pocket_lab.executors.serial import SerialPool
 
 
 class Picky(Exception):

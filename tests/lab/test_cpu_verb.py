@@ -56,7 +56,7 @@ def test_wall_and_cpu_time_are_told_for_every_call_on_every_executor(executor: s
     own = frame[(frame["node"] == "busy") & (frame["depth"] == 1)]["self_s"].sum()
     assert own == pytest.approx(0.4, rel=0.25)  # it sleeps
     assert whole["cpu_s"] <= whole["total_s"] * 0.75
-    columns = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "looks"]
+    columns = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "samples"]
     assert list(frame.columns) == [*columns, "size", "workers", "executor", "drive"]
     assert frame.loc[frame["depth"] == 0, "share"].sum() == pytest.approx(1.0)
 
@@ -78,7 +78,7 @@ def test_a_callable_under_load_and_several_points() -> None:
 
 def test_in_place_it_is_the_same_and_a_short_run_is_in_doubt() -> None:
     result = cpu(busy, size=1, input=lambda size: 0.01, isolation="kernel")
-    assert any("looks fell into the nodes" in caveat for caveat in result.caveats)
+    assert any("samples are inside the nodes" in caveat for caveat in result.caveats)
     assert any("inside this process" in caveat for caveat in result.caveats)
 
 

@@ -114,7 +114,7 @@ class FanOutPlan:
         """Outcomes in the order of the items; an error is the NodeError of its item."""
         context.check()
         pool = context.pool
-        if pool.name in ("processes", "cluster"):
+        if pool.is_remote:
             arrived = self._from_afar(items, store, context)
         else:
             here = _Here(self, store, context.inline())

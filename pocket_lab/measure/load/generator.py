@@ -56,7 +56,7 @@ class Load:
         self.reports = runs.reports
         if self.pool.loop is not None:
             self.awaited = runs
-        elif self.pool.name != "processes":
+        elif not self.pool.is_remote:
             self.client.__dict__["runs"] = runs
 
     def calibrate(self, batch_s: float) -> Timing:
@@ -102,7 +102,7 @@ class Load:
         if self.pool.loop is not None:
             window = Window(*span, itertools.count())
             return window, self.pool.loop.run(self._clients(window))
-        if self.pool.name != "processes":
+        if not self.pool.is_remote:
             window = Window(*span, itertools.count())
             return window, self._sent(window)
         with NamedTemporaryFile(prefix="pocket-lab-") as file:

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
@@ -153,4 +154,4 @@ def _blocks(paired: PairedJob, pairs: list[Pair]) -> Iterator[Record]:
 
 def _job_for(side: Side, job: Job, build: Any) -> Job:
     """The job with the new build; worker processes rebuild what they are sent anyhow, and find modules by their names."""
-    return job if side.point.executor == "processes" else replace(job, target=build)
+    return job if is_remote(side.point.executor) else replace(job, target=build)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
+from pocket_lab.executors.registry import is_remote
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.records.caveat import Caveat
@@ -63,7 +64,7 @@ def _told(job: Job, found: int) -> Iterator[Caveat]:
         yield Caveat("caches-warm", f"{what} kept warm, so that runs after the first may do less; {way}")
         return
     yield Caveat("caches-cold", f"{what} cleared before each run")
-    if any(point.executor == "processes" for point in job.points):
+    if any(is_remote(point.executor) for point in job.points):
         yield Caveat("caches-apart", "caches inside worker processes cannot be cleared from here, and stay warm")
 
 

@@ -1,4 +1,4 @@
-"""The call tree of every node: stacks sampled while it runs, in threads, tasks and worker processes alike."""
+"""The call tree of every node: stacks sampled during the run, in threads, tasks and worker processes alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from functools import partial
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.job import Job
-from pocket_lab.profile.cpu.stack_sampler import MAIN, Frame, Seen, Stacks, start_sampling, stop_sampling
+from pocket_lab.profile.cpu.stack_sampler import (
+    MAIN,
+    Frame,
+    Stacks,
+    StackSampler,
+    StackTimes,
+    start_in_worker,
+    stop_in_worker,
+)
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
@@ -18,28 +26,28 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
 
 INTERVAL_S = 0.001
-_FEWEST_LOOKS = 100
+_FEWEST_SAMPLES = 100
 _RUNTIME: Frame = ("[runtime, start-up]", "", 0)
 
 _SAMPLED = Caveat(
     "sampled",
-    "times come from looks at the stacks, a thousand a second or fewer: calls of less than a millisecond are uncertain, and "
-    "counted too low where the cores are busy with other things",
+    "times come from samples of the stacks, a thousand a second or fewer: calls of less than a millisecond are uncertain, and "
+    "are underestimated if the cores are busy with other work",
 )
-_NO_CPU = Caveat("no-thread-cpu", "this system does not tell the CPU time of a thread: cpu_s is missing")
-_NATIVE = Caveat("native-threads", "threads that a C library starts for itself have no Python stack and are not seen")
+_NO_CPU = Caveat("no-thread-cpu", "this system does not report the CPU time of a thread: cpu_s is missing")
+_NATIVE = Caveat("native-threads", "threads that a C library starts by itself have no Python stack and are not sampled")
 
 
 def profile_cpu(job: Job, interval_s: float = INTERVAL_S) -> Iterator[Record]:
-    """One run of each point, its stacks looked at every `interval_s`; yields Caveats and Stacks of wall and CPU seconds."""
+    """One run of each point, its stacks sampled every `interval_s`; yields Caveats and Stacks of wall and CPU seconds."""
     codes, caveats = node_codes(job.target, job.points[0].target)
     yield from caveats
     yield _SAMPLED
     yield _NATIVE
-    yield from profile_points(job, _Sampled(NodeFinder(codes), interval_s))
+    yield from profile_points(job, _CpuInstrument(NodeFinder(codes), interval_s))
 
 
-class _Sampled(Instrument):
+class _CpuInstrument(Instrument):
     name = "sampler"
 
     def __init__(self, finder: NodeFinder, interval_s: float) -> None:
@@ -49,48 +57,45 @@ class _Sampled(Instrument):
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """Look at this process, and each worker process at itself."""
-        is_apart = pool.name == "processes"
-        if is_apart:
-            pool.everywhere(partial(start_sampling, self._interval_s))
-        start_sampling(self._interval_s, pool.loop.tasks if pool.loop is not None else None)
-        told = []
+        """Sample this process and each worker process."""
+        pool.in_worker_processes(partial(start_in_worker, self._interval_s))
+        sampler = StackSampler(self._interval_s, pool.loop.tasks if pool.loop is not None else None).start()
+        stacks = []
         try:
             yield
         finally:
-            told.append(stop_sampling())
-            if is_apart:
-                told += pool.everywhere(stop_sampling)
-            self._stacks = [stacks for _, stacks in told]
+            stacks.append(sampler.stop())
+            stacks += pool.in_worker_processes(stop_in_worker)
+            self._stacks = stacks
 
     def records(self, point: Point) -> Iterator[Record]:
-        """What was seen under each node, wall seconds first; the few looks of a short run are told."""
-        merged: dict[tuple[str, tuple[Frame, ...]], Seen] = {}
+        """Stacks of each node in wall seconds and in CPU seconds, and a Caveat if there are few samples."""
+        merged: dict[tuple[str, tuple[Frame, ...]], StackTimes] = {}
         for stacks in self._stacks:
-            for whose, frames, seen in stacks:
-                if (place := self._placed(whose, frames)) is None:
+            for kind, frames, times in stacks:
+                if (key := self._attributed(kind, frames)) is None:
                     continue
-                wall_s = seen.wall_s if place[0] != OUTSIDE else seen.cpu_s
+                wall_s = times.wall_s if key[0] != OUTSIDE else times.cpu_s
                 if wall_s > 0:
-                    total = merged.setdefault(place, Seen())
-                    total.wall_s, total.cpu_s = total.wall_s + wall_s, total.cpu_s + seen.cpu_s
-                    total.looks += seen.looks
-        for (node, frames), seen in merged.items():
-            yield Stack(point, node, frames, seen.wall_s, "s", seen.looks)
-            if seen.cpu_s > 0:
-                yield Stack(point, node, frames, seen.cpu_s, "cpu_s", seen.looks)
-        if any(math.isnan(seen.cpu_s) for seen in merged.values()):
+                    total = merged.setdefault(key, StackTimes())
+                    total.wall_s, total.cpu_s = total.wall_s + wall_s, total.cpu_s + times.cpu_s
+                    total.samples += times.samples
+        for (node, frames), times in merged.items():
+            yield Stack(point, node, frames, times.wall_s, "s", times.samples)
+            if times.cpu_s > 0:
+                yield Stack(point, node, frames, times.cpu_s, "cpu_s", times.samples)
+        if any(math.isnan(times.cpu_s) for times in merged.values()):
             yield _NO_CPU
-        looks = sum(seen.looks for (node, _), seen in merged.items() if node != OUTSIDE)
-        if looks < _FEWEST_LOOKS:
-            found = "1 look" if looks == 1 else f"{looks} looks"
-            message = f"{describe(point)}: only {found} fell into the nodes: take a larger size, or profile under load"
-            yield Caveat("few-looks", message, point)
+        samples = sum(times.samples for (node, _), times in merged.items() if node != OUTSIDE)
+        if samples < _FEWEST_SAMPLES:
+            found = "1 sample is" if samples == 1 else f"{samples} samples are"
+            message = f"{describe(point)}: only {found} inside the nodes; raise the size, or profile under load"
+            yield Caveat("few-samples", message, point)
 
-    def _placed(self, whose: str, frames: tuple[Frame, ...]) -> tuple[str, tuple[Frame, ...]] | None:
-        """The node and its part of the stack; of what lies outside only the thread of the run counts, with its CPU time."""
+    def _attributed(self, kind: str, frames: tuple[Frame, ...]) -> tuple[str, tuple[Frame, ...]] | None:
+        """The node and its part of the stack; outside the nodes only the thread of the run counts, with its CPU time."""
         owner = self._finder.owner(frames)
         if owner is not None:
             node, start = owner
             return node, frames[start:]
-        return (OUTSIDE, (_RUNTIME,)) if whose == MAIN else None
+        return (OUTSIDE, (_RUNTIME,)) if kind == MAIN else None

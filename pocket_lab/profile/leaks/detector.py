@@ -75,7 +75,7 @@ def find_leaks(job: Job, runs: int) -> Iterator[Record]:
 
 
 def _point(point: Point, work: Work, pool: Pool, runs: int, finder: NodeFinder) -> Iterator[Record]:
-    apart = pool.name == "processes"
+    apart = pool.is_remote
     here, there = Footprints(runs), Footprints(runs)
     with _watched(pool) as watch:
         for _ in range(WARM_UP):
@@ -117,7 +117,7 @@ def _grows(memory: Footprints, least: tuple[float, float, float]) -> bool:
 @contextmanager
 def _watched(pool: Pool) -> Iterator[Watch]:
     """A watch here and in each worker process; nothing is left installed here, however it ends."""
-    apart = pool.name == "processes"
+    apart = pool.is_remote
     watch = Watch()
     watch.begin()
     try:
@@ -127,7 +127,7 @@ def _watched(pool: Pool) -> Iterator[Watch]:
         if apart:  # where something was raised, the workers end with their pool
             pool.everywhere(end_here)
     finally:
-        watch.end()
+        watch.close()
 
 
 def _leftover(point: Point, run: int, resource: Resource, place: str, finder: NodeFinder) -> Leftover:

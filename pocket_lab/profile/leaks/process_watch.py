@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 
+from pocket_lab.executors.worker_state import STATE
 from pocket_lab.profile.leaks.creation_sites import CreationSites
 from pocket_lab.profile.leaks.footprint import Footprint, footprint
 from pocket_lab.profile.leaks.resources import Resource, list_resources
@@ -13,7 +14,7 @@ _NAP_S = 0.02
 
 
 class Watch:
-    """`begin`, then after each run `look`, at the end what is `left`; `end` leaves nothing installed."""
+    """`begin`, then after each run `look`, at the end what is `left`; `close` leaves nothing installed."""
 
     def __init__(self) -> None:
         self._births = CreationSites()
@@ -47,19 +48,14 @@ class Watch:
             self._came = {key: came for key, came in self._came.items() if key in here}
         return list(self._came.values())
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Everything as it was before `begin`."""
         self._births.__exit__()
 
 
-_watch: list[Watch] = []
-
-
 def begin_here() -> None:
     """Watch this process; as the other functions below, one to be called on each worker process of a pool."""
-    end_here()
-    _watch.append(Watch())
-    _watch[0].begin()
+    STATE.replace(Watch, _begun)
 
 
 def know_here() -> Footprint:
@@ -79,12 +75,20 @@ def left_here(patience_s: float) -> list[tuple[int, Resource]]:
 
 def end_here() -> None:
     """Watch no longer."""
-    while _watch:
-        _watch.pop().end()
+    STATE.close(Watch)
 
 
 def _of_here() -> Watch:
-    if not _watch:  # a worker that replaces one that died
-        begin_here()
-        _watch[0].know()
-    return _watch[0]
+    return STATE.get_or_create(Watch, _begun_and_known)  # there is none in a worker that replaces one that died
+
+
+def _begun() -> Watch:
+    watch = Watch()
+    watch.begin()
+    return watch
+
+
+def _begun_and_known() -> Watch:
+    watch = _begun()
+    watch.know()
+    return watch

@@ -1,4 +1,4 @@
-"""Time per source line of every node: line_profiler, on wherever the node runs."""
+"""Time per source line of every node: line_profiler, enabled in every thread and process in which the node runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.wrapped_pool import WrappedPool
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.instrument import Instrument, profile_points
-from pocket_lab.profile.lines.line_hits import Following, Hits, off, take_hits
+from pocket_lab.profile.lines.line_hits import Hits, TracedTarget, collect_hits, disable
 from pocket_lab.profile.node_code import NodeCode, node_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
@@ -21,20 +21,22 @@ from pocket_lab.records.sources import LineCost
 
 _SLOWED = Caveat(
     "line-profiler",
-    "line_profiler slows Python that makes many calls ten times and more: compare shares, and take times from a bench",
+    "line_profiler makes Python code with many calls ten times slower or more: compare shares, and take times from a bench",
 )
 _WAITS = Caveat(
     "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
 )
-_AWAITS = Caveat("line-awaits", "the time of a line with an await goes on while other tasks run")
-_ONE_LINE = Caveat("line-loops", "a loop that stands on one line counts once, however often it turns (since Python 3.12)")
-_NATIVE = Caveat("line-native", "what a line does in C, or in threads that C started, is the time of the line as a whole")
+_AWAITS = Caveat("line-awaits", "the time of a line with an await includes the time in which other tasks run")
+_ONE_LINE = Caveat(
+    "line-loops", "a loop on a single line counts as one hit, however many iterations it has (since Python 3.12)"
+)
+_NATIVE = Caveat("line-native", "time in C code, or in threads that C code started, is part of the line that called it")
 
 
 def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterator[Record]:
-    """One run of each point under line_profiler, which follows the nodes and the functions of `also`.
+    """One run of each point under line_profiler, which traces the nodes and the functions of `also`.
 
-    Yields Caveats and a LineCost for every line of every function followed.
+    Yields Caveats and a LineCost for every line of every traced function.
     """
     label = job.points[0].target
     codes, caveats = node_codes(job.target, label, also)
@@ -49,37 +51,41 @@ def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterat
         yield _WAITS
     if any(point.executor == "asyncio" for point in job.points):
         yield _AWAITS
-    yield from profile_points(job, _Lines(codes, Following(job.target, also)))
+    yield from profile_points(job, _LineInstrument(codes, TracedTarget(job.target, also)))
 
 
-class _Lines(Instrument):
+class _LineInstrument(Instrument):
     name = "line_profiler"
 
-    def __init__(self, codes: list[NodeCode], following: Following) -> None:
+    def __init__(self, codes: list[NodeCode], traced: TracedTarget) -> None:
         self._codes = codes
-        self._following = following
+        self._traced = traced
         self._hits: dict[int, Hits] = {}
 
     def inside(self, pool: Pool) -> Pool:
-        """A pool that follows in its worker processes, too, where the functions come with the work."""
-        return WrappedPool(pool, self._following) if pool.name == "processes" else pool
+        """In worker processes the profiler is enabled by the work itself, which brings the functions."""
+        return WrappedPool(pool, self._traced) if pool.is_remote else pool
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """On in this thread and in each of the pool, since line_profiler follows a thread only where it was switched on.
+        """Enable the profiler in this thread and in each thread of the pool, since it traces no other threads.
 
-        What worker processes counted is brought home at the end.
+        The hits of worker processes are collected at the end.
         """
-        is_apart = pool.name == "processes"
+        hits = []
         try:
-            self._following.on()
-            if not is_apart:
-                pool.everywhere(self._following.on)
+            self._traced.enable()
+            if not pool.is_remote:
+                pool.everywhere(self._traced.enable)
             yield
         finally:
-            here = take_hits()  # first: a worker that has died cannot be asked
-            told = pool.everywhere(take_hits if is_apart else off)
-            self._hits = dict([here, *filter(None, told)])
+            try:
+                if not pool.is_remote:
+                    pool.everywhere(disable)
+            finally:
+                hits.append(collect_hits())
+            hits += pool.in_worker_processes(collect_hits)  # last: a worker may have died
+            self._hits = dict(hits)
 
     def records(self, point: Point) -> Iterator[Record]:
         """Every line of every function once, in the order of the source; lines that never ran have no hits."""

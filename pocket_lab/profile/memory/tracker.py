@@ -14,10 +14,9 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
+from pocket_lab.executors.worker_state import STATE
 
 _ONE_AT_A_TIME = "No more than one Tracker instance"
-
-_of_worker: Any = None  # the Tracker of a worker process
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
     Raises UsageError where memray cannot be loaded, or where the run starts a Tracker of its own.
     """
     check_memray()
-    workers = pool if pool.name == "processes" else None
+    workers = pool if pool.is_remote else None
     tracker = None
     try:
         if workers is not None:
@@ -84,16 +83,24 @@ def _started(file: Path, tracking: Tracking) -> Any:
 
 
 def _start_beside(file: Path, tracking: Tracking) -> None:
-    """The same in a worker process, which keeps its Tracker until it is told to leave it."""
-    global _of_worker
-    _leave()
-    _of_worker = _started(file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}"), tracking)
+    """Start a Tracker in a worker process, which keeps it until `_leave` is called there."""
+    beside = file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}")
+    STATE.replace(_WorkerTracker, lambda: _WorkerTracker(_started(beside, tracking)))
 
 
 def _leave() -> None:
-    global _of_worker
-    tracker, _of_worker = _of_worker, None
-    _stop(tracker, None)
+    STATE.close(_WorkerTracker)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkerTracker:
+    """The Tracker of a worker process."""
+
+    tracker: Any
+
+    def close(self) -> None:
+        """Leave it."""
+        _stop(self.tracker, None)
 
 
 def _stop(tracker: Any, workers: Pool | None) -> None:

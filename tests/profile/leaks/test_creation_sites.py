@@ -74,7 +74,7 @@ def test_a_process_that_ended_and_that_nobody_waited_for_is_told_so() -> None:
         assert "nobody waited for it" in resource.name
         os.waitpid(pid, 0)
     finally:
-        watch.end()
+        watch.close()
 
 
 def test_a_task_that_waits_is_there_and_one_that_has_ended_is_not() -> None:
@@ -106,7 +106,7 @@ def test_what_is_about_to_end_is_given_time_to() -> None:
         assert watch.left(5.0) == []
         thread.join()
     finally:
-        watch.end()
+        watch.close()
 
 
 def test_the_watch_itself_keeps_nothing_from_look_to_look() -> None:
@@ -122,7 +122,7 @@ def test_the_watch_itself_keeps_nothing_from_look_to_look() -> None:
             blocks[run] = watch.look(run).blocks
         assert blocks[-1] - blocks[3] < 20
     finally:
-        watch.end()
+        watch.close()
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

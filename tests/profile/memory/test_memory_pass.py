@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.pool import SerialPool
 from pocket_lab.executors.registry import open_pool
+from pocket_lab.executors.serial import SerialPool
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import node

@@ -1,0 +1,106 @@
+"""What runs inside a worker process: chunks of items, and calls on which all workers wait for each other."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.concurrent import RENDEZVOUS_TIMEOUT_S, run_chunk
+from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.executors.pickling import dumps
+from pocket_lab.executors.pool import Call
+from pocket_lab.executors.worker_state import STATE
+
+PackedOutcome = tuple[int, bytes, tuple[Link, ...] | None]
+
+_MOST_CACHED = 64
+
+
+class PayloadCache:
+    """The functions that a worker process has received, by digest, and the CPU seconds that it has reported."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self._functions: dict[str, Call] = {}
+
+    def load(self, digest: str, pickled: bytes | None) -> Call | None:
+        """The function with this digest, unpickled once; None if it is not cached and has not been sent."""
+        function = self._functions.get(digest)
+        if function is None and pickled is not None:
+            while len(self._functions) >= _MOST_CACHED:
+                del self._functions[next(iter(self._functions))]
+            function = self._functions[digest] = cloudpickle.loads(pickled)
+        return function
+
+    def cpu_since_last_call(self) -> float:
+        """CPU seconds of this process since the last call, or since the process started."""
+        before_s, self.cpu_s = self.cpu_s, time.process_time()
+        return self.cpu_s - before_s
+
+
+def run_payload(
+    digest: str, pickled: bytes | None, start: int, packed_items: bytes
+) -> tuple[list[PackedOutcome], float, float] | None:
+    """An outcome for each item, the duration and the CPU seconds since the last call; None to request the function."""
+    cache = STATE.get_or_create(PayloadCache, PayloadCache)
+    function = cache.load(digest, pickled)
+    if function is None:
+        return None
+    outcomes, seconds = run_chunk(function, start, cloudpickle.loads(packed_items))
+    return [_pack(outcome) for outcome in outcomes], seconds, cache.cpu_since_last_call()
+
+
+def call_together(pickled: bytes, rendezvous: str, workers: int) -> Any:
+    """Call the function as soon as so many workers have arrived, so that no worker calls it twice.
+
+    `rendezvous` is an empty directory in which each worker process leaves a file.
+    """
+    function = cloudpickle.loads(pickled)
+    (Path(rendezvous) / str(os.getpid())).touch()
+    end = time.monotonic() + RENDEZVOUS_TIMEOUT_S
+    while len(os.listdir(rendezvous)) < workers:
+        if time.monotonic() > end:
+            raise ProcessDied(f"fewer than {workers} worker processes came within {RENDEZVOUS_TIMEOUT_S:g} s")
+        time.sleep(0.001)
+    return function()
+
+
+def ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which then closes the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def unpack(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcome:
+    """In the parent: the outcome that a worker packed; a value that cannot be rebuilt is the error of its item."""
+    if error is not None:
+        return Outcome(index, None, unpack_error(error))
+    try:
+        return Outcome(index, pickle.loads(value))
+    except Exception as failure:  # any class may fail to unpickle in its own way
+        return Outcome(index, None, failure)
+
+
+def _pack(outcome: Outcome) -> PackedOutcome:
+    """Values are pickled one by one, so that one that cannot be is the error of its own item."""
+    if outcome.error is None:
+        try:
+            return outcome.index, _pickle(outcome.value), None
+        except Exception as error:  # any class may fail to pickle in its own way
+            unsent = TypeError(f"the result cannot be sent back from its process: {error}")
+            return outcome.index, b"", pack_error(unsent)
+    return outcome.index, b"", pack_error(outcome.error)
+
+
+def _pickle(value: Any) -> bytes:
+    """The value pickled by the standard library, which is fast, or else by cloudpickle."""
+    try:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except Exception:  # as above
+        return dumps(value)
