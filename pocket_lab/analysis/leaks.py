@@ -10,22 +10,23 @@ import pandas as pd
 
 from pocket_lab.executors.registry import is_remote
 from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
+from pocket_lab.records.leaks import MAIN, WORKER
 from pocket_lab.stats.median_interval import FEWEST, NAN
 from pocket_lab.stats.theil_sen import Slope, estimate_slope, rises
 
 GROWS, KEPT, NONE, CANNOT_TELL = "grows", "kept", "no growth", "cannot tell"
 FEWEST_RUNS = 3
 MEASURES = {"rss_bytes": "resident memory", "heap_bytes": "memory of malloc", "traced_bytes": "memory of Python"}
-COLUMNS = ["kind", "name", "per_run", "low", "high", "unit", "left", "verdict", "node", "function", "file", "line", "place"]
+COLUMNS = ["kind", "name", "per_run", "low", "high", "unit", "left", "verdict", "node", "function", "file", "line", "process"]
 
 _NEARLY = 0.9  # of the largest: then it is told by the measure that more people know
 _MATERIAL_BYTES = 65_536.0
-_SAME_THING = ["kind", "node", "function", "file", "line", "place"]
+_SAME_THING = ["kind", "node", "function", "file", "line", "process"]
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The verdict on the memory of one place at one point, with the measure that it rests on and its slope per run.
+    """The verdict on the memory of one process at one point, with the measure that it rests on and its slope per run.
 
     `measure` is a column of the memory frame: that with (nearly) the largest growth in bytes, or "blocks" where none is seen
     in bytes.
@@ -47,7 +48,7 @@ def goes_on(runs: list[int], total: int) -> bool:
 
 
 def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float, float, float]) -> Growth:
-    """How memory grows by the readings after each run of one place; `least` is what counts in all the runs, by measure."""
+    """How memory grows in one process, from its readings after each run; `least` is what counts in all the runs, by measure."""
     if len(series) < FEWEST:
         return Growth(CANNOT_TELL, "rss_bytes", Slope(_slope(series, "rss_bytes").value, NAN, NAN))
     names = ("blocks", "heap_bytes", "rss_bytes")
@@ -75,7 +76,7 @@ def leaks_frame(
     least: tuple[float, float, float],
     least_apart: tuple[float, float, float],
 ) -> pd.DataFrame:
-    """One row per group of things of one origin, leaks first, and one per point for the memory of each place.
+    """One row per group of things of one origin, leaks first, and one per point for the memory of each process.
 
     `per_run` in `unit` ("count", "B" or "blocks"), for memory with the 95 % interval of the slope; `left` is how many are
     there at the end; `verdict` is "grows", "kept" (left, but not again and again), "no growth" or "cannot tell".
@@ -83,17 +84,17 @@ def leaks_frame(
     rows: list[dict[str, Any]] = []
     for point_key, readings in memory.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
         point = dict(zip(LOCATION_COLUMNS, point_key, strict=True))
-        runs = int(readings.loc[readings["place"] == "", "run"].max())
+        runs = int(readings.loc[readings["process"] == MAIN, "run"].max())
         things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
         rows += [{**row, **point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
         apart = least_apart if is_remote(str(point["executor"])) else least
-        traced = readings[readings["place"] == "traced"]
-        for place in ("", "worker"):
-            series = readings[readings["place"] == place]
+        traced = readings[readings["process"] == "traced"]
+        for process in (MAIN, WORKER):
+            series = readings[readings["process"] == process]
             if len(series):
-                growth = memory_growth(series, traced if place == "" else traced.iloc[:0], apart)
-                where = _dearest(lines, point) if growth.verdict == GROWS and place == "" else {}
-                rows.append({**_memory_row(growth, place, series), **where, **point})
+                growth = memory_growth(series, traced if process == MAIN else traced.iloc[:0], apart)
+                where = _dearest(lines, point) if growth.verdict == GROWS and process == MAIN else {}
+                rows.append({**_memory_row(growth, process, series), **where, **point})
     return pd.DataFrame(rows, columns=[*COLUMNS, *LOCATION_COLUMNS])
 
 
@@ -112,14 +113,14 @@ def _group(rows: pd.DataFrame, runs: int) -> dict[str, Any]:
     return {"name": f"{rows['name'].iloc[0]}{more}", **count, "verdict": verdict}
 
 
-def _memory_row(growth: Growth, place: str, series: pd.DataFrame) -> dict[str, Any]:
+def _memory_row(growth: Growth, process: str, series: pd.DataFrame) -> dict[str, Any]:
     values = _values(series, growth.measure if growth.measure in series else "rss_bytes")
     left = values[-1] - values[0] if growth.measure != "traced_bytes" else growth.slope.value * (len(values) - 1)
     name = MEASURES.get(growth.measure, "blocks of Python's allocator")
     unit = "blocks" if growth.measure == "blocks" else "B"
     slope = {"per_run": growth.slope.value, "low": growth.slope.low, "high": growth.slope.high, "unit": unit, "left": left}
     empty = {"node": "", "function": "", "file": "", "line": 0}
-    return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "place": place}
+    return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "process": process}
 
 
 def _dearest(lines: pd.DataFrame, point: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_f
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.record import Record
 
-_THING = ["kind", "name", "run", "node", "function", "file", "line", "place"]
-_MEMORY = ["run", "place", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]
+_THING = ["kind", "name", "run", "node", "function", "file", "line", "process"]
+_MEMORY = ["run", "process", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]
 _LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
 
 
@@ -23,16 +23,16 @@ def leftovers_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def memory_series(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per run and place: blocks, bytes of malloc, resident bytes, and in rows of their own what tracemalloc counted.
+    """One row per run and process: blocks, bytes of malloc, resident bytes, and in rows of their own what tracemalloc counted.
 
-    The place is "" for the measuring process, "worker" for the worker processes together, "traced" for a second pass.
+    `process` is "main" for the measuring process, "worker" for the sum of the worker processes, "traced" for a second pass.
     """
     rows: list[dict[str, Any]] = []
     for record in records:
         if isinstance(record, MemoryReading):
             rows.append({**asdict(record), **location_columns(record.point)})
         elif isinstance(record, TracedMemory):
-            rows.append({**asdict(record), "place": "traced", **location_columns(record.point)})
+            rows.append({**asdict(record), "process": "traced", **location_columns(record.point)})
     frame = pd.DataFrame(rows, columns=[*_MEMORY, *LOCATION_COLUMNS])
     return with_sizes(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
 

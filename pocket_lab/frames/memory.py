@@ -8,7 +8,7 @@ import pandas as pd
 
 from pocket_lab.frames.lines import source_texts
 from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
-from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.record import Record
 
 _TOTALS = ["allocations", "allocated_bytes", "temporary", "leaked_bytes"]
@@ -53,6 +53,6 @@ def timeline_frame(records: Iterable[Record]) -> pd.DataFrame:
     return point_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"])
 
 
-def busy_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point, node and stretch of time in which its calls ran, in seconds since the run began."""
-    return point_frame(records, Busy, ["node", "start_s", "end_s"])
+def activity_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per point, node and interval in which its calls ran, in seconds since the run began."""
+    return point_frame(records, NodeActivity, ["node", "start_s", "end_s"])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class LeakReport(Result):
-    """The result of `leaks`: `.frame` has a row per thing left and per place of memory, `.plot()` draws memory by run.
+    """The result of `leaks`: `.frame` has a row per leftover and one for the memory of each process, `.plot()` draws memory.
 
     `.ok` is whether nothing grows, `.left` each single thing that was there at the end, `.memory` the readings after each run,
     `.lines` the source lines that keep memory.
@@ -60,7 +60,7 @@ class LeakReport(Result):
 
     @cached_property
     def memory(self) -> pd.DataFrame:
-        """One row per run: `run, place, blocks, heap_bytes, rss_bytes, traced_bytes`, and the point."""
+        """One row per run: `run, process, blocks, heap_bytes, rss_bytes, traced_bytes`, and the point."""
         return memory_series(self.records)
 
     @cached_property

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import bytes_frame
-from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
+from pocket_lab.frames.memory import activity_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.points import at_point
 from pocket_lab.lab.collect import Watcher
 from pocket_lab.lab.profiling import plan_profile, profile, read_sources, writable_path
@@ -67,9 +67,9 @@ class MemoryProfile(Result):
         return timeline_frame(self.records)
 
     @cached_property
-    def busy(self) -> pd.DataFrame:
+    def activity(self) -> pd.DataFrame:
         """When calls of each node ran, in seconds since the run began."""
-        return busy_frame(self.records)
+        return activity_frame(self.records)
 
     @cached_property
     def calls(self) -> pd.DataFrame:
@@ -122,7 +122,7 @@ class MemoryProfile(Result):
         return target.resolve()
 
     def _figure(self) -> Figure:
-        return memory_figure(self.frame, self.runs, self.timeline, self.busy)
+        return memory_figure(self.frame, self.runs, self.timeline, self.activity)
 
     def _draw(self, ax: Axes) -> None:
         plot_memory(ax, at_point(self.frame, heaviest(self.runs, "peak_bytes")))

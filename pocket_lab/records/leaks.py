@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from pocket_lab.records.point import Point
 
+MAIN, WORKER = "main", "worker"
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A thing that one of several runs left and that is still there after the last: since run number `run`, from 1 on.
+    """A resource that one of several runs left and that still exists after the last run.
 
-    `kind` is "thread", "daemon thread", "task", "process", "file", "socket", "pipe" or "descriptor"; `node`, `function`, `file`
-    and `line` tell where it was made, empty where that is not known. `place` is "" for the measuring process, or "worker".
+    `run` is the number of the run after which it was first seen, counted from 1. `kind` is "thread", "daemon thread", "task",
+    "process", "file", "socket", "pipe" or "descriptor". `node`, `function`, `file` and `line` say where it was created; they
+    are empty where that is unknown. `process` is "main" for the measuring process, "worker" for a worker process.
     """
 
     point: Point
@@ -23,20 +26,21 @@ class Leftover:
     function: str
     file: str
     line: int
-    place: str
+    process: str
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Memory after the garbage of a run was collected; run 0 is after the warm-up. Worker processes are added up in `place`.
+    """Memory after a run and a garbage collection; run 0 is the state after the warm-up.
 
-    `blocks` are those of Python's own allocator, `heap_bytes` what malloc has handed out (None where it does not tell),
+    `process` is "main" for the measuring process, "worker" for the sum of all worker processes. `blocks` are the blocks of
+    Python's own allocator, `heap_bytes` the bytes that malloc has handed out (None where the C library does not report them),
     `rss_bytes` the resident memory.
     """
 
     point: Point
     run: int
-    place: str
+    process: str
     blocks: int
     heap_bytes: int | None
     rss_bytes: int
@@ -44,7 +48,7 @@ class MemoryReading:
 
 @dataclass(frozen=True, slots=True)
 class TracedMemory:
-    """What Python has allocated and not freed, by tracemalloc, after a run of a second pass (run 0 is after its warm-up)."""
+    """Bytes that tracemalloc counts as allocated after a run of the second pass; run 0 is the state after its warm-up."""
 
     point: Point
     run: int
@@ -53,7 +57,7 @@ class TracedMemory:
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """Bytes and blocks that each run kept, by the source line that allocated them: from runs under tracemalloc."""
+    """Bytes and blocks that each run retains, by the source line that allocated them, measured under tracemalloc."""
 
     point: Point
     node: str

@@ -11,11 +11,11 @@ from pocket_lab.records.point import Point
 class NodeMemory:
     """What one node allocated in one run.
 
-    `peak_bytes` is the most bytes alive at once that were allocated with the node as the innermost registered one,
-    `inclusive_peak_bytes` the same with the node anywhere on the stack, `at_peak_bytes` what it held when the whole
-    process was at its highest; `temporary` counts allocations that their thread released after at most one other
-    allocation, `leaked_bytes` was still alive when the run had ended. Of several `processes` all of these are sums, peaks
-    thus upper bounds; `process_peak_bytes` is the largest own peak in one of them.
+    `peak_bytes` is the largest number of bytes alive at once that were allocated with this node as the innermost node,
+    `inclusive_peak_bytes` the same with this node anywhere on the stack, `at_peak_bytes` what the node held at the peak of
+    the whole process. `temporary` counts allocations that the same thread released after at most one other allocation,
+    `leaked_bytes` are the bytes still alive at the end of the run. With several `processes` these are sums over processes,
+    so peaks are upper bounds; `process_peak_bytes` is the largest own peak within one process.
     """
 
     point: Point
@@ -33,10 +33,10 @@ class NodeMemory:
 
 @dataclass(frozen=True, slots=True)
 class RunMemory:
-    """What all of a run allocated, nodes and what is outside of them: the fields mean what those of NodeMemory mean.
+    """What one whole run allocated, inside and outside the nodes; the fields have the meaning of those of NodeMemory.
 
-    `peak_bytes` is the most that was alive at once, on top of what the process held before. `begun_at` is a time of day
-    (seconds since 1970), `wall_s` how long the run took with memray.
+    `peak_bytes` is the largest number of bytes alive at once, in addition to what the process held before the run.
+    `begun_at` is the Unix time of the start in seconds, `wall_s` the duration of the run under memray.
     """
 
     point: Point
@@ -53,9 +53,9 @@ class RunMemory:
 
 @dataclass(frozen=True, slots=True)
 class LineMemory:
-    """What was allocated by one line of a node, or by what it called, as far as no other node came in between.
+    """What one line of a node allocated, directly or through calls, excluding what other nodes inside those calls allocated.
 
-    `peak_bytes` is the line's part of the node's own peak, `at_peak_bytes` that of the peak of the whole process.
+    `peak_bytes` is the line's share of the node's own peak, `at_peak_bytes` its share of the peak of the whole process.
     """
 
     point: Point
@@ -72,7 +72,7 @@ class LineMemory:
 
 @dataclass(frozen=True, slots=True)
 class HeapPoint:
-    """What a run held at a moment, in seconds since it began: allocated bytes, and the resident memory of its processes."""
+    """What a run held at one moment, in seconds since its start: allocated bytes, and resident bytes of its processes."""
 
     point: Point
     at_s: float
@@ -81,8 +81,8 @@ class HeapPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """A stretch of time, in seconds since the run began, in which calls of a node ran without a pause to speak of."""
+class NodeActivity:
+    """An interval, in seconds since the start of the run, in which calls of a node ran with only negligible pauses."""
 
     point: Point
     node: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
-from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned, Started
 from pocket_lab.records.samples import Block, Latency, Metric, Probe, Sample, Waits
 from pocket_lab.records.sources import LineCost, Source, Stack
@@ -37,7 +37,7 @@ Record = (
     | RunMemory
     | LineMemory
     | HeapPoint
-    | Busy
+    | NodeActivity
     | NodeTraffic
     | Leftover
     | MemoryReading

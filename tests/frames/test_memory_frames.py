@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
-from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.frames.memory import activity_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Source
@@ -42,16 +42,16 @@ def test_runs_moments_and_stretches_carry_their_point() -> None:
     records: list[Record] = [
         RunMemory(SMALL, 5, 1, 5, 0, 0, 5, 1, 1000.0, 0.5),
         HeapPoint(SMALL, 0.1, 3, 100),
-        Busy(SMALL, "a", 0.0, 0.4),
+        NodeActivity(SMALL, "a", 0.0, 0.4),
     ]
     (run,) = runs_memory_frame(records).to_dict("records")
     assert (run["peak_bytes"], run["wall_s"], run["size"]) == (5, 0.5, 10)
     assert timeline_frame(records).iloc[0].tolist()[:3] == [0.1, 3, 100]
-    assert list(busy_frame(records).columns) == ["node", "start_s", "end_s", *PLACE]
+    assert list(activity_frame(records).columns) == ["node", "start_s", "end_s", *PLACE]
 
 
 def test_without_records_the_frames_are_empty_and_have_their_columns() -> None:
-    makers: list[Any] = [memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame, busy_frame]
+    makers: list[Any] = [memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame, activity_frame]
     for make in makers:
         frame = make([])
         assert frame.empty

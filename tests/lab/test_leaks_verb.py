@@ -164,7 +164,7 @@ def test_a_graph_names_the_node_among_others_on_every_executor() -> None:
     rows = report.frame[report.frame["kind"] == "daemon thread"].set_index("executor")
     assert rows["per_run"].to_dict() == {"threads": 3.0, "processes": 3.0}
     assert set(rows["node"]) == {"daemon"}
-    assert rows["place"].to_dict() == {"threads": "", "processes": "worker"}
+    assert rows["process"].to_dict() == {"threads": "main", "processes": "worker"}
     assert {"workers", "executor"} & set(report.table.headers)
     assert not report.ok
 
@@ -260,4 +260,4 @@ def test_a_report_has_text_html_and_a_picture_and_is_kept() -> None:
     assert isinstance(report.plot(), matplotlib.figure.Figure)
     figure = matplotlib.figure.Figure()
     assert report.plot(ax=figure.add_subplot()) is figure
-    assert list(report.memory[report.memory["place"] == ""]["run"]) == list(range(7))
+    assert list(report.memory[report.memory["process"] == "main"]["run"]) == list(range(7))

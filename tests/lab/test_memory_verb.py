@@ -102,14 +102,16 @@ def test_the_whole_run_is_the_sum_of_its_nodes_and_its_peak_is_that_of_the_proce
 
 def test_the_timeline_shows_the_heap_and_the_nodes_at_work() -> None:
     result = memory(Graph(hold >> burst), size=1)
-    timeline, busy = result.timeline, result.busy.set_index("node")
-    in_burst = timeline[(timeline["at_s"] > busy.loc["burst", "start_s"]) & (timeline["at_s"] < busy.loc["burst", "end_s"])]
+    timeline, activity = result.timeline, result.activity.set_index("node")
+    in_burst = timeline[
+        (timeline["at_s"] > activity.loc["burst", "start_s"]) & (timeline["at_s"] < activity.loc["burst", "end_s"])
+    ]
     assert in_burst["heap_bytes"].max() == pytest.approx(120 * MIB, rel=0.02)
-    before = timeline[timeline["at_s"] < busy.loc["burst", "start_s"]]
+    before = timeline[timeline["at_s"] < activity.loc["burst", "start_s"]]
     assert before["heap_bytes"].max() < 60 * MIB
     assert timeline["at_s"].is_monotonic_increasing
     assert (timeline["rss_bytes"] > 0).all()
-    assert busy.loc["hold", "end_s"] <= busy.loc["burst", "start_s"]
+    assert activity.loc["hold", "end_s"] <= activity.loc["burst", "start_s"]
     assert list(timeline.columns) == ["at_s", "heap_bytes", "rss_bytes", "size", "workers", "executor", "drive"]
 
 
@@ -130,7 +132,7 @@ def test_worker_processes_are_followed_and_added_up() -> None:
     assert row["allocated_bytes"] == pytest.approx(80 * MIB, rel=0.05)
     assert row["allocations"] >= 4
     assert any("upper bound" in caveat for caveat in result.caveats)
-    assert result.busy["node"].eq("piece").any()
+    assert result.activity["node"].eq("piece").any()
     assert result.timeline["heap_bytes"].max() <= result.runs["peak_bytes"].iloc[0]
 
 

@@ -26,7 +26,7 @@ from pocket_lab.profile.leaks.process_watch import Watch, begin_here, end_here, 
 from pocket_lab.profile.leaks.resources import Resource
 from pocket_lab.profile.node_code import NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
-from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.leaks import MAIN, WORKER, Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
@@ -92,16 +92,14 @@ def _point(point: Point, work: Work, pool: Pool, runs: int, finder: NodeFinder) 
             import asyncio
 
             pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
-        left = [("", watch.left(_PATIENCE_S))]
-        left += [
-            ("worker", resources) for resources in (pool.everywhere(partial(left_here, _PATIENCE_S / 10)) if apart else [])
-        ]
-    for place, memory in (("", here), *([("worker", there)] if apart else [])):
+        left = [(MAIN, watch.left(_PATIENCE_S))]
+        left += [(WORKER, resources) for resources in (pool.everywhere(partial(left_here, _PATIENCE_S / 10)) if apart else [])]
+    for process, memory in ((MAIN, here), *([(WORKER, there)] if apart else [])):
         for run, (blocks, heap, rss) in enumerate(memory):
-            yield MemoryReading(point, run, place, blocks, None if heap < 0 else heap, rss)
-    for place, resources in left:
+            yield MemoryReading(point, run, process, blocks, None if heap < 0 else heap, rss)
+    for process, resources in left:
         for run, resource in resources:
-            yield _leftover(point, run, resource, place, finder)
+            yield _leftover(point, run, resource, process, finder)
     least = LEAST_APART if apart else LEAST
     if _grows(here, least):
         yield from _retained(point, work, finder)
@@ -130,9 +128,9 @@ def _watched(pool: Pool) -> Iterator[Watch]:
         watch.close()
 
 
-def _leftover(point: Point, run: int, resource: Resource, place: str, finder: NodeFinder) -> Leftover:
+def _leftover(point: Point, run: int, resource: Resource, process: str, finder: NodeFinder) -> Leftover:
     node, (function, file, line) = origin_of(resource.stack, finder)
-    return Leftover(point, run, resource.kind, resource.name, node, function, file, line, place)
+    return Leftover(point, run, resource.kind, resource.name, node, function, file, line, process)
 
 
 def _retained(point: Point, work: Work, finder: NodeFinder) -> Iterator[Record]:

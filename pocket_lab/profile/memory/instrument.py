@@ -47,7 +47,7 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
     """One run of each point of the job under memray, in worker processes too.
 
     Yields Caveats, and by point a RunMemory, a NodeMemory for each node, LineMemory, Stacks (bytes alive at the peak of the
-    process), HeapPoints and Busy stretches; or its Failure. Raises UsageError where memray cannot be used.
+    process), HeapPoints and NodeActivity stretches; or its Failure. Raises UsageError where memray cannot be used.
     """
     options = options or MemoryOptions()
     check_memray()
@@ -108,7 +108,7 @@ class MemoryPass(Instrument):
         held_memory = self._holdings(with_details=True)
         yield from held_memory.totals(point, self._begun_at, self._wall_s)
         yield from held_memory.details(point, self._begun_at)
-        yield from self._visits.busy(point, *self._span_s)
+        yield from self._visits.activity(point, *self._span_s)
         if self._visits.is_full:
             yield Caveat("memory-visits", f"{describe(point)}: under the timeline stand the last visits to nodes only", point)
         if held_memory.processes > 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pocket_lab.graph.observers import Event, Sink
-from pocket_lab.records.memory import Busy
+from pocket_lab.records.memory import NodeActivity
 from pocket_lab.records.point import Point
 
 _MOST_VISITS = 20_000
@@ -33,7 +33,7 @@ class Visits:
         """Whether there may have been more."""
         return len(self._events) == _MOST_VISITS
 
-    def busy(self, point: Point, begun_s: float, ended_s: float) -> Iterator[Busy]:
+    def activity(self, point: Point, begun_s: float, ended_s: float) -> Iterator[NodeActivity]:
         """By node, in the order in which they began: the stretches in which it was at work."""
         visits: dict[str, list[tuple[float, float]]] = {}
         for node, start_s, end_s, *_ in sorted(self._events, key=lambda event: event[1]):
@@ -43,7 +43,7 @@ class Visits:
             start_s, end_s = spans[0]
             for other_s, until_s in spans[1:]:
                 if other_s > end_s + pause_s:
-                    yield Busy(point, node, start_s, end_s)
+                    yield NodeActivity(point, node, start_s, end_s)
                     start_s, end_s = other_s, until_s
                 end_s = max(end_s, until_s)
-            yield Busy(point, node, start_s, end_s)
+            yield NodeActivity(point, node, start_s, end_s)

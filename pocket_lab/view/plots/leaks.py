@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.analysis.leaks import CANNOT_TELL, GROWS, KEPT
 from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.records.leaks import WORKER
 from pocket_lab.stats.theil_sen import estimate_slope
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
@@ -28,7 +29,7 @@ def leaks_table(frame: pd.DataFrame) -> TextTable:
     cells: dict[str, Cell] = {
         **location_cells(frame),
         "kind": lambda row: str(row["kind"]),
-        "what": lambda row: shorten(row["name"]) + (" (in workers)" if row["place"] else ""),
+        "what": lambda row: shorten(row["name"]) + (" (in workers)" if row["process"] == WORKER else ""),
         "a run": _per_run,
         "left": lambda row: _amount(row["left"], row["unit"]),
         "verdict": lambda row: str(row["verdict"]),
@@ -42,7 +43,7 @@ def leaks_sentences(frame: pd.DataFrame, runs: int) -> Iterator[str]:
     """Every leak in a sentence, and what can be said of memory where it does not grow."""
     several = frame[LOCATION_COLUMNS].drop_duplicates().shape[0] > 1
     for row in frame.to_dict("records"):
-        point = f"{_label(row)}: " if several else "worker processes: " if row["place"] else ""
+        point = f"{_label(row)}: " if several else "worker processes: " if row["process"] == WORKER else ""
         where = f', made in node "{row["node"]}"' if row["node"] else ""
         at = f" at {_made_at(row)}" if row["file"] else ""
         if row["kind"] == "memory":
@@ -91,12 +92,12 @@ def plot_blocks(ax: Axes, memory: pd.DataFrame) -> None:
 
 
 def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
-    shown = memory[memory["place"] != "traced"]
-    groups = list(shown.groupby([*LOCATION_COLUMNS, "place"], dropna=False, sort=False))
+    shown = memory[memory["process"] != "traced"]
+    groups = list(shown.groupby([*LOCATION_COLUMNS, "process"], dropna=False, sort=False))
     for index, (key, rows) in enumerate(groups[:_MOST_SERIES]):
         run = rows["run"].to_numpy(float)
         more = rows[measure].to_numpy(float) - float(rows[measure].iloc[0])
-        label = "" if len(groups) == 1 else _label(dict(zip([*LOCATION_COLUMNS, "place"], key, strict=True)))
+        label = "" if len(groups) == 1 else _label(dict(zip([*LOCATION_COLUMNS, "process"], key, strict=True)))
         ax.plot(run, more, "o", markersize=5, color=PALETTE[index], alpha=0.8, label=label)
         slope = estimate_slope(list(more)).value
         middle = float(np.median(more - slope * run))
@@ -113,8 +114,8 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
 
 
 def _label(row: Row) -> str:
-    place = location_text(*(row[name] for name in LOCATION_COLUMNS))
-    return f"{place} (workers)" if row["place"] else place
+    point = location_text(*(row[name] for name in LOCATION_COLUMNS))
+    return f"{point} (workers)" if row["process"] == WORKER else point
 
 
 def _per_run(row: Row) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib as mpl
 import pytest
 
-from pocket_lab.frames.memory import busy_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
-from pocket_lab.records.memory import Busy, HeapPoint, LineMemory, NodeMemory, RunMemory
+from pocket_lab.frames.memory import activity_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
+from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.view.plots.figure import INK, LabFigure, to_svg
@@ -25,12 +25,12 @@ def made(nodes: int, sizes: tuple[int, ...] = (10,), workers: tuple[int, ...] = 
             records += [NodeMemory(point, f"n{n}", peak // (n + 1), peak, peak, 1, peak, 0, 0, peak, 1) for n in range(nodes)]
             records.append(RunMemory(point, peak, 1, peak, 0, 0, peak, 1, 0.0, 1.0))
             records += [HeapPoint(point, n / moments, n * peak // moments, 100 * MIB + n) for n in range(moments)]
-            records += [Busy(point, f"n{n}", n / nodes, (n + 1) / nodes) for n in range(nodes)]
+            records += [NodeActivity(point, f"n{n}", n / nodes, (n + 1) / nodes) for n in range(nodes)]
     return records
 
 
 def figure_of(records: list[Record]) -> LabFigure:
-    return memory_figure(memory_frame(records), runs_memory_frame(records), timeline_frame(records), busy_frame(records))
+    return memory_figure(memory_frame(records), runs_memory_frame(records), timeline_frame(records), activity_frame(records))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_run_too_short_for_moments_says_so() -> None:
 
 
 def test_a_target_that_tells_no_visits_has_no_lanes() -> None:
-    records = [record for record in made(1) if not isinstance(record, Busy)]
+    records = [record for record in made(1) if not isinstance(record, NodeActivity)]
     assert len(figure_of(records).axes) == 2
 
 

@@ -13,9 +13,9 @@ import pytest
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
-from pocket_lab.frames.memory import busy_frame, memory_frame, runs_memory_frame, timeline_frame
+from pocket_lab.frames.memory import activity_frame, memory_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.samples import samples_frame
-from pocket_lab.records.memory import Busy, HeapPoint, NodeMemory, RunMemory
+from pocket_lab.records.memory import HeapPoint, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
@@ -82,8 +82,8 @@ def test_names_of_users_stay_text() -> None:
     frame, samples = frames(sweep([1, 2], [1], name=EVIL))
     point = Point("t", 1, 1, "serial", "run")
     held: list[Record] = [NodeMemory(point, EVIL, 1, 1, 1, 1, 1, 0, 0), RunMemory(point, 1, 1, 1, 0, 0, wall_s=1.0)]
-    held += [HeapPoint(point, 0.5, 1, 1), Busy(point, EVIL, 0.1, 0.9)]
-    memory = memory_frame(held), runs_memory_frame(held), timeline_frame(held), busy_frame(held)
+    held += [HeapPoint(point, 0.5, 1, 1), NodeActivity(point, EVIL, 0.1, 0.9)]
+    memory = memory_frame(held), runs_memory_frame(held), timeline_frame(held), activity_frame(held)
     cost = LineCost(Point("t", 1, 1, "serial", "run"), EVIL, "f", 1, 1, 1.0)
     lines = lines_frame([Source("f", 1, (f"x = {EVIL!r}\n",)), cost])
     parts = [
