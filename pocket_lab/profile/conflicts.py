@@ -1,8 +1,8 @@
-"""Which instruments exclude each other: the one table, asked before a run.
+"""Which instruments exclude each other: a table that is checked before a run.
 
-memray, line_profiler, pyinstrument, cProfile and tracemalloc were tried beside each other on Python 3.11 and 3.13, in both
-orders, on counts and bytes that were known: what is not in the table goes together. The sampler of `cpu` and the spans of
-`trace` have no hook in the interpreter and go with all of them.
+memray, line_profiler, pyinstrument, cProfile and tracemalloc were tried in pairs on Python 3.11 and 3.13, in both orders,
+against known counts and bytes: pairs that are not in the table work together. The sampler of `cpu` and the spans of `trace`
+have no hook in the interpreter, and work with all of them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pocket_lab.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """An instrument that may run in a process already: how to see that, how to stop it, and whom it disturbs in which way."""
+class OtherTool:
+    """A tool that may run in a process: how to detect it, how to stop it, and the instruments it disturbs, with reasons."""
 
     is_running: Callable[[], bool]
     stop: str
@@ -31,7 +31,7 @@ def _memray_runs() -> bool:
 
 
 def _tool_runs(name: str) -> bool:
-    """Whether a tool of this name has sys.monitoring, or is this thread's profile or trace function."""
+    """Whether a tool of this name uses sys.monitoring, or is the profile or trace function of this thread."""
     if sys.version_info >= (3, 12) and any(name in str(sys.monitoring.get_tool(number)).lower() for number in range(6)):
         return True
     return any(name in f"{type(hook).__module__} {hook!r}".lower() for hook in (sys.getprofile(), sys.gettrace()) if hook)
@@ -39,41 +39,41 @@ def _tool_runs(name: str) -> bool:
 
 _MONITORING = sys.version_info >= (3, 12)
 _TABLE = {
-    "memray": Foreign(
+    "memray": OtherTool(
         _memray_runs,
-        "leave its Tracker, or end the magic that holds it",
-        {"memray": "a process has one Tracker at a time"},
+        "leave its Tracker, or end the magic that uses it",
+        {"memray": "a process can have one Tracker at a time"},
     ),
-    "pyinstrument": Foreign(
+    "pyinstrument": OtherTool(
         lambda: _tool_runs("pyinstrument"),
         "call stop() of its Profiler",
-        {"memray": "memray cannot put back what it finds as the profile function"},
+        {"memray": "memray cannot restore the profile function that it finds"},
     ),
-    "cProfile": Foreign(
+    "cProfile": OtherTool(
         lambda: _tool_runs("cprofile") or _tool_runs("_lsprof"),
         "call its disable()",
-        {"line_profiler": "both want the same slot of sys.monitoring"}
+        {"line_profiler": "both need the same tool id of sys.monitoring"}
         if _MONITORING
-        else {"memray": "memray cannot put back what it finds as the profile function"},
+        else {"memray": "memray cannot restore the profile function that it finds"},
     ),
-    "tracemalloc": Foreign(
+    "tracemalloc": OtherTool(
         tracemalloc.is_tracing,
         "call tracemalloc.stop()",
-        {"memray": "its own memory would count for the nodes", "leaks": "its own memory would look like a leak"},
+        {"memray": "its own memory would be attributed to the nodes", "leaks": "its own memory would look like a leak"},
     ),
 }
 
 
 def refuse_conflicts(name: str) -> None:
-    """Raise a UsageError where an instrument runs in this process that does not go together with the one of this name."""
+    """Raise a UsageError if a tool runs in this process that conflicts with the instrument of this name."""
     for other, reason in excluded_by(name).items():
         if _TABLE[other].is_running():
             raise UsageError(
-                f"{other} is running in this process, and {name} cannot run beside it ({reason}): "
-                f'{_TABLE[other].stop}, or let the profile have a process of its own (isolation="process")'
+                f"{other} is running in this process, and {name} cannot run at the same time ({reason}): "
+                f'{_TABLE[other].stop}, or profile in a separate process (isolation="process")'
             )
 
 
 def excluded_by(name: str) -> dict[str, str]:
-    """The instruments that exclude the one of this name, each with the reason."""
-    return {other: foreign.disturbs[name] for other, foreign in _TABLE.items() if name in foreign.disturbs}
+    """The tools that conflict with the instrument of this name, each with the reason."""
+    return {other: tool.disturbs[name] for other, tool in _TABLE.items() if name in tool.disturbs}

@@ -1,4 +1,4 @@
-"""One run of each point under an instrument: what every profile does."""
+"""The interface of an instrument, and the one loop that runs each point under it."""
 
 from __future__ import annotations
 
@@ -21,36 +21,57 @@ from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
 
-SHORT_S = 0.5  # a first run that is shorter mostly shows what is done once: import, compile, connect, start
+SHORT_S = 0.5  # a shorter first run mostly shows one-time work: imports, compilation, connections, start-up
 
 
 class Instrument(ABC):
-    """What watches a run; `name` is its name in the table of exclusion."""
+    """What observes a run; one object serves all points of a job, one after the other.
+
+    To add an instrument: give it a `name`, and a row in `conflicts` for each tool that disturbs it. `watching` starts it
+    before the run and stops it afterwards, in this process and, by `pool.in_worker_processes`, in every worker process,
+    where `worker_state` keeps it. `records` turns what it observed into records. Where the work itself must carry it into
+    the workers, `wrap_pool` returns a `WrappedPool`. Then pass it to `profile_points`.
+    """
 
     name: str
 
-    def inside(self, pool: Pool) -> Pool:
-        """The pool that the run is given: this one, or one that takes the instrument along into its workers."""
+    def wrap_pool(self, pool: Pool) -> Pool:
+        """The pool on which the work runs; by default the pool of the point."""
         return pool
 
     @abstractmethod
     def watching(self, point: Point, pool: Pool) -> AbstractContextManager[None]:
-        """Around the run: nothing of the instrument is left when it ends, however that is."""
+        """A context manager around the run; it leaves nothing of the instrument behind, however the run ends."""
 
     def was_warm_up(self) -> bool:
-        """Whether the first run of a point, which has just ended, was to warm up: then another one is watched in its place."""
+        """Whether the run that has just ended is only a warm-up, so that a second one is watched instead."""
         return False
+
+    def run(self, point: Point, pool: Pool, work: Work) -> Iterator[Record]:
+        """Run the point once, or again after a warm-up; yields Caveats of the run. Raises the error of the target."""
+        gc.collect()
+        timing = self._run_once(point, pool, work)
+        if self.was_warm_up():
+            timing = self._run_once(point, pool, work)
+        if timing is not None:
+            requests = RequestTally()
+            requests.count(timing)
+            yield from requests.caveats(point)
 
     @abstractmethod
     def records(self, point: Point) -> Iterator[Record]:
-        """What it saw of the run that has just ended."""
+        """What was observed in the run that has just ended."""
+
+    def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
+        with self.watching(point, pool):
+            return work.once()
 
 
 def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
-    """One run of each point of the job (under "load" one window of clients), watched.
+    """Run each point of the job under the instrument: one run of the target, or one window of clients under "load".
 
-    Yields Caveats, then the instrument's records and a Closed for each point, or its Failure. Raises UsageError where
-    another instrument runs in this process that does not go together with this one.
+    Yields Caveats, then for each point Started, the instrument's records and Closed, or Failure and Closed. Raises
+    UsageError if a tool that conflicts with the instrument runs in this process.
     """
     refuse_conflicts(instrument.name)
     yield from job.caveats
@@ -59,26 +80,13 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
         pools = Pools(job.points, stack)
         for point in job.points:
             yield Started(point)
-            requests = RequestTally()
             try:
                 pool = pools.of(point)
-                work = build_work(job, point, build_input(job, point), instrument.inside(pool))
-                gc.collect()
-                timing = _watched(instrument, point, pool, work)
-                if instrument.was_warm_up():
-                    timing = _watched(instrument, point, pool, work)
-                if timing is not None:
-                    requests.count(timing)
+                work = build_work(job, point, build_input(job, point), instrument.wrap_pool(pool))
+                yield from instrument.run(point, pool, work)
             except (Exception, SystemExit) as error:
                 yield Failure(point, pack_error(error))
                 yield Closed(point, "failed")
                 continue
-            yield from requests.caveats(point)
             yield from instrument.records(point)
             yield Closed(point, "done")
-
-
-def _watched(instrument: Instrument, point: Point, pool: Pool, work: Work) -> Timing | None:
-    """One run."""
-    with instrument.watching(point, pool):
-        return work.once()

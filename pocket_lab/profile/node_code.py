@@ -1,4 +1,4 @@
-"""Which source lines belong to which node: the key by which frames and line counts are attributed."""
+"""Which source lines belong to which node, so that frames and line counts can be attributed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTSIDE = "(outside the nodes)"
 
 @dataclass(frozen=True, slots=True)
 class NodeCode:
-    """A Python function of a node and the source lines that it spans."""
+    """A Python function of a node, and its first and last source line."""
 
     node: str
     function: Callable[..., Any]
@@ -31,9 +31,9 @@ class NodeCode:
 
 
 def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ()) -> tuple[list[NodeCode], list[Caveat]]:
-    """The functions of every node of a graph, or of a plain callable under its label; a Caveat for what has no source.
+    """The functions of every node of a graph, or a plain callable under its label; a Caveat for each that is not Python code.
 
-    Functions of `also` that no node has stand under their own names.
+    Functions of `also` that belong to no node get their own names.
     """
     phases = (
         [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
@@ -47,7 +47,7 @@ def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ())
     for node, phase in phases:
         function = python_function(phase)
         if function is None:
-            caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python and is not seen'))
+            caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python and is not profiled'))
         else:
             code = function.__code__
             codes.append(NodeCode(node, function, code.co_filename, code.co_firstlineno, _last_line(code)))
@@ -55,18 +55,18 @@ def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ())
 
 
 def _label_shared(codes: list[NodeCode], caveats: list[Caveat]) -> list[NodeCode]:
-    """Nodes that share their source lines cannot be told apart on a stack: they go under one label, with a Caveat."""
+    """Nodes with the same source lines cannot be distinguished on a stack: they get one label, and a Caveat."""
     sharing: dict[tuple[str, int, int], dict[str, None]] = {}
     for code in codes:
         sharing.setdefault((code.file, code.first, code.last), {})[code.node] = None
     for names in sharing.values():
         if len(names) > 1:
-            caveats.append(Caveat("shared-source", f"{', '.join(names)} share their source lines and are shown as one"))
+            caveats.append(Caveat("shared-source", f"{', '.join(names)} have the same source lines and are shown as one"))
     return [replace(code, node=", ".join(sharing[code.file, code.first, code.last])) for code in codes]
 
 
 def python_function(phase: Any) -> Any:
-    """The function behind wrappers, methods, partials and callable objects; None where there is none."""
+    """The function inside wrappers, methods, partials and callable objects; None if there is none."""
     phase = inspect.unwrap(phase)
     while hasattr(phase, "func"):  # functools.partial
         phase = inspect.unwrap(phase.func)
@@ -96,25 +96,25 @@ class NodeFinder:
         return list(dict.fromkeys(node for node in found if node is not None))
 
     def owner(self, frames: Sequence[tuple[str, str, int]]) -> tuple[str, int] | None:
-        """The innermost node of a stack whose outermost frame comes first, and where its part of the stack begins.
+        """The innermost node of a stack (outermost frame first), and the index at which its part of the stack begins.
 
-        Functions written inside a node belong to it, so its part begins with the outermost frame that no other node follows.
+        Functions written inside a node belong to it, so that its part begins at the outermost frame with no other node below.
         """
         owner: tuple[str, int] | None = None
-        for place in range(len(frames) - 1, -1, -1):
-            _, file, line = frames[place]
+        for index in range(len(frames) - 1, -1, -1):
+            _, file, line = frames[index]
             node = self._node(file, line) if file in self._by_file else None
             if node is not None:
                 if owner is not None and node != owner[0]:
                     break
-                owner = node, place
+                owner = node, index
         return owner
 
     def node_at(self, file: str, line: int) -> str | None:
-        """The node that a line of a file belongs to."""
+        """The node to which a line of a file belongs."""
         return self._node(file, line) if file in self._by_file else None
 
     def _node(self, file: str, line: int) -> str | None:
-        """The node whose span holds the line; of nested spans the shortest."""
-        holding = [code for code in self._by_file[file] if code.first <= line <= code.last]
-        return min(holding, key=lambda code: code.last - code.first).node if holding else None
+        """The node whose lines include this one; of nested functions the innermost."""
+        candidates = [code for code in self._by_file[file] if code.first <= line <= code.last]
+        return min(candidates, key=lambda code: code.last - code.first).node if candidates else None

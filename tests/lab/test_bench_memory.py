@@ -73,7 +73,7 @@ def test_what_excludes_memray_is_refused_before_the_sweep() -> None:
     before = last()
     tracemalloc.start()
     try:
-        with pytest.raises(UsageError, match="tracemalloc is running in this process, and memray cannot run beside it"):
+        with pytest.raises(UsageError, match="tracemalloc is running in this process, and memray cannot run at the same time"):
             bench(hold, size=1, budget="1s", memory=True, isolation="kernel")
         assert last() is before
     finally:

@@ -88,7 +88,7 @@ def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
 
     result = memory(Graph(make("small", 1) >> make("big", 50)), size=1)
     assert of_node(result.frame, "small, big")["peak_bytes"] == pytest.approx(50 * MIB, rel=0.02)
-    assert any("small, big share their source lines" in caveat for caveat in result.caveats)
+    assert any("small, big have the same source lines" in caveat for caveat in result.caveats)
 
 
 @pytest.mark.parametrize("verb", [memory, lines])

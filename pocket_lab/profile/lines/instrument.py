@@ -62,7 +62,7 @@ class _LineInstrument(Instrument):
         self._traced = traced
         self._hits: dict[int, Hits] = {}
 
-    def inside(self, pool: Pool) -> Pool:
+    def wrap_pool(self, pool: Pool) -> Pool:
         """In worker processes the profiler is enabled by the work itself, which brings the functions."""
         return WrappedPool(pool, self._traced) if pool.is_remote else pool
 

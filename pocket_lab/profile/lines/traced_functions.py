@@ -1,4 +1,4 @@
-"""What a user names beside the nodes: functions, classes and modules, as the Python functions in them."""
+"""The option `also` of the verb `lines`: functions, classes and modules, resolved to Python functions."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from pocket_lab.records.caveat import Caveat
 
 
 def traced_functions(also: Any) -> tuple[tuple[FunctionType, ...], list[Caveat]]:
-    """The functions that one thing or several name, once each, and a Caveat for what is not written in Python.
+    """The functions of one value or several, once each, and a Caveat for each value that has no Python function.
 
-    A class stands for its methods, a module for its functions and the methods of its classes; the module `__main__` is a
-    notebook. Raises UsageError for what is none of these.
+    A class means its methods, a module its functions and the methods of its classes; the module `__main__` is a notebook.
+    Raises UsageError for any other value.
     """
-    given = [also] if not isinstance(also, Iterable) or inspect.isclass(also) else list(also)
+    values = [also] if not isinstance(also, Iterable) or inspect.isclass(also) else list(also)
     found: dict[int, FunctionType] = {}
     caveats = []
-    for thing in given:
-        inside = list(_inside(thing))
-        if not inside:
-            if not callable(thing) and not isinstance(thing, ModuleType):
-                raise UsageError(f"also: {thing!r} is no function, class or module")
-            message = f"also: {getattr(thing, '__name__', thing)} has no Python function and was left out"
+    for value in values:
+        functions = list(_functions_of(value))
+        if not functions:
+            if not callable(value) and not isinstance(value, ModuleType):
+                raise UsageError(f"also: {value!r} is not a function, class or module")
+            message = f"also: {getattr(value, '__name__', value)} has no Python function and was left out"
             caveats.append(Caveat("no-python-code", message))
-        found |= {id(function): function for function in inside}
+        found |= {id(function): function for function in functions}
     return tuple(found.values()), caveats
 
 
-def _inside(thing: Any) -> Iterator[FunctionType]:
-    if isinstance(thing, ModuleType):
-        for part in list(vars(thing).values()):
-            if getattr(part, "__module__", None) == thing.__name__ and (inspect.isclass(part) or callable(part)):
-                yield from _inside(part)
-    elif inspect.isclass(thing):
-        for part in vars(thing).values():
-            unbound = part.fget if isinstance(part, property) else getattr(part, "__func__", part)
+def _functions_of(value: Any) -> Iterator[FunctionType]:
+    if isinstance(value, ModuleType):
+        for member in list(vars(value).values()):
+            if getattr(member, "__module__", None) == value.__name__ and (inspect.isclass(member) or callable(member)):
+                yield from _functions_of(member)
+    elif inspect.isclass(value):
+        for member in vars(value).values():
+            unbound = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
             if inspect.isfunction(unbound):
                 yield unbound
-    elif callable(thing) and (function := python_function(thing)) is not None:
+    elif callable(value) and (function := python_function(value)) is not None:
         yield function

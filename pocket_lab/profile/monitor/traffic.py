@@ -1,4 +1,4 @@
-"""What the nodes of running graphs do, counted for as long as they run, in a memory that does not grow."""
+"""Executions, errors and latencies of the nodes of running graphs, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _FULL = 512
 
 
 class Traffic:
-    """An observer of any number of graphs and runs; `records` is what every node did so far and within the last window.
+    """An observer of any number of graphs and runs; `records` has totals and the last window for every node.
 
-    Each thread counts in a shard of its own, so that recording takes no lock; the shard of a thread that has ended goes to
-    the next new one. The visits of worker processes are told here when their results arrive, and count for when they ended.
+    Each thread counts in its own shard, so that recording takes no lock; the shard of a thread that has ended is reused by
+    the next new thread. Visits in worker processes are recorded when their results arrive, at the time at which they ended.
     """
 
     def __init__(self, window_s: float) -> None:
         self._slot_s = window_s / SLOTS
-        self._lock = threading.RLock()  # a finaliser or a signal may record, or read, in the middle of either
+        self._lock = threading.RLock()  # a finaliser or a signal handler may record or read while this thread holds it
         self._shards: list[_Shard] = []
         self._idle: list[_Shard] = []
         self._here = threading.local()
         self._since_s = perf_counter()
 
     def begin(self, run: Run) -> Sink:
-        """Where the events of a run go: to the shard of its thread."""
+        """The sink for the events of a run: the shard of its thread."""
         try:
             shard = self._here.lease.shard
         except AttributeError:
@@ -42,7 +42,7 @@ class Traffic:
         return sink
 
     def reset(self) -> None:
-        """Begin anew, in the middle of runs too."""
+        """Forget all counts; runs may be active."""
         with self._lock:
             self._since_s = perf_counter()
             for shard in self._shards:
@@ -50,7 +50,7 @@ class Traffic:
                     tallies.clear()
 
     def records(self) -> Iterator[NodeTraffic]:
-        """One record per graph and node, in the order in which they were first seen."""
+        """One record per graph and node, in the order of their first events."""
         found: dict[tuple[str, str], list[_Tally]] = {}
         with self._lock:
             now_s = perf_counter()
@@ -95,7 +95,7 @@ class Traffic:
 
 
 class _Lease:
-    """Held by a thread for as long as it lives; then the shard is free for another thread."""
+    """A reference that a thread keeps while it lives; afterwards the shard is free for another thread."""
 
     def __init__(self, shard: _Shard, idle: list[_Shard]) -> None:
         self.shard = shard
@@ -106,7 +106,7 @@ class _Lease:
 
 
 class _Shard:
-    """The tallies of one thread by graph and node, and the sinks that fill them."""
+    """The tallies of one thread by graph and node, and the sinks that update them."""
 
     def __init__(self, slot_s: float, lock: threading.RLock) -> None:
         self.tallies: dict[str, dict[str, _Tally]] = {}
@@ -115,7 +115,7 @@ class _Shard:
         self._lock = lock
 
     def sink(self, graph: str) -> Sink:
-        """A function that counts one event; what takes time is put off until a tally is full."""
+        """A function that counts one event; expensive work is deferred until a tally is full."""
         tallies = self.tallies.setdefault(graph, {})
         slot_s, lock = self._slot_s, self._lock
 
@@ -127,7 +127,7 @@ class _Shard:
                 tally = tallies[node] = _Tally()
             if not tally.begin_s <= ended_s < tally.end_s:
                 with lock:
-                    tally.turn(ended_s, slot_s)
+                    tally.change_slot(ended_s, slot_s)
             took_s = tally.took_s
             took_s.append(ended_s - begun_s)
             tally.last_s = ended_s
@@ -141,7 +141,7 @@ class _Shard:
 
 
 class _Tally:
-    """One node on one thread: at most `_FULL` visits as they were, the others in buckets, and counts by slot of time."""
+    """One node on one thread: up to `_FULL` durations, older ones in the buckets of a histogram, and counts by time slot."""
 
     __slots__ = (
         "_before",
@@ -166,8 +166,8 @@ class _Tally:
         self.slot = -1
         self.begin_s = self.end_s = 0.0
 
-    def turn(self, at_s: float, slot_s: float) -> None:
-        """A visit ended outside the slot of the last one: go on to its slot, or count it where it belongs."""
+    def change_slot(self, at_s: float, slot_s: float) -> None:
+        """A visit ended outside the current slot: start its slot, or count it in the earlier slot to which it belongs."""
         slot = int(at_s / slot_s)
         if slot > self.slot:
             self.recent[self.slot] = self._in_slot()
@@ -175,20 +175,20 @@ class _Tally:
                 del self.recent[old]
             self._before = self.settled + len(self.took_s)
             self.slot, self.begin_s, self.end_s = slot, slot * slot_s, (slot + 1) * slot_s
-        elif slot < self.slot:  # out of a worker process: told when its results arrive
+        elif slot < self.slot:  # from a worker process, whose results arrive late
             self.recent[slot] = self.recent.get(slot, 0) + 1
             self._before += 1
 
     def settle(self) -> None:
-        """Put the visits into their buckets."""
+        """Move the durations into the histogram."""
         took_s = self.took_s[:]
-        del self.took_s[: len(took_s)]  # its thread may have added to it
+        del self.took_s[: len(took_s)]  # its thread may have appended to it meanwhile
         self.settled += len(took_s)
         self.total_s += sum(took_s)
         self.histogram.record_all(took_s)
 
     def copy(self) -> _Tally:
-        """What it holds now, apart from the thread that goes on counting, with the newest slot among the `recent` ones."""
+        """An independent copy, with the current slot added to `recent`; its thread goes on counting."""
         copied = _Tally()
         copied.took_s, copied.errors, copied.total_s, copied.last_s = self.took_s[:], self.errors, self.total_s, self.last_s
         copied.histogram.add(self.histogram.buckets)

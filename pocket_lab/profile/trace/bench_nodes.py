@@ -1,4 +1,4 @@
-"""What each node of a benched graph takes: a run of each point with a recorder of spans, after the sweep."""
+"""Times of the nodes of a benched graph: one run of each point with a recorder of spans, after the sweep."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pocket_lab.records.record import Record
 
 
 def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> Iterator[Record]:
-    """A NodeTime for each node of the points whose run still fits in before the deadline, the quickest points first.
+    """A NodeTime for each node of the points whose run ends before the deadline, the fastest points first.
 
-    It is a pass of its own, on the inputs and the workers of the sweep. Where time is left, short runs are made once more,
-    since a first one has things to do that are done once; what they tell comes last. A point that fails has no records.
+    This is a separate pass, on the inputs and the workers of the sweep. If time is left, points with short runs run again,
+    since a first run includes one-time work; their newest records come last. A point that fails has no records.
     """
     instrument = SpanInstrument()
     watched, _ = observed(job, instrument)
@@ -35,12 +35,12 @@ def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> 
             work = works.get(sampler.point) or build_work(watched, sampler.point, sampler.value, sampler.pool)
             works[sampler.point] = work
             yield from _traced(sampler, work, instrument)
-        except (Exception, SystemExit):  # the target's; the sweep has told what there is to tell
+        except (Exception, SystemExit):  # an error of the target, which the sweep has reported
             continue
 
 
 def _traced(sampler: PointSampler, work: Work, instrument: SpanInstrument) -> Iterator[Record]:
     with instrument.watching(sampler.point, sampler.pool):
         work.once()
-    traced, spans, _ = instrument.seen(sampler.point)
+    traced, spans, _ = instrument.collect(sampler.point)
     yield from node_records(traced, spans)

@@ -29,34 +29,33 @@ from pocket_lab.records.spans import Span, Traced
 MOST_SPANS = 50_000
 _WAITS = Caveat(
     "span-waits",
-    "a span is the time on the clock: it includes waits for the interpreter lock, for a core, and (on an event loop) for the "
-    "other tasks",
+    "a span is wall time: it includes waits for the interpreter lock, for a core, and (on an event loop) for other tasks",
 )
 
 
 class SpanInstrument(Instrument):
-    """Keeps what observed graphs tell while it watches; after the run it is a Traced and the first 50,000 Spans.
+    """Records the events of observed graphs during a run, which become a Traced and the first 50,000 Spans.
 
-    What it costs is calibrated in the same process, right after the run. `whole` is the name of a target that tells
-    nothing: its run is one span; `watched` is the point of the newest run.
+    The cost of recording is measured in the same process, right after the run. `opaque` is the name of a target that reports
+    no events: its run is one span; `watched` is the point of the newest run.
     """
 
     name = "spans"
 
     def __init__(self) -> None:
-        self.whole: str | None = None
+        self.opaque: str | None = None
         self.watched: Point | None = None
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
         self._is_window = False
 
     def begin(self, run: Run) -> Sink:
-        """An observer of the target: its runs go to the point that is watched now."""
+        """Observe a run of the target, for the point that is watched now."""
         return self._recorder.begin(run)
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """Runs that begin in here are kept."""
+        """Record the runs that begin inside."""
         self._recorder, self.watched = Recorder(), point
         self._is_window = point.drive == "load"
         begun_s = perf_counter()
@@ -66,31 +65,31 @@ class SpanInstrument(Instrument):
             self._span_s = begun_s, perf_counter()
 
     def was_warm_up(self) -> bool:
-        """A run that was short, or a window."""
+        """True for a short run, and for a window of load."""
         begun_s, ended_s = self._span_s
         return self._is_window or ended_s - begun_s < SHORT_S
 
     def records(self, point: Point) -> Iterator[Record]:
-        """The spans, and what they cost."""
-        traced, spans, caveats = self.seen(point)
+        """Caveats, a Traced and the Spans of the run."""
+        traced, spans, caveats = self.collect(point)
         yield from caveats
         yield traced
         yield from spans
 
-    def seen(self, point: Point) -> tuple[Traced, list[Span], list[Caveat]]:
-        """The same as records of their kinds."""
+    def collect(self, point: Point) -> tuple[Traced, list[Span], list[Caveat]]:
+        """The same, by kind."""
         begun_s, ended_s = self._span_s
         spans = spans_of(point, self._recorder.runs, begun_s)
         wall_s = ended_s - begun_s
-        if self.whole is not None:
+        if self.opaque is not None:
             worker = current_thread().name
-            spans = [Span(point, 0, 0, None, self.whole, "exec", DEFAULT, 0.0, wall_s, worker, None, 1, "ok")]
+            spans = [Span(point, 0, 0, None, self.opaque, "exec", DEFAULT, 0.0, wall_s, worker, None, 1, "ok")]
         caveats = []
         if self._recorder.left_out or len(spans) > MOST_SPANS:
             kept = sorted(spans, key=lambda span: span.end_s)[:MOST_SPANS]
             ids = {span.id for span in kept}
             wall_s = kept[-1].end_s
-            message = f"{describe(point)}: the first {len(kept):,} spans are kept, of {len(spans):,} and more"
+            message = f"{describe(point)}: only the first {len(kept):,} of at least {len(spans):,} spans are kept"
             caveats.append(Caveat("spans-cut", message, point))
             spans = [span if span.parent in ids else replace(span, parent=None) for span in spans if span.id in ids]
         cost = measure_span_cost()
@@ -99,7 +98,7 @@ class SpanInstrument(Instrument):
 
 
 def profile_spans(job: Job) -> Iterator[Record]:
-    """One run of each point of the job; yields Caveats, a Traced and its Spans by point, also of a run that failed."""
+    """One run of each point; yields Caveats, and for each point a Traced and its Spans, also if the run failed."""
     instrument = SpanInstrument()
     job, caveats = observed(job, instrument)
     yield from caveats
@@ -111,21 +110,21 @@ def profile_spans(job: Job) -> Iterator[Record]:
 
 
 def observed(job: Job, instrument: SpanInstrument) -> tuple[Job, list[Caveat]]:
-    """The job with a target that tells its visits; a callable becomes a graph of one node, where its arguments allow it."""
+    """The job with an observed target; a callable becomes a graph of one node, if its parameters allow it."""
     target = job.target
     if isinstance(target, Graph):
         return replace(job, target=target.observed(instrument)), []
     label = job.points[0].target
     if takes(target, "workers") or takes(target, "executor"):
-        instrument.whole = label
-        return job, [Caveat("own-workers", f"{label} opens its own workers, which are not seen: it is shown as one span")]
+        instrument.opaque = label
+        return job, [Caveat("own-workers", f"{label} opens its own workers, which are not traced: it is shown as one span")]
     has_input = job.input is not Input.ABSENT or job.points[0].size is not None
     function = target if has_input and takes_argument(target) else _called_without(target)
     return replace(job, target=Graph(Node(label, exec=function), name=label, observers=[instrument])), []
 
 
 def _called_without(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a node calls for a function that gets no argument."""
+    """A function of one argument, for a node, that calls a function without arguments."""
 
     def call(_: Any) -> Any:
         return function()

@@ -1,4 +1,4 @@
-"""A recorder of runs: what it is told while they run is a list, and becomes Spans afterwards."""
+"""A recorder of runs: their events are kept in lists, and become Spans after the run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_RUNS = 100_000
 
 
 class Recorder:
-    """An observer that keeps the visits of every run, up to 100,000 runs; `left_out` counts the others."""
+    """An observer that keeps the events of at most 100,000 runs; `left_out` counts the other runs."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[Run, list[Event]]] = []
         self.left_out = 0
 
     def begin(self, run: Run) -> Sink:
-        """A new list of events."""
+        """A new list for the events of the run."""
         if len(self.runs) >= _MOST_RUNS:
             self.left_out += 1
             return _ignore
@@ -32,12 +32,12 @@ class Recorder:
 
 
 def _ignore(event: Event) -> None:
-    """The sink of a run that is left out."""
+    """Drop the event of a run that is left out."""
 
 
 @dataclass(slots=True)
-class _Piece:
-    """A span in the making; its times are those of the clock."""
+class _Part:
+    """One phase of a visit, or one failed attempt: a Span without parent; times are those of `perf_counter`."""
 
     node: str
     phase: str
@@ -49,100 +49,100 @@ class _Piece:
     id: int = 0
 
 
-class _Traced:
-    """A run with its pieces in their order, which do not overlap."""
+class _RunParts:
+    """A run and the parts of its visits in order of time; parts of one run do not overlap."""
 
     def __init__(self, run: Run, events: Sequence[Event]) -> None:
         self.run = run
-        self.pieces = [piece for event in events for piece in _pieces_of(Visit.of(event))]
-        self.starts = [piece.start_s for piece in self.pieces]
+        self.parts = [part for event in events for part in _parts_of(Visit.of(event))]
+        self.starts = [part.start_s for part in self.parts]
 
-    def piece_at(self, at_s: float) -> _Piece | None:
-        """The piece during which something began."""
-        place = bisect_right(self.starts, at_s) - 1
-        return self.pieces[place] if place >= 0 else None
+    def part_at(self, at_s: float) -> _Part | None:
+        """The part that was running at this time."""
+        index = bisect_right(self.starts, at_s) - 1
+        return self.parts[index] if index >= 0 else None
 
 
-def _pieces_of(visit: Visit) -> list[_Piece]:
-    """The phases of a visit that took any time; the last one bears its action."""
-    pieces = []
+def _parts_of(visit: Visit) -> list[_Part]:
+    """The phases of a visit whose duration is not zero; the last one has the action of the visit."""
+    parts = []
     if visit.prepared_s > visit.begun_s or visit.failed == "prep":
-        pieces += _attempts(visit, "prep", visit.begun_s, visit.prepared_s)
+        parts += _attempts(visit, "prep", visit.begun_s, visit.prepared_s)
     if visit.failed != "prep":
-        pieces += _attempts(visit, "exec", visit.prepared_s, visit.executed_s)
+        parts += _attempts(visit, "exec", visit.prepared_s, visit.executed_s)
         if visit.ended_s > visit.executed_s:
             outcome = "failed" if visit.failed == "post" else "ok"
-            pieces.append(_Piece(visit.node, "post", visit.executed_s, visit.ended_s, outcome=outcome))
-    pieces[-1].action = visit.action
-    return pieces
+            parts.append(_Part(visit.node, "post", visit.executed_s, visit.ended_s, outcome=outcome))
+    parts[-1].action = visit.action
+    return parts
 
 
-def _attempts(visit: Visit, phase: str, start_s: float, end_s: float) -> list[_Piece]:
-    """A piece for each attempt that was repeated, with the wait after it, and one for the last."""
-    begun = [start_s, *(at_s for at_s in visit.retried if start_s < at_s <= end_s)]
-    pieces = [
-        _Piece(visit.node, "retry", one, other, attempt, "failed") for attempt, (one, other) in enumerate(pairwise(begun), 1)
+def _attempts(visit: Visit, phase: str, start_s: float, end_s: float) -> list[_Part]:
+    """A part for each attempt that was repeated, including the delay after it, and one for the last attempt."""
+    starts = [start_s, *(at_s for at_s in visit.retried if start_s < at_s <= end_s)]
+    parts = [
+        _Part(visit.node, "retry", begin, end, attempt, "failed") for attempt, (begin, end) in enumerate(pairwise(starts), 1)
     ]
     failed = visit.failed == phase or (phase == "exec" and visit.failed == "fallback")
-    return [*pieces, _Piece(visit.node, phase, begun[-1], end_s, len(begun), "failed" if failed else "ok")]
+    return [*parts, _Part(visit.node, phase, starts[-1], end_s, len(starts), "failed" if failed else "ok")]
 
 
 def spans_of(point: Point, runs: Sequence[tuple[Run, Sequence[Event]]], origin_s: float) -> list[Span]:
-    """Every phase of every visit as a Span, by start; times count from `origin_s`, when the first run was asked for.
+    """Every phase of every visit as a Span, by start; times count from `origin_s`, the start of the first run.
 
-    A run inside another one lies in the span of it that was under way when its first node began: the visits of one run
-    follow each other, so that there is one such span.
+    The parent of an inner run is the span of the outer run that was running when the first node of the inner run began: the
+    visits of one run do not overlap, so that there is exactly one.
     """
-    traced = {run.number: _Traced(run, events) for run, events in runs if events}
-    outermost = _outermost(traced)
-    placed: list[tuple[_Piece, _Traced, _Piece | None]] = []
-    for one in traced.values():
-        above = traced.get(one.run.parent.number) if one.run.parent is not None else None
-        holder = above.piece_at(one.starts[0]) if above is not None else None
-        if one.run.item is not None:
-            ready_s = origin_s if holder is None else holder.start_s
-            if one.starts[0] > ready_s:
-                placed.append((_Piece(one.pieces[0].node, "queue", ready_s, one.starts[0]), one, holder))
-        placed += [(piece, one, holder) for piece in one.pieces]
-    placed.sort(key=lambda place: (place[0].start_s, -place[0].end_s))
-    for id, (piece, _, _) in enumerate(placed):
-        piece.id = id
+    by_number = {run.number: _RunParts(run, events) for run, events in runs if events}
+    outermost = _outermost(by_number)
+    rows: list[tuple[_Part, _RunParts, _Part | None]] = []
+    for inner in by_number.values():
+        outer = by_number.get(inner.run.parent.number) if inner.run.parent is not None else None
+        parent = outer.part_at(inner.starts[0]) if outer is not None else None
+        if inner.run.item is not None:
+            ready_s = origin_s if parent is None else parent.start_s
+            if inner.starts[0] > ready_s:
+                rows.append((_Part(inner.parts[0].node, "queue", ready_s, inner.starts[0]), inner, parent))
+        rows += [(part, inner, parent) for part in inner.parts]
+    rows.sort(key=lambda row: (row[0].start_s, -row[0].end_s))
+    for id, (part, _, _) in enumerate(rows):
+        part.id = id
     return [
         Span(
             point,
-            outermost[one.run.number],
-            piece.id,
-            None if holder is None else holder.id,
-            piece.node,
-            piece.phase,
-            piece.action,
-            piece.start_s - origin_s,
-            piece.end_s - origin_s,
-            one.run.worker,
-            _item(one.run),
-            piece.attempt,
-            piece.outcome,
+            outermost[inner.run.number],
+            part.id,
+            None if parent is None else parent.id,
+            part.node,
+            part.phase,
+            part.action,
+            part.start_s - origin_s,
+            part.end_s - origin_s,
+            inner.run.worker,
+            _item(inner.run),
+            part.attempt,
+            part.outcome,
         )
-        for piece, one, holder in placed
+        for part, inner, parent in rows
     ]
 
 
-def _outermost(traced: dict[int, _Traced]) -> dict[int, int]:
-    """The number of the outermost run around each, by the order in which those began."""
+def _outermost(by_number: dict[int, _RunParts]) -> dict[int, int]:
+    """For each run the position of its outermost run among all outermost runs, in the order in which they began."""
     tops = {}
-    for number, one in traced.items():
-        top = one.run
-        while top.parent is not None and top.parent.number in traced:
+    for number, inner in by_number.items():
+        top = inner.run
+        while top.parent is not None and top.parent.number in by_number:
             top = top.parent
         tops[number] = top.number
-    order = sorted(set(tops.values()), key=lambda number: traced[number].starts[0])
-    places = {number: place for place, number in enumerate(order)}
-    return {number: places[top] for number, top in tops.items()}
+    order = sorted(set(tops.values()), key=lambda number: by_number[number].starts[0])
+    positions = {number: position for position, number in enumerate(order)}
+    return {number: positions[top] for number, top in tops.items()}
 
 
 def _item(run: Run) -> int | None:
-    """The index of the nearest item around it."""
-    around: Run | None = run
-    while around is not None and around.item is None:
-        around = around.parent
-    return None if around is None else around.item
+    """The index of the run's item, or of the nearest outer run that has one."""
+    outer: Run | None = run
+    while outer is not None and outer.item is None:
+        outer = outer.parent
+    return None if outer is None else outer.item

@@ -1,4 +1,4 @@
-"""What each span took itself, without the spans inside it, and what that makes per node."""
+"""Self time: of each span, without the spans inside it, and of each node."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pocket_lab.records.spans import NodeTime, Span, Traced
 
 
 @dataclass(slots=True)
-class Times:
-    """What one node took: calls, errors, and the seconds of its own by phase, waits of its items ("queue") among them."""
+class NodeTotals:
+    """Calls and errors of one node, and its self time in seconds by phase, including waits of its items ("queue")."""
 
     calls: int = 0
     errors: int = 0
@@ -18,15 +18,15 @@ class Times:
 
     @property
     def wall_s(self) -> float:
-        """The seconds of all phases but the queue."""
+        """Seconds of all phases except the queue."""
         return sum(seconds for phase, seconds in self.phases.items() if phase != "queue")
 
 
 def self_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[int, float]:
-    """Seconds by the id of the span, without those during which a span inside it was under way on any worker.
+    """Seconds by id of the span, without the time in which a span inside it was running on any worker.
 
-    Waits of items count for no span around them. `inside_s` is taken off every span, and `outside_s` for every span of
-    the same worker that lies in it.
+    Waits of items are not subtracted from the spans around them. The cost of recording is subtracted: `inside_s` from every
+    span, and `outside_s` for every span of the same worker inside it.
     """
     children: dict[int, list[Span]] = {}
     for span in spans:
@@ -44,27 +44,27 @@ def self_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 
 
 
 def covered_s(intervals: Iterable[tuple[float, float]], start_s: float, end_s: float) -> float:
-    """The seconds between two times that lie in at least one of the intervals."""
+    """Seconds between two times that are covered by at least one of the intervals."""
     total, reached = 0.0, start_s
-    for one, other in sorted(intervals):
-        one, other = max(one, reached), min(other, end_s)
-        if other > one:
-            total += other - one
-            reached = other
+    for begin, end in sorted(intervals):
+        begin, end = max(begin, reached), min(end, end_s)
+        if end > begin:
+            total += end - begin
+            reached = end
     return total
 
 
-def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[str, Times]:
-    """What each node took, in the order in which they began.
+def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[str, NodeTotals]:
+    """Totals by node, in the order of the first spans.
 
-    A fan-out that is called like the node that it spreads is one with it, and its visits are not counted on top.
+    A fan-out that has the name of the node inside it counts as that node, and its own visits are not counted as calls.
     """
     own = self_times(spans, inside_s, outside_s)
     names = {span.id: span.node for span in spans}
     around = {span.parent for span in spans if span.parent is not None and names.get(span.parent) == span.node}
-    nodes: dict[str, Times] = {}
+    nodes: dict[str, NodeTotals] = {}
     for span in spans:
-        times = nodes.setdefault(span.node, Times())
+        times = nodes.setdefault(span.node, NodeTotals())
         times.phases[span.phase] = times.phases.get(span.phase, 0.0) + own[span.id]
         if span.id not in around:
             times.calls += is_last(span)
@@ -73,12 +73,12 @@ def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 
 
 
 def is_last(span: Span) -> bool:
-    """Whether it is the last span of a visit: the one with its action, or the one that failed for good."""
+    """Whether it is the last span of a visit: the one with the action, or the one whose failure was final."""
     return bool(span.action) or (span.outcome == "failed" and span.phase != "retry")
 
 
 def node_records(traced: Traced, spans: Sequence[Span]) -> Iterator[NodeTime]:
-    """A record for each node; its share is of the time of all nodes together."""
+    """A record for each node; `share` is its part of the time of all nodes together."""
     nodes = node_times(spans, traced.inside_s, traced.outside_s)
     total_s = sum(times.wall_s for times in nodes.values())
     for node, times in nodes.items():

@@ -1,4 +1,4 @@
-"""What recording a visit costs, measured where it is recorded."""
+"""The cost of recording a visit, measured in the process that records it."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ _NODES, _ROUNDS, _RUNS = 20, 15, 10
 
 
 class SpanCost(NamedTuple):
-    """Seconds for each visit: those that stand in its span, and those after it."""
+    """Seconds for each visit: those inside its span, and those after it."""
 
     inside_s: float
     outside_s: float
 
 
-class _Tape:
-    """Keeps the events of one run after the other in one list."""
+class _EventList:
+    """Records the events of all runs in one list."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
 
     def begin(self, run: Run) -> Sink:
-        """The list."""
+        """Append the events to the list."""
         return self.events.append
 
 
 def measure_span_cost() -> SpanCost:
-    """A chain of nodes that do nothing, with and without a recorder, in turns; takes about three milliseconds."""
+    """Run a chain of empty nodes with and without a recorder, alternately; takes about three milliseconds."""
     nodes = [Node(f"n{number}", exec=_nothing) for number in range(_NODES)]
     plain = Graph.from_edges(list(pairwise(nodes)))
-    tape = _Tape()
-    observed = plain.observed(tape)
+    recorder = _EventList()
+    observed = plain.observed(recorder)
     for graph in (plain, observed):
         graph.run()
     costs, spans = [], []
     for _ in range(_ROUNDS):
-        tape.events.clear()
+        recorder.events.clear()
         begun = perf_counter()
         for _ in range(_RUNS):
             plain.run()
@@ -52,8 +52,8 @@ def measure_span_cost() -> SpanCost:
         visits = _RUNS * _NODES
         costs.append((perf_counter() - between - (between - begun)) / visits)
         calls_s = (between - begun) / visits
-        told = [Visit.of(event) for event in tape.events]
-        spans.append(median(visit.ended_s - visit.begun_s for visit in told) - calls_s)
+        visits_seen = [Visit.of(event) for event in recorder.events]
+        spans.append(median(visit.ended_s - visit.begun_s for visit in visits_seen) - calls_s)
     inside_s = max(median(spans), 0.0)
     return SpanCost(inside_s, max(median(costs) - inside_s, 0.0))
 

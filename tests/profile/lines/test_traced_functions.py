@@ -57,5 +57,5 @@ def test_what_has_no_python_code_is_said_and_left_out() -> None:
 
 
 def test_what_is_no_code_at_all_is_refused() -> None:
-    with pytest.raises(UsageError, match="also: 3 is no function, class or module"):
+    with pytest.raises(UsageError, match="also: 3 is not a function, class or module"):
         traced_functions([3])
