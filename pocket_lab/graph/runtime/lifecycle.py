@@ -73,6 +73,8 @@ def chain_of(
             record = ctx.sink
             begun = prepared_at = executed_at = 0.0
             retried: tuple[float, ...] = ()
+        if TIMED:
+            own = None  # the context of this node's timeout, once it runs: until then a late run is not the node's fault
         if CHECKED and HOOKED:
             ctx.check()
         try:
@@ -85,6 +87,7 @@ def chain_of(
                     ctx = ctx.named(name)
                 if TIMED:
                     outside, ctx = ctx, ctx.within(timeout_s)
+                    own = ctx
                 if OBSERVED:
                     begun = clock()
                     if RETRY:
@@ -116,7 +119,7 @@ def chain_of(
                                 ctx.check()
                             break
                         except Exception as error:
-                            if stops(error, ctx if TIMED else None):
+                            if stops(error, own if TIMED else None):
                                 raise
                             if RETRY and wait_s is not None and not is_late(error) and await pause(ctx, wait_s):
                                 if OBSERVED:
@@ -166,7 +169,7 @@ def chain_of(
         except BaseException if HOOKED or OBSERVED else Exception as error:  # noqa: B030 (one of the two is cut)
             step = steps[position_of(rows, remaining)]
             phase = phase_at(phases, error)
-            failure = failure_of(step, phase, error, ctx if TIMED else None)
+            failure = failure_of(step, phase, error, own if TIMED else None)
             if OBSERVED and begun:
                 now = clock()
                 prepared_s = now if phase == "prep" else prepared_at if PREP else begun
