@@ -29,8 +29,8 @@ class Instrument(ABC):
 
     To add an instrument: give it a `name`, and a row in `conflicts` for each tool that disturbs it. `watching` starts it
     before the run and stops it afterwards, in this process and, by `pool.in_worker_processes`, in every worker process,
-    where `worker_state` keeps it. `records` turns what it observed into records. Where the work itself must carry it into
-    the workers, `wrap_pool` returns a `WrappedPool`. Then pass it to `profile_points`.
+    where `worker_state` keeps it. `records` turns what it observed into records. Then pass it to `profile_points`.
+    Override `wrap_pool` if the work itself must carry it into the workers, and `run` if one run of a point is not enough.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Instrument(ABC):
             requests.count(timing)
             yield from requests.caveats(point)
 
-    @abstractmethod
     def records(self, point: Point) -> Iterator[Record]:
-        """What was observed in the run that has just ended."""
+        """What was observed in the run that has just ended; by default nothing beyond the records of `run`."""
+        return iter(())
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
         with self.watching(point, pool):

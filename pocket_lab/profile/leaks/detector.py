@@ -6,19 +6,14 @@ import gc
 import tracemalloc
 from array import array
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from pocket_lab.executors.outcome import pack_error
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.timing.batch import Work
-from pocket_lab.measure.timing.caches import cache_caveats
-from pocket_lab.measure.timing.pools import Pools
-from pocket_lab.measure.timing.runs import build_input
-from pocket_lab.measure.work import build_work
-from pocket_lab.profile.conflicts import refuse_conflicts
+from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.leaks.creation_sites import Stack
 from pocket_lab.profile.leaks.footprint import Footprints
 from pocket_lab.profile.leaks.origin import origin_of
@@ -28,7 +23,6 @@ from pocket_lab.profile.node_code import NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.leaks import MAIN, WORKER, Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.point import Point
-from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
 from pocket_lab.stats.theil_sen import rises
 
@@ -48,84 +42,71 @@ _UNTRACED = Caveat("leaks-worker-lines", "the source lines that keep memory are 
 
 
 def find_leaks(job: Job, runs: int) -> Iterator[Record]:
-    """So many runs of each point after a warm-up.
+    """Repeat the run of each point `runs` times after a warm-up.
 
-    Yields Caveats, and for each point a MemoryReading after each run, a Leftover for each resource that is still there, where
-    memory rises a Retained for each source line that keeps some, and Closed; or its Failure.
+    Yields Caveats, and for each point a MemoryReading after each run, a Leftover for each resource that is left, if memory
+    grows a Retained for each source line that keeps some, and Closed; or Failure and Closed.
     """
-    refuse_conflicts("leaks")
-    yield from job.caveats
-    yield from cache_caveats(job)
     codes, caveats = node_codes(job.target, job.points[0].target)
     yield from caveats
-    finder = NodeFinder(codes)
-    with ExitStack() as stack:
-        pools = Pools(job.points, stack)
-        for point in job.points:
-            yield Started(point)
-            try:
-                pool = pools.of(point)
-                work = build_work(job, point, build_input(job, point), pool)
-                yield from _point(point, work, pool, runs, finder)
-            except (Exception, SystemExit) as error:
-                yield Failure(point, pack_error(error))
-                yield Closed(point, "failed")
-                continue
-            yield Closed(point, "done")
+    yield from profile_points(job, _LeakInstrument(NodeFinder(codes), runs))
 
 
-def _point(point: Point, work: Work, pool: Pool, runs: int, finder: NodeFinder) -> Iterator[Record]:
-    apart = pool.is_remote
-    here, there = Footprints(runs), Footprints(runs)
-    with _watched(pool) as watch:
-        for _ in range(WARM_UP):
-            work.once()
-        if apart:
-            there.keep(0, pool.everywhere(know_here))
-        here.keep(0, [watch.know()])
-        for run in range(1, runs + 1):
-            work.once()
-            if apart:
-                there.keep(run, pool.everywhere(partial(look_here, run)))
-            here.keep(run, [watch.look(run)])
-        if pool.loop is not None:  # its tasks go on only while somebody runs it
-            import asyncio
+class _LeakInstrument(Instrument):
+    name = "leaks"
 
-            pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
-        left = [(MAIN, watch.left(_PATIENCE_S))]
-        left += [(WORKER, resources) for resources in (pool.everywhere(partial(left_here, _PATIENCE_S / 10)) if apart else [])]
-    for process, memory in ((MAIN, here), *([(WORKER, there)] if apart else [])):
-        for run, (blocks, heap, rss) in enumerate(memory):
-            yield MemoryReading(point, run, process, blocks, None if heap < 0 else heap, rss)
-    for process, resources in left:
-        for run, resource in resources:
-            yield _leftover(point, run, resource, process, finder)
-    least = LEAST_APART if apart else LEAST
-    if _grows(here, least):
-        yield from _retained(point, work, finder)
-    if apart and _grows(there, least):
-        yield _UNTRACED
+    def __init__(self, finder: NodeFinder, runs: int) -> None:
+        self._finder = finder
+        self._runs = runs
+
+    @contextmanager
+    def watching(self, point: Point, pool: Pool) -> Iterator[None]:
+        """A watch over this process and over each worker process."""
+        self._watch = watch = Watch()
+        watch.begin()
+        try:
+            pool.in_worker_processes(begin_here)
+            yield
+            pool.in_worker_processes(end_here)  # after an error the workers end with their pool
+        finally:
+            watch.close()
+
+    def run(self, point: Point, pool: Pool, work: Work) -> Iterator[Record]:
+        """Run the point again and again; yields all records."""
+        here, there = Footprints(self._runs), Footprints(self._runs)
+        with self.watching(point, pool):
+            for _ in range(WARM_UP):
+                work.once()
+            if pool.is_remote:
+                there.keep(0, pool.everywhere(know_here))
+            here.keep(0, [self._watch.know()])
+            for run in range(1, self._runs + 1):
+                work.once()
+                if pool.is_remote:
+                    there.keep(run, pool.everywhere(partial(look_here, run)))
+                here.keep(run, [self._watch.look(run)])
+            if pool.loop is not None:  # its tasks make progress only while it runs
+                import asyncio
+
+                pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
+            left = [(MAIN, self._watch.left(_PATIENCE_S))]
+            left += [(WORKER, found) for found in pool.in_worker_processes(partial(left_here, _PATIENCE_S / 10))]
+        for process, memory in ((MAIN, here), *([(WORKER, there)] if pool.is_remote else [])):
+            for run, (blocks, heap, rss) in enumerate(memory):
+                yield MemoryReading(point, run, process, blocks, None if heap < 0 else heap, rss)
+        for process, resources in left:
+            for run, resource in resources:
+                yield _leftover(point, run, resource, process, self._finder)
+        least = LEAST_APART if pool.is_remote else LEAST
+        if _grows(here, least):
+            yield from _retained(point, work, self._finder)
+        if pool.is_remote and _grows(there, least):
+            yield _UNTRACED
 
 
 def _grows(memory: Footprints, least: tuple[float, float, float]) -> bool:
     """Whether any of the three measures of memory goes on rising from run to run, by more than Python's own."""
     return any(rises(series, most / (len(series) - 1)) for series, most in zip(memory.series(), least, strict=True))
-
-
-@contextmanager
-def _watched(pool: Pool) -> Iterator[Watch]:
-    """A watch here and in each worker process; nothing is left installed here, however it ends."""
-    apart = pool.is_remote
-    watch = Watch()
-    watch.begin()
-    try:
-        if apart:
-            pool.everywhere(begin_here)
-        yield watch
-        if apart:  # where something was raised, the workers end with their pool
-            pool.everywhere(end_here)
-    finally:
-        watch.close()
 
 
 def _leftover(point: Point, run: int, resource: Resource, process: str, finder: NodeFinder) -> Leftover:
