@@ -46,7 +46,7 @@ class RemoteTraceback(Exception):
 
 
 def attempt(function: Callable[[Any], Any], index: int, item: Any) -> Outcome:
-    """The outcome of calling the function on one item; an exception that is not an Exception is raised."""
+    """The outcome of calling the function on one item; KeyboardInterrupt and SystemExit are raised."""
     try:
         return Outcome(index, function(item))
     except Exception as error:

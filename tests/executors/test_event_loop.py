@@ -31,7 +31,7 @@ def inside(call: Callable[[], Any]) -> Any:
 
 @pytest.fixture(params=[outside, inside])
 def called(request: pytest.FixtureRequest) -> Callable[[Callable[[], Any]], Any]:
-    """Plain code is called where no loop runs, and where one does."""
+    """A caller outside a running loop, and one inside."""
     return request.param  # type: ignore[no-any-return]
 
 
@@ -149,16 +149,16 @@ def test_it_works_in_a_thread_that_is_not_the_main_one(called: Any) -> None:
 
 
 def test_an_interrupt_cancels_the_coroutine_and_waits_until_it_has_ended(called: Any) -> None:
-    """Inside a running loop Ctrl-C is asyncio's: it cancels that loop's own task, which is this test's."""
-    told: list[str] = []
+    """Inside a running loop asyncio handles Ctrl-C: it cancels the main task of that loop, which is the task of this test."""
+    events: list[str] = []
 
     async def endless() -> None:
         try:
             await asyncio.sleep(FAR_S)
         except asyncio.CancelledError:
-            told.append("cancelled")
+            events.append("cancelled")
             await asyncio.sleep(0.05)
-            told.append("cleaned up")
+            events.append("cleaned up")
             raise
 
     def work() -> None:
@@ -170,20 +170,20 @@ def test_an_interrupt_cancels_the_coroutine_and_waits_until_it_has_ended(called:
             try:
                 with pytest.raises(KeyboardInterrupt):
                     loop.run(endless())
-                told.append("raised")
+                events.append("raised")
             finally:
                 signal.signal(signal.SIGINT, previous)
                 timer.join()
 
     start_s = time.monotonic()
     called(work)
-    assert told == ["cancelled", "cleaned up", "raised"]
+    assert events == ["cancelled", "cleaned up", "raised"]
     assert time.monotonic() - start_s < FAR_S / 2
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_interrupt_raised_inside_reaches_the_caller_and_nothing_stands_in_its_way(called: Any, error: Any) -> None:
+def test_an_interrupt_raised_inside_reaches_the_caller_and_is_not_blocked(called: Any, error: Any) -> None:
     async def interrupted() -> None:
         await asyncio.sleep(0.001)
         raise error("mine")
@@ -191,19 +191,19 @@ def test_an_interrupt_raised_inside_reaches_the_caller_and_nothing_stands_in_its
     async def waits_for_another() -> None:
         await asyncio.gather(asyncio.create_task(interrupted()), asyncio.sleep(FAR_S))
 
-    told: list[Any] = []
+    events: list[Any] = []
 
     def work(coroutine_function: Any) -> None:
         try:
-            told.append(called(lambda: run(coroutine_function)))
+            events.append(called(lambda: run(coroutine_function)))
         except BaseException as raised:
-            told.append(repr(raised))
+            events.append(repr(raised))
 
     for coroutine_function in (interrupted, waits_for_another):
         thread = threading.Thread(target=work, args=[coroutine_function], daemon=True)
         thread.start()
         thread.join(5)
-    assert told == [f"{error.__name__}('mine')"] * 2
+    assert events == [f"{error.__name__}('mine')"] * 2
 
 
 def test_a_loop_made_outside_is_usable_where_a_loop_has_started_meanwhile() -> None:

@@ -33,14 +33,14 @@ class Locked(Exception):
 
 
 class Liar(Exception):
-    """Is rebuilt as something that is no exception."""
+    """Is rebuilt as an object that is not an exception."""
 
     def __reduce__(self) -> Any:
         return int, (3,)
 
 
 class Mute(Exception):
-    """Cannot be printed: what it says is no text."""
+    """Cannot be printed: its __str__ does not return a string."""
 
     def __str__(self) -> str:
         return self.args[0]
@@ -148,7 +148,7 @@ def test_an_error_that_cannot_cross_becomes_a_runtime_error_with_its_text_and_fr
     assert names(arrived) == ["fail"]
 
 
-def test_an_error_that_is_rebuilt_as_no_exception_becomes_a_runtime_error() -> None:
+def test_an_error_that_is_not_rebuilt_as_an_exception_becomes_a_runtime_error() -> None:
     assert repr(across(Liar("three"))) == "RuntimeError('Liar: three')"
 
 
@@ -157,7 +157,7 @@ def test_an_error_that_cannot_be_printed_crosses_all_the_same() -> None:
     assert (type(arrived), arrived.args, names(arrived)) == (Mute, (3,), ["fail"])
 
 
-def test_a_link_that_cannot_cross_keeps_its_place_in_the_chain() -> None:
+def test_a_link_that_cannot_cross_keeps_its_position_in_the_chain() -> None:
     arrived = across(fail(KeyError("k"), fail(Locked(), fail(ValueError("root")))))
     assert [repr(link) for link in chain(arrived)] == [
         "KeyError('k')",
@@ -166,7 +166,7 @@ def test_a_link_that_cannot_cross_keeps_its_place_in_the_chain() -> None:
     ]
 
 
-def test_frames_of_this_package_and_of_whoever_called_it_are_left_out() -> None:
+def test_frames_of_this_package_and_of_its_caller_are_left_out() -> None:
     def work(item: int) -> int:
         return 1 // item
 

@@ -117,11 +117,11 @@ def score(value, ctx):
     return look_up(value)
 
 if __name__ == "__main__":
-    told = []
+    rows = []
     for target, options in ((look_up, {}), (Graph(fan_out(score)), {"executor": "processes", "input": lambda n: [n] * 4})):
         result = bench(target, size=5, budget=0.5, **options)
-        told.append([list(result.frame["executor"]), result.failures, list(result.metrics["value"])])
-    print(json.dumps(told))
+        rows.append([list(result.frame["executor"]), result.failures, list(result.metrics["value"])])
+    print(json.dumps(rows))
 """
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)

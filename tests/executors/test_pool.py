@@ -1,4 +1,4 @@
-"""One contract for every pool: what holds for the caller itself holds for threads and for processes."""
+"""One contract for every pool: serial, threads, processes and asyncio behave alike."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def values(pool: Pool, function: Callable[[Any], Any], items: Iterable[Any], wor
 
 
 def noting(file: Path, nap_s: float) -> Callable[[int], int]:
-    """A function that takes its time, and then writes a line: what runs behind the caller's back shows in the file."""
+    """A function that sleeps and then writes a line, so that the file shows items that still run after a call has ended."""
 
     def note(item: int) -> int:
         time.sleep(nap_s)
@@ -69,7 +69,7 @@ def test_results_keep_the_order_of_the_items_whatever_each_takes(pool: Pool, sou
 
 
 @pytest.mark.parametrize("empty", [[], iter(()), range(0)], ids=["list", "iterator", "range"])
-def test_nothing_in_nothing_out(pool: Pool, empty: Iterable[int]) -> None:
+def test_no_items_give_no_outcomes(pool: Pool, empty: Iterable[int]) -> None:
     assert values(pool, lambda item: item, empty) == []
 
 
@@ -80,7 +80,7 @@ def test_closures_and_lambdas_and_builtins_work_one_after_the_other_on_one_pool(
     assert [values(pool, lambda item, plus=plus: item + plus, [1]) for plus in range(4)] == [[1], [2], [3], [4]]
 
 
-def test_a_function_is_taken_as_it_is_at_each_call(pool: Pool) -> None:
+def test_a_function_is_used_in_its_present_state_at_each_call(pool: Pool) -> None:
     box = [1]
 
     def plus_box(item: int) -> int:
@@ -193,7 +193,7 @@ def test_less_than_one_worker_is_a_usage_error(kind: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", CONCURRENT)
-def test_a_call_with_less_than_one_worker_is_a_usage_error_and_loses_no_item_in_silence(kind: str) -> None:
+def test_a_call_with_less_than_one_worker_is_a_usage_error(kind: str) -> None:
     with open_pool(kind, 2) as pool, pytest.raises(UsageError, match="-1"):
         list(pool.imap(abs, [1, 2], -1))
 
@@ -218,7 +218,7 @@ def test_an_input_that_fails_on_the_way_raises_its_own_error(pool: Pool) -> None
     assert values(pool, abs, [-1]) == [1]
 
 
-def test_leaving_early_leaves_nothing_running(pool: Pool, tmp_path: Path) -> None:
+def test_closing_an_iterator_early_leaves_nothing_running(pool: Pool, tmp_path: Path) -> None:
     for outcome in pool.imap(noting(tmp_path / "notes", 0.02), iter(range(40))):
         if outcome.index == 2:
             break
@@ -311,7 +311,7 @@ def test_a_function_is_pickled_once_and_not_with_each_chunk(processes: Pool) -> 
 
 
 def burn(item: int) -> float:
-    """Use a core for a while, and tell for how many CPU seconds."""
+    """Use a core for a while; returns the CPU seconds."""
     start_s = time.process_time()
     while (burnt_s := time.process_time() - start_s) < 0.03:
         pass
@@ -336,13 +336,13 @@ def test_cpu_seconds_of_the_callers_own_process_are_not_counted(kind: str) -> No
         assert pool.cpu_s == 0.0
 
 
-def test_every_worker_is_asked_once_and_the_caller_is_not(pool: Pool) -> None:
+def test_every_worker_calls_the_function_once_and_the_caller_does_not(pool: Pool) -> None:
     here = os.getpid(), threading.get_ident()
     for _ in range(3):
-        told = pool.everywhere(lambda: (os.getpid(), threading.get_ident()))
-        assert len(set(told)) == len(told) == (pool.size if pool.name in CONCURRENT else 0)
-        assert here not in told
-    assert {pid == here[0] for pid, _ in told} <= {pool.name == "threads"}
+        found = pool.everywhere(lambda: (os.getpid(), threading.get_ident()))
+        assert len(set(found)) == len(found) == (pool.size if pool.name in CONCURRENT else 0)
+        assert here not in found
+    assert {pid == here[0] for pid, _ in found} <= {pool.name == "threads"}
 
 
 @pytest.mark.parametrize("name", CONCURRENT)
@@ -353,7 +353,7 @@ def test_what_fails_everywhere_is_raised_and_the_pool_lives_on(name: str) -> Non
         assert values(pool, abs, [-1, -2]) == [1, 2]
 
 
-def test_a_worker_that_dies_while_it_is_asked_is_told(processes: Pool) -> None:
+def test_a_worker_that_dies_during_a_call_everywhere_is_process_died(processes: Pool) -> None:
     with pytest.raises(ProcessDied, match="a worker process died"):
         processes.everywhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
     assert values(processes, abs, [-3]) == [3]

@@ -38,8 +38,8 @@ def test_results_keep_the_order_of_the_items_whatever_each_takes(workers: int) -
         return item
 
     for items in (range(50), iter(range(50))):
-        told = outcomes(slow_first, items, workers)
-        assert [(outcome.index, outcome.value) for outcome in told] == [(number, number) for number in range(50)]
+        found = outcomes(slow_first, items, workers)
+        assert [(outcome.index, outcome.value) for outcome in found] == [(number, number) for number in range(50)]
     assert outcomes(double, []) == []
 
 
@@ -48,9 +48,9 @@ def test_an_error_is_the_outcome_of_its_item_and_the_others_go_on() -> None:
         await asyncio.sleep(0)
         return 12 // item
 
-    told = outcomes(invert, [3, 0, 4, 0, 6])
-    assert [outcome.value for outcome in told] == [4, None, 3, None, 2]
-    assert [outcome.index for outcome in told if isinstance(outcome.error, ZeroDivisionError)] == [1, 3]
+    found = outcomes(invert, [3, 0, 4, 0, 6])
+    assert [outcome.value for outcome in found] == [4, None, 3, None, 2]
+    assert [outcome.index for outcome in found if isinstance(outcome.error, ZeroDivisionError)] == [1, 3]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -85,7 +85,7 @@ def test_an_endless_input_is_read_only_as_far_as_needed() -> None:
 
 
 class Endless:
-    """Waits for ever from the second item on, and takes its time to clean up."""
+    """Waits forever from the second item on, and cleans up slowly."""
 
     def __init__(self) -> None:
         self.begun, self.ended = 0, 0

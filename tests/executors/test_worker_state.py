@@ -12,7 +12,7 @@ from pocket_lab.executors.worker_state import STATE, WorkerState
 
 
 class Recorded:
-    """Writes down when it is made and closed."""
+    """Records when it is made and closed."""
 
     events: list[str]
 

@@ -1,4 +1,4 @@
-"""The one table of instruments that exclude each other, asked with the real ones."""
+"""The table of instruments that exclude each other, tested with the real ones."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def test_a_profile_in_place_is_refused_before_the_run(
     assert verb(target, size=1, isolation="kernel").frame is not None
 
 
-def test_a_process_of_its_own_does_not_mind(tmp_path: Path) -> None:
+def test_a_separate_process_is_not_affected(tmp_path: Path) -> None:
     with tracking(tmp_path):
         assert len(memory(target, size=1).frame)
 
 
-def test_what_goes_together_is_not_refused(tmp_path: Path) -> None:
+def test_compatible_instruments_are_not_refused(tmp_path: Path) -> None:
     with tracking(tmp_path), lining(tmp_path):
         refuse_conflicts("sampler")
         cpu(target, size=1, isolation="kernel")

@@ -1,4 +1,4 @@
-"""The stack sampler on built truths: what it sees of threads and tasks, and that nothing of it is left."""
+"""The stack sampler against known times of threads and tasks; it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def rest(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def seen_under(sampler: StackSampler, function: str) -> Any:
+def times_under(sampler: StackSampler, function: str) -> Any:
     """Wall and CPU seconds of all stacks with this function."""
-    found = [seen for _, frames, seen in sampler.stop() if any(name == function for name, _, _ in frames)]
-    return sum(seen.wall_s for seen in found), sum(seen.cpu_s for seen in found)
+    found = [times for _, frames, times in sampler.stop() if any(name == function for name, _, _ in frames)]
+    return sum(times.wall_s for times in found), sum(times.cpu_s for times in found)
 
 
 def test_a_sleeping_call_has_wall_time_and_no_cpu_time() -> None:
     sampler = StackSampler(0.001)
     sampler.start()
     rest(0.3)
-    wall_s, cpu_s = seen_under(sampler, "rest")
+    wall_s, cpu_s = times_under(sampler, "rest")
     assert wall_s == pytest.approx(0.3, abs=0.05)
     assert cpu_s < 0.02
 
@@ -45,7 +45,7 @@ def test_a_busy_call_has_both_and_the_cpu_time_is_that_of_its_thread() -> None:
     before = time.thread_time()
     spin(0.3)
     used_s = time.thread_time() - before
-    wall_s, cpu_s = seen_under(sampler, "spin")
+    wall_s, cpu_s = times_under(sampler, "spin")
     assert wall_s == pytest.approx(0.3, abs=0.06)
     assert cpu_s == pytest.approx(used_s, abs=0.06)
 
@@ -67,7 +67,7 @@ def test_a_call_in_c_that_holds_the_lock_is_its_callers_time() -> None:
         sorts()
         does_nothing()
     took_s = time.perf_counter() - begun
-    found = {frames[-1][0].rsplit(".", 1)[-1]: seen.wall_s for _, frames, seen in sampler.stop() if __file__ in str(frames)}
+    found = {frames[-1][0].rsplit(".", 1)[-1]: times.wall_s for _, frames, times in sampler.stop() if __file__ in str(frames)}
     assert found.get("sorts", 0.0) > 0.8 * took_s
     assert found.get("does_nothing", 0.0) < 0.1 * took_s
 
@@ -82,7 +82,7 @@ def test_short_work_between_sleeps_is_seen_as_work() -> None:
         rest(0.004)
     stacks = sampler.stop()
     assert sys.getswitchinterval() == before_s
-    samples = {name: sum(seen.samples for _, frames, seen in stacks if frames[-1][0] == name) for name in ("spin", "rest")}
+    samples = {name: sum(times.samples for _, frames, times in stacks if frames[-1][0] == name) for name in ("spin", "rest")}
     # a sixth of them where a core is free; with the usual interval the lock comes when the spinning ends, and there are none
     assert 0 < samples["spin"] < samples["rest"] / 2
 
@@ -95,10 +95,10 @@ def test_other_threads_are_seen_with_their_own_cpu_time() -> None:
     spin(0.2)
     thread.join()
     stacks = sampler.stop()
-    resting = [(whose, seen) for whose, frames, seen in stacks if any(name == "rest" for name, _, _ in frames)]
-    assert {whose for whose, _ in resting} == {"other"}
-    assert sum(seen.wall_s for _, seen in resting) == pytest.approx(0.2, abs=0.06)
-    assert sum(seen.cpu_s for _, seen in resting) < 0.02
+    resting = [(kind, times) for kind, frames, times in stacks if any(name == "rest" for name, _, _ in frames)]
+    assert {kind for kind, _ in resting} == {"other"}
+    assert sum(times.wall_s for _, times in resting) == pytest.approx(0.2, abs=0.06)
+    assert sum(times.cpu_s for _, times in resting) < 0.02
 
 
 def test_suspended_tasks_are_seen_where_they_wait() -> None:
@@ -117,19 +117,19 @@ def test_suspended_tasks_are_seen_where_they_wait() -> None:
         loop.run(both())
         stacks = sampler.stop()
     waiting = {
-        tuple(name.rsplit(".", 1)[-1] for name, _, _ in frames): seen for whose, frames, seen in stacks if whose == "task"
+        tuple(name.rsplit(".", 1)[-1] for name, _, _ in frames): times for kind, frames, times in stacks if kind == "task"
     }
     assert waiting["outer", "inner", "sleep", AWAITING[0]].wall_s == pytest.approx(0.6, abs=0.1)
 
 
-def test_what_it_sets_is_set_back_and_a_second_start_counts_anew() -> None:
+def test_what_it_sets_is_set_back_and_a_second_start_starts_from_zero() -> None:
     before = sys.getswitchinterval()
     for _ in range(2):
         start_in_worker(0.001)
         assert sys.getswitchinterval() < 0.001
         rest(0.05)
         stacks = stop_in_worker()
-        assert sum(seen.wall_s for whose, _, seen in stacks if whose == "main") < 0.2
+        assert sum(times.wall_s for kind, _, times in stacks if kind == "main") < 0.2
         assert sys.getswitchinterval() == before
     assert stop_in_worker() == []
 

@@ -1,4 +1,4 @@
-"""What a user names beside the nodes."""
+"""The functions that the option `also` adds to the nodes."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_a_function_a_method_a_partial_and_several() -> None:
     assert names([helper, Machine().run, functools.partial(helper, 1), functools.cache(helper)]) == {"helper", "Machine.run"}
 
 
-def test_a_class_stands_for_its_methods() -> None:
+def test_a_class_means_its_methods() -> None:
     assert names(Machine) == {"Machine.run", "Machine.alone", "Machine.state"}
 
 
-def test_a_module_stands_for_what_it_defines_itself() -> None:
+def test_a_module_means_what_it_defines_itself() -> None:
     module = types.ModuleType("some_module")
     own = types.FunctionType(helper.__code__, {"__name__": "some_module"}, "own")
     own.__module__ = "some_module"
@@ -50,12 +50,12 @@ def test_a_module_stands_for_what_it_defines_itself() -> None:
     assert not caveats
 
 
-def test_what_has_no_python_code_is_said_and_left_out() -> None:
+def test_code_that_is_not_python_is_left_out_with_a_caveat() -> None:
     functions, caveats = traced_functions([len, helper])
     assert functions == (helper,)
     assert [caveat.message for caveat in caveats] == ["also: len has no Python function and was left out"]
 
 
-def test_what_is_no_code_at_all_is_refused() -> None:
+def test_a_value_without_code_is_refused() -> None:
     with pytest.raises(UsageError, match="also: 3 is not a function, class or module"):
         traced_functions([3])

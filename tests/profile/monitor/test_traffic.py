@@ -1,4 +1,4 @@
-"""The recording of a monitor: exact counts from every thread, a true window, and a memory that does not grow."""
+"""The recording of a monitor: exact counts from every thread, a true window, and bounded memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WINDOW_S = 60.0
 
 
 class Clock:
-    """A clock that is told the time."""
+    """A clock that shows the time that is set."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -96,7 +96,7 @@ def test_before_a_window_has_passed_throughput_is_over_the_time_since_the_beginn
     assert per_s(record) == pytest.approx(4.0)
 
 
-def test_visits_told_late_count_for_when_they_ended(clock: Clock) -> None:
+def test_visits_that_arrive_late_count_at_the_time_when_they_ended(clock: Clock) -> None:
     traffic = Traffic(WINDOW_S)
     sink = sink_of(traffic)
     clock.now_s += 100.0
@@ -122,9 +122,9 @@ def test_the_window_holds_what_a_list_of_all_visits_says(steps: list[tuple[float
         records = list(traffic.records())
     assert sum(record.executions for record in records) == len(ended)
     if records:
-        told = dict(records[0].recent)
+        counts = dict(records[0].recent)
         for slot in range(-SLOTS, 1):
-            assert told.get(slot, 0) == sum(int(at) - int(now_s) == slot for at in ended)
+            assert counts.get(slot, 0) == sum(int(at) - int(now_s) == slot for at in ended)
 
 
 def test_a_reset_forgets_in_the_middle_of_a_run(clock: Clock) -> None:
@@ -193,7 +193,7 @@ def test_one_endless_run_takes_a_memory_that_does_not_grow() -> None:
         before = tracemalloc.get_traced_memory()[0]
         graph.run(50_000)
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] - before < 30_000  # up to 512 visits stand as they were
+        assert tracemalloc.get_traced_memory()[0] - before < 30_000  # up to 512 durations are kept as they are
     finally:
         tracemalloc.stop()
     assert {record.node: record.executions for record in traffic.records()} == {"down": 55_000, "end": 2}

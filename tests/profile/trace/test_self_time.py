@@ -1,4 +1,4 @@
-"""Self times: of any spans, those of a tree add up to what the tree covers."""
+"""Self times of spans: those of a tree add up to the time that the tree covers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ POINT = Point("t", None, 1, "serial", "run")
 
 
 def span(id: int, start_s: float, end_s: float, **fields: object) -> Span:
-    told = Span(POINT, 0, id, None, "n", "exec", "default", start_s, end_s, "w", None, 1, "ok")
-    return replace(told, **fields)  # type: ignore[arg-type]
+    span = Span(POINT, 0, id, None, "n", "exec", "default", start_s, end_s, "w", None, 1, "ok")
+    return replace(span, **fields)  # type: ignore[arg-type]
 
 
 moments = st.integers(0, 60)
@@ -49,7 +49,7 @@ def test_self_times_of_a_tree_add_up_to_its_root(tree: list[object]) -> None:
     assert all(seconds > 0 for seconds in own.values())
 
 
-def test_children_side_by_side_count_once_and_waits_count_for_nothing() -> None:
+def test_concurrent_children_count_once_and_waits_do_not_count() -> None:
     spans = [
         span(0, 0, 10, node="each"),
         span(1, 0, 4, parent=0, phase="queue", action=""),
@@ -61,13 +61,13 @@ def test_children_side_by_side_count_once_and_waits_count_for_nothing() -> None:
     assert (times["each"].wall_s, times["n"].wall_s, times["n"].phases["queue"]) == (3, 9, 4)
 
 
-def test_the_cost_of_the_instrument_is_taken_off_where_it_stands() -> None:
+def test_the_cost_of_the_instrument_is_subtracted_from_the_spans_that_include_it() -> None:
     spans = [span(0, 0, 10, node="each"), span(1, 2, 4, parent=0), span(2, 4, 4.1, parent=0, worker="other")]
     own = self_times(spans, inside_s=0.2, outside_s=1.0)
     assert own == {0: pytest.approx(10 - 2.1 - 0.2 - 1.0), 1: pytest.approx(1.8), 2: 0}
 
 
-def test_a_fan_out_called_like_its_node_is_counted_once() -> None:
+def test_a_fan_out_with_the_name_of_its_node_is_counted_once() -> None:
     spans = [span(0, 0, 4), *(span(id, id, id + 1, parent=0) for id in (1, 2))]
     times = node_times(spans)["n"]
     assert (times.calls, times.wall_s) == (2, 4)

@@ -1,4 +1,4 @@
-"""Spans on built truths: phases, workers, items, attempts and waits, the same from every executor."""
+"""Spans of known runs: phases, workers, items, attempts and waits, the same from every executor."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def traced(target: Any, input: Any = Input.ABSENT, **options: Any) -> tuple[Trac
     """The trace of the only point, made in this process."""
     job = plan_job(target, input, parse_sweep(**options), None)
     records = list(profile_spans(job))
-    (told,) = [record for record in records if isinstance(record, Traced)]
-    return told, [record for record in records if isinstance(record, Span)], records
+    (summary,) = [record for record in records if isinstance(record, Traced)]
+    return summary, [record for record in records if isinstance(record, Span)], records
 
 
 def of(spans: list[Span], node: str, phase: str = "exec") -> list[Span]:
@@ -70,11 +70,11 @@ def spreading(kind: str) -> Graph:
 
 @pytest.mark.parametrize("kind", EXECUTORS)
 def test_the_spans_of_a_fan_out_are_in_order_inside_the_run_and_on_their_workers(kind: str) -> None:
-    told, spans, _ = traced(spreading(kind), size=5, workers=1 if kind == "serial" else 2, executor=kind)
+    summary, spans, _ = traced(spreading(kind), size=5, workers=1 if kind == "serial" else 2, executor=kind)
     assert [span.id for span in spans] == list(range(len(spans)))
-    assert all(0 <= span.start_s <= span.end_s <= told.wall_s for span in spans)
+    assert all(0 <= span.start_s <= span.end_s <= summary.wall_s for span in spans)
     assert [span.start_s for span in spans] == sorted(span.start_s for span in spans)
-    assert told.visits == 3 + 2 * 5
+    assert summary.visits == 3 + 2 * 5
     (each,) = of(spans, "each")
     naps, waits = of(spans, "nap"), of(spans, "nap", "queue")
     assert sorted(span.item for span in naps if span.item is not None) == list(range(5))
@@ -135,10 +135,10 @@ def test_failed_attempts_are_retries_and_the_last_one_is_the_phase(kind: str) ->
     node = Node("n", prep=prep, exec=run, post=on(kind, lambda *_: (1, "default")), retry=Retry(2, delay="10ms"))
     graph = Graph(fan_out(node, name="each"))
     _, spans, _ = traced(graph, lambda size: [5], size=1, executor=kind)
-    told = [
+    summary = [
         (span.phase, span.attempt, span.outcome, span.action) for span in spans if span.node == "n" and span.phase != "queue"
     ]
-    assert told == [
+    assert summary == [
         ("retry", 1, "failed", ""),
         ("prep", 2, "ok", ""),
         ("retry", 1, "failed", ""),
@@ -154,7 +154,7 @@ def test_failed_attempts_are_retries_and_the_last_one_is_the_phase(kind: str) ->
 
 
 @pytest.mark.parametrize("phase", ["prep", "exec", "post"])
-def test_the_spans_of_a_run_that_fails_are_told_up_to_the_failure(phase: str) -> None:
+def test_the_spans_of_a_run_that_fails_are_kept_up_to_the_failure(phase: str) -> None:
     def fails(*_: Any) -> Any:
         time.sleep(NAP_S)
         raise ValueError("no")
@@ -202,14 +202,14 @@ def test_graphs_in_graphs_and_loops_have_the_span_around_them_as_parent() -> Non
 @pytest.mark.parametrize("kind", ["threads", "processes", "asyncio"])
 def test_a_window_of_load_has_every_request_of_every_client_as_a_run(kind: str) -> None:
     graph = Graph(Node("nap", exec=napping(kind)) >> Node("after", exec=on(kind, lambda value: value)))
-    told, spans, records = traced(graph, 3, workers=2, executor=kind, drive="load")
+    summary, spans, records = traced(graph, 3, workers=2, executor=kind, drive="load")
     assert not [record for record in records if isinstance(record, Failure)]
     runs = {span.run for span in spans}
     assert runs == set(range(len(runs)))
     assert len(of(spans, "nap")) == len(of(spans, "after")) == len(runs) >= 4
     assert len({span.worker for span in spans}) == 2
     assert {span.phase for span in spans} == {"exec"}
-    assert all(span.end_s <= told.wall_s for span in spans)
+    assert all(span.end_s <= summary.wall_s for span in spans)
 
 
 def test_errors_under_load_are_outcomes() -> None:
@@ -241,13 +241,13 @@ def test_a_callable_is_a_graph_of_one_node_with_or_without_an_argument() -> None
     assert len(of(traced(work, size=4, drive="map", workers=2)[1], "work")) == 4
 
 
-def test_a_callable_with_workers_of_its_own_is_one_span_and_that_is_said() -> None:
+def test_a_callable_with_workers_of_its_own_is_one_span_with_a_caveat() -> None:
     def work(value: int, workers: int) -> int:
         time.sleep(NAP_S)
         return workers
 
-    told, (span,), records = traced(work, size=1, workers=3)
-    assert (span.node, span.start_s, span.end_s) == ("work", 0.0, told.wall_s)
+    summary, (span,), records = traced(work, size=1, workers=3)
+    assert (span.node, span.start_s, span.end_s) == ("work", 0.0, summary.wall_s)
     assert [record.code for record in records if isinstance(record, Caveat)][:1] == ["own-workers"]
 
 
@@ -261,33 +261,33 @@ def test_a_short_run_is_warmed_up_and_a_long_one_is_not_repeated(monkeypatch: py
     assert calls == [1, 1, 2]
 
 
-def test_of_very_many_spans_the_first_are_kept_and_the_rest_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_spans_the_first_are_kept_and_a_caveat_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SPANS", 10)
-    told, spans, records = traced(spreading("serial"), size=8, executor="serial")
+    summary, spans, records = traced(spreading("serial"), size=8, executor="serial")
     assert len(spans) == 10
-    assert told.wall_s == max(span.end_s for span in spans)
+    assert summary.wall_s == max(span.end_s for span in spans)
     assert {span.parent for span in spans} <= {None, *(span.id for span in spans)}
     (caveat,) = [record for record in records if isinstance(record, Caveat) and record.code == "spans-cut"]
     assert "only the first 10 of at least 27 spans are kept" in caveat.message
 
 
 def test_self_times_of_a_serial_run_add_up_to_the_time_of_its_outermost_spans() -> None:
-    told, spans, _ = traced(spreading("serial"), size=5, executor="serial")
+    summary, spans, _ = traced(spreading("serial"), size=5, executor="serial")
     total_s = sum(seconds for id, seconds in self_times(spans).items() if spans[id].phase != "queue")
     outermost_s = sum(span.end_s - span.start_s for span in spans if span.parent is None)
     assert total_s == pytest.approx(outermost_s)
-    assert 5 * 0.9 * NAP_S <= total_s <= told.wall_s
+    assert 5 * 0.9 * NAP_S <= total_s <= summary.wall_s
 
 
-def test_what_recording_costs_is_told_and_taken_off() -> None:
-    told, spans, _ = traced(spreading("serial"), size=3, executor="serial")
-    assert told.inside_s >= 0
-    assert told.outside_s > 0
-    raw, own = self_times(spans), self_times(spans, told.inside_s, told.outside_s)
+def test_the_cost_of_recording_is_reported_and_subtracted() -> None:
+    summary, spans, _ = traced(spreading("serial"), size=3, executor="serial")
+    assert summary.inside_s >= 0
+    assert summary.outside_s > 0
+    raw, own = self_times(spans), self_times(spans, summary.inside_s, summary.outside_s)
     (each,) = of(spans, "each")
     inside = [span for span in spans if span.parent == each.id and span.phase != "queue"]
-    assert own[each.id] == pytest.approx(max(raw[each.id] - told.inside_s - len(inside) * told.outside_s, 0))
-    assert all(own[span.id] == max(raw[span.id] - told.inside_s, 0) for span in inside)
+    assert own[each.id] == pytest.approx(max(raw[each.id] - summary.inside_s - len(inside) * summary.outside_s, 0))
+    assert all(own[span.id] == max(raw[span.id] - summary.inside_s, 0) for span in inside)
 
 
 def test_an_interrupt_leaves_the_target_and_the_instrument_as_they_were() -> None:
