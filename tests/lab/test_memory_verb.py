@@ -1,4 +1,4 @@
-"""memory on built truths: every executor, drive and option, and what is left when it goes wrong."""
+"""memory on targets with known results: every executor, drive and option, and the state after errors."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def items(size: int) -> list[int]:
     return list(range(size))
 
 
-def of_node(result: Any, name: str, **place: Any) -> dict[str, Any]:
+def of_node(result: Any, name: str, **point: Any) -> dict[str, Any]:
     frame = result.frame[result.frame["node"] == name]
-    for column, value in place.items():
+    for column, value in point.items():
         frame = frame[frame[column] == value]
     (row,) = frame.to_dict("records")
     return dict(row)
@@ -100,18 +100,17 @@ def test_the_whole_run_is_the_sum_of_its_nodes_and_its_peak_is_that_of_the_proce
     assert result.frame["peak_share"].sum() == pytest.approx(1)
 
 
-def test_the_timeline_shows_the_heap_and_the_nodes_at_work() -> None:
+def test_the_timeline_shows_the_heap_and_the_active_nodes() -> None:
     result = memory(Graph(hold >> burst), size=1)
     timeline, activity = result.timeline, result.activity.set_index("node")
-    in_burst = timeline[
-        (timeline["at_s"] > activity.loc["burst", "start_s"]) & (timeline["at_s"] < activity.loc["burst", "end_s"])
-    ]
+    begin_s, end_s = activity.loc["burst", "start_s"], activity.loc["burst", "end_s"]
+    in_burst = timeline[(timeline["at_s"] > begin_s) & (timeline["at_s"] < end_s)]
     assert in_burst["heap_bytes"].max() == pytest.approx(120 * MIB, rel=0.02)
-    before = timeline[timeline["at_s"] < activity.loc["burst", "start_s"]]
+    before = timeline[timeline["at_s"] < begin_s]
     assert before["heap_bytes"].max() < 60 * MIB
     assert timeline["at_s"].is_monotonic_increasing
     assert (timeline["rss_bytes"] > 0).all()
-    assert activity.loc["hold", "end_s"] <= activity.loc["burst", "start_s"]
+    assert activity.loc["hold", "end_s"] <= begin_s
     assert list(timeline.columns) == ["at_s", "heap_bytes", "rss_bytes", "size", "workers", "executor", "drive"]
 
 
@@ -166,13 +165,13 @@ def test_a_window_of_load_is_profiled_too(executor: str) -> None:
     assert row["drive"] == "load"
 
 
-def test_in_this_process_it_sees_the_same_and_leaves_nothing() -> None:
+def test_in_this_process_the_result_is_the_same_and_nothing_remains() -> None:
     result = memory(Graph(hold >> burst), size=1, isolation="kernel")
     assert of_node(result, "hold")["peak_bytes"] == pytest.approx(50 * MIB, rel=0.03)
     assert any("inside this process" in caveat for caveat in result.caveats)
 
 
-def test_an_async_graph_is_seen_in_this_process_under_a_running_loop_too() -> None:
+def test_an_async_graph_is_profiled_in_this_process_under_a_running_loop_too() -> None:
     async def cell() -> Any:
         return memory(Graph(fan_out(waits)), size=2, input=items, workers=2, isolation="kernel")
 
@@ -190,8 +189,8 @@ def test_native_puts_c_code_on_the_stacks() -> None:
 def test_the_capture_is_kept_on_request_for_memrays_own_commands(tmp_path: Path) -> None:
     kept = tmp_path / "run.bin"
     memory(Graph(hold >> burst), size=1, keep=kept)
-    told = subprocess.run([sys.executable, "-m", "memray", "stats", str(kept)], capture_output=True, text=True, check=True)
-    assert "burst" in told.stdout
+    shown = subprocess.run([sys.executable, "-m", "memray", "stats", str(kept)], capture_output=True, text=True, check=True)
+    assert "burst" in shown.stdout
     memory(Graph(fan_out(piece)), sizes="1,2", input=items, workers=2, executor="processes", keep=kept)
     names = {path.name.split(".worker")[0] for path in tmp_path.glob("run-*.bin")}
     assert names == {"run-1-2-processes.bin", "run-1-2-processes", "run-2-2-processes.bin", "run-2-2-processes"}
@@ -209,7 +208,7 @@ def test_memrays_own_page_is_written_without_a_capture(tmp_path: Path) -> None:
         memory(hold, size=1).save_flamegraph(tmp_path)
 
 
-def test_a_target_with_a_tracker_of_its_own_is_told_so(tmp_path: Path) -> None:
+def test_a_target_that_starts_a_tracker_is_refused(tmp_path: Path) -> None:
     def tracks(size: int) -> None:
         with memray.Tracker(destination=memray.FileDestination(tmp_path / "own.bin", overwrite=True)):
             pass
@@ -219,11 +218,11 @@ def test_a_target_with_a_tracker_of_its_own_is_told_so(tmp_path: Path) -> None:
             memory(tracks, size=1, isolation=isolation)
 
 
-def test_a_tracker_that_runs_in_this_process_already_is_told_before_the_run(tmp_path: Path) -> None:
+def test_a_tracker_that_runs_in_this_process_already_is_refused_before_the_run(tmp_path: Path) -> None:
     with memray.Tracker(tmp_path / "mine.bin"):
         with pytest.raises(UsageError, match="a process has one Tracker at a time"):
             memory(hold, size=1, isolation="kernel")
-        assert of_node(memory(hold, size=1), "hold")["peak_bytes"] > 49 * MIB, "a process of its own does not mind"
+        assert of_node(memory(hold, size=1), "hold")["peak_bytes"] > 49 * MIB, "a separate process is not affected"
 
 
 @pytest.mark.parametrize("executor", ["serial", "threads", "processes"])
@@ -258,7 +257,7 @@ def test_a_point_that_fails_does_not_end_the_others() -> None:
     assert of_node(result, "some", size=3)["peak_bytes"] == pytest.approx(3 * MIB, rel=0.05)
 
 
-def test_a_profile_that_was_broken_off_can_be_shown() -> None:
+def test_an_empty_profile_can_be_shown() -> None:
     empty = MemoryProfile("nothing", [])
     assert "<svg" in empty.to_html()
     assert empty.findings == []

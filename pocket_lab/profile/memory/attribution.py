@@ -1,4 +1,4 @@
-"""Which node every stack of a capture belongs to, and through which line of it."""
+"""Which node each stack of a capture belongs to, and through which of the node's lines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pocket_lab.profile.node_code import NodeFinder
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What the numbers of stacks mean for nodes.
+    """The nodes of every stack, as arrays indexed by stack number.
 
-    By stack: `owner` is the place of its innermost node in `names` (the last name stands for no node), `site` the number of
-    the stack that ends with the innermost frame of that node (0 without one), `chain` which of the `chains` it has: the
-    distinct nodes on a stack, innermost first.
+    `owner` is the index in `names` of the innermost node (the last name means "no node"), `site` the number of the stack
+    that ends with the innermost frame of that node (0 without a node), `chain` an index into `chains`, the distinct
+    combinations of nodes on a stack, innermost first.
     """
 
     names: tuple[str, ...]
@@ -28,19 +28,19 @@ class Attribution:
     chains: tuple[tuple[int, ...], ...]
 
     def under(self, node: int) -> Mask:
-        """Which stacks have the node anywhere on them."""
+        """Return which stacks contain the node."""
         has = np.array([node in chain for chain in self.chains])
         result: Mask = has[self.chain]
         return result
 
     def holds_others(self, node: int) -> bool:
-        """Whether another node ran inside this one."""
+        """Return whether another node ran inside this one."""
         return any(node in chain[1:] for chain in self.chains)
 
 
 def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside: str) -> Attribution:
-    """Find the nodes on every stack; a stack comes after its parent, so that one pass is enough."""
-    place = {name: number for number, name in enumerate(nodes)}
+    """Find the nodes on every stack, in one pass, since a stack follows its parent; `outside` is the name for no node."""
+    index = {name: number for number, name in enumerate(nodes)}
     node_of: dict[Frame, int | None] = {}
     owner, site, chain = [len(nodes)], [0], [0]
     chains: list[tuple[int, ...]] = [()]
@@ -48,7 +48,7 @@ def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside:
     for number, parent, frame in zip(range(1, len(stacks)), stacks.parents[1:], stacks.frames[1:], strict=True):
         if frame not in node_of:
             name = finder.node_at(frame[1], frame[2])
-            node_of[frame] = None if name is None else place[name]
+            node_of[frame] = None if name is None else index[name]
         node = node_of[frame]
         if node is None:
             owner.append(owner[parent])

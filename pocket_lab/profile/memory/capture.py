@@ -1,4 +1,4 @@
-"""What memray captured of one process: its events as columns, and the stacks that they name as a tree."""
+"""The content of one memray capture: its events as columns, and the call stacks of these events as a tree."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Frame = tuple[str, str, int]
+Frame = tuple[str, str, int]  # function, file, line
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-MMAP, MUNMAP = 14, 15  # of memray.AllocatorType: they give and take ranges of addresses
-IS_FREE = np.isin(np.arange(256), (1, 5))  # PYMALLOC_FREE and FREE, which tell no size
+MMAP, MUNMAP = 14, 15  # members of memray.AllocatorType that allocate and release address ranges
+IS_FREE = np.isin(np.arange(256), (1, 5))  # PYMALLOC_FREE and FREE, which are recorded without a size
 IS_RANGED = np.isin(np.arange(256), (MMAP, MUNMAP))
 IS_RELEASE = IS_FREE | (np.arange(256) == MUNMAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """One row per allocation or release, in their order: thread, address, bytes, memray's AllocatorType, number of the stack.
+    """One row per allocation or release, in time order: thread, address, bytes, memray's AllocatorType, stack number.
 
-    A release has neither bytes (but for MUNMAP) nor a stack.
+    A release has stack number 0, and size 0 unless it is a MUNMAP.
     """
 
     thread: Ints
@@ -35,7 +35,7 @@ class Events:
 
 
 class Stacks:
-    """Stacks as a tree: number n is the frame `frames[n]` called under the stack `parents[n]`; 0 is the empty stack."""
+    """Call stacks as a tree: stack n is the frame `frames[n]` called from the stack `parents[n]`; stack 0 is empty."""
 
     def __init__(self) -> None:
         self.parents = [0]
@@ -43,19 +43,19 @@ class Stacks:
         self._numbers: dict[tuple[int, Frame], int] = {}
 
     def add(self, parent: int, frame: Frame) -> int:
-        """The number of the stack that has one more frame; the same for the same frame."""
+        """Return the number of the stack that is `parent` plus this frame; equal stacks get one number."""
         number = self._numbers.setdefault((parent, frame), len(self.parents))
         if number == len(self.parents):
             self.append(parent, frame)
         return number
 
     def append(self, parent: int, frame: Frame) -> None:
-        """The next number."""
+        """Add a stack under the next free number."""
         self.parents.append(parent)
         self.frames.append(frame)
 
-    def of(self, number: int) -> list[Frame]:
-        """The frames of a stack, outermost first."""
+    def trace(self, number: int) -> list[Frame]:
+        """Return the frames of a stack, outermost first."""
         frames = []
         while number:
             frames.append(self.frames[number])
@@ -68,9 +68,9 @@ class Stacks:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The resident memory of the process now and then: Unix time in seconds, bytes, and the events that came before.
+    """Periodic samples of the process: Unix time in seconds, resident bytes, and the number of events recorded before.
 
-    `heap` is what the process held then, where the reader knows no number of events.
+    A reader that does not know the number of events gives `heap`, the bytes allocated at that time, instead of `seen`.
     """
 
     time_s: NDArray[np.float64]
@@ -81,7 +81,7 @@ class Snapshots:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """All of a capture file."""
+    """The whole content of a capture file."""
 
     events: Events
     stacks: Stacks
@@ -89,7 +89,7 @@ class Capture:
 
 
 def run_codes(values: Ints) -> Ints:
-    """Small numbers for values that stay the same for long, such as the thread of an event: equal for equal ones."""
+    """Map values to small integers, equal for equal values; fast where long runs of values are equal, as thread ids are."""
     if not len(values):
         return values
     known = np.unique(values[np.flatnonzero(np.diff(values, prepend=values[0] + 1))])

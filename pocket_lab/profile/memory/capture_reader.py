@@ -1,4 +1,4 @@
-"""memray's capture files read: in columns where their layout is known, else by memray's own reader."""
+"""memray's capture files: decoded in columns where their layout is known, else read by memray's own reader."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from pocket_lab.profile.memory.capture import IS_RELEASE, Capture, Events, Frame, Ints, Snapshots, Stacks
-from pocket_lab.profile.memory.raw_file import read_raw
-from pocket_lab.profile.memory.raw_records import Unreadable
+from pocket_lab.profile.memory.raw.file import read_raw
+from pocket_lab.profile.memory.raw.records import Unreadable
 
 _FIELDS = ("tid", "address", "size", "allocator", "stack_id")
-_READ_AT_ONCE = 100_000
+_BATCH = 100_000  # records
 
 
 def read_capture(file: Path, native: bool = False) -> Capture:
-    """Read a file that memray wrote: where its layout is known in columns, else record by record (some five times slower).
+    """Read a capture file of any memray version.
 
-    `native` has C frames in the stacks, for which memray's own reader is asked.
+    The fast path decodes the one layout that it knows; memray's own reader, about five times slower, takes every other file,
+    and every file whose C frames are wanted (`native`).
     """
     if not native:
         try:
@@ -32,14 +33,14 @@ def read_capture(file: Path, native: bool = False) -> Capture:
 
 
 def read_records(file: Path, native: bool = False) -> Capture:
-    """The same by memray's reader, which makes an object of every record."""
+    """Read a capture file by memray's own reader, which creates an object per record."""
     from memray import FileReader
 
     columns = []
     with FileReader(file) as reader:
         records = iter(reader.get_allocation_records())
-        stacks = _KnownStacks(native)
-        while batch := list(islice(records, _READ_AT_ONCE)):
+        stacks = _StackNumbers(native)
+        while batch := list(islice(records, _BATCH)):
             values = chain.from_iterable(map(attrgetter(*_FIELDS), batch))
             table = np.fromiter(values, np.int64, len(_FIELDS) * len(batch)).reshape(-1, len(_FIELDS))
             table[:, 4] = stacks.numbers(batch, np.flatnonzero(~IS_RELEASE[table[:, 3]]))
@@ -52,8 +53,8 @@ def read_records(file: Path, native: bool = False) -> Capture:
     return Capture(events, stacks.tree, Snapshots(time_ms / 1000, rss, heap=heap))
 
 
-class _KnownStacks:
-    """Numbers memray's stacks anew; each is resolved once."""
+class _StackNumbers:
+    """Numbers the stacks of memray's records; each distinct stack is resolved once."""
 
     def __init__(self, native: bool) -> None:
         self.tree = Stacks()
@@ -65,7 +66,7 @@ class _KnownStacks:
             self._frames = _hybrid_frames
 
     def numbers(self, records: list[Any], allocations: Ints) -> Ints:
-        """The number of the stack of each record; releases have none."""
+        """Return the stack number of each record; releases get 0."""
         numbers = np.zeros(len(records), np.int64)
         known = self._numbers
         for position in allocations.tolist():

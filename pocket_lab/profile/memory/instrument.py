@@ -1,4 +1,4 @@
-"""Memory per node: a run of each point under memray, and what it tells of nodes, lines, stacks and time."""
+"""The memory instrument: a run of each point under memray, read as records of nodes, lines, stacks and moments."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
+from pocket_lab.profile.memory.memory_totals import MemoryTotals
 from pocket_lab.profile.memory.node_activity import Visits
-from pocket_lab.profile.memory.node_memory import HeldMemory, read_held_memory
+from pocket_lab.profile.memory.node_memory import read_node_memory
 from pocket_lab.profile.memory.tracker import Tracking, capture_names, check_memray, tracked
 from pocket_lab.profile.node_code import NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
@@ -25,29 +26,29 @@ from pocket_lab.records.record import Record
 
 _PYMALLOC = Caveat(
     "pymalloc",
-    "small objects come out of arenas that Python takes 1 MiB (or 256 KiB) at a time: an arena counts for the node that made "
-    "Python take it; python_allocators=True follows every object instead, more slowly",
+    "Python takes memory for small objects in arenas of 1 MiB (or 256 KiB): an arena counts for the node that made Python "
+    "take it; python_allocators=True follows every object instead, more slowly",
 )
 _UNSEEN = Caveat(
     "memory-unseen",
-    "memory that the process held before the run and uses again is not seen, nor are processes that the target starts by "
-    "itself; what threads of C libraries take has no Python stack, and counts as outside the nodes",
+    "memory that the process held before the run and uses again is not seen, nor is the memory of processes that the target "
+    "starts itself; memory of threads of C libraries has no Python stack and counts as outside the nodes",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryOptions:
-    """How a memory profile is made; `keep` is the file that memray's capture is copied to, absolute, or empty."""
+    """Options of a memory profile; `keep` is the absolute path that memray's capture is moved to, or empty."""
 
     tracking: Tracking = field(default_factory=Tracking)
     keep: str = ""
 
 
 def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[Record]:
-    """One run of each point of the job under memray, in worker processes too.
+    """Run each point of the job once under memray, in worker processes too.
 
-    Yields Caveats, and by point a RunMemory, a NodeMemory for each node, LineMemory, Stacks (bytes alive at the peak of the
-    process), HeapPoints and NodeActivity stretches; or its Failure. Raises UsageError where memray cannot be used.
+    Yields Caveats, and for each point a RunMemory, a NodeMemory for each node, LineMemory, Stacks (bytes alive at the peak of
+    the process), HeapPoints and NodeActivity; or its Failure. Raises UsageError where memray cannot be used.
     """
     options = options or MemoryOptions()
     check_memray()
@@ -60,7 +61,7 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
 
 
 def profile_peaks(job: Job) -> Iterator[Record]:
-    """The same in short, for a bench: a RunMemory and a NodeMemory for each node of each point, and nothing of what failed."""
+    """Run the points for a bench: yield only RunMemory and NodeMemory, and nothing for a point that failed."""
     check_memray()
     instrument = _Peaks(job, MemoryOptions(), Path(job.scratch) / "run.bin")
     for record in profile_points(instrument.job, instrument):
@@ -69,9 +70,10 @@ def profile_peaks(job: Job) -> Iterator[Record]:
 
 
 class MemoryPass(Instrument):
-    """A Tracker around the run, and in each worker process; `job` is the one to run, whose nodes tell when they are at work.
+    """A Tracker around the run, and one in each worker process.
 
-    The capture of this process goes to the file, those of workers beside it.
+    `job` is the job to run, a copy that reports the visits of its nodes. The capture of this process is written to the file,
+    those of worker processes into the same folder.
     """
 
     name = "memray"
@@ -92,9 +94,9 @@ class MemoryPass(Instrument):
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """All that is allocated in here goes to a file."""
-        for left in capture_names(self._file):
-            left.unlink(missing_ok=True)
+        """Write everything that is allocated inside to the capture file."""
+        for earlier in capture_names(self._file):
+            earlier.unlink(missing_ok=True)
         with tracked(self._file, self._options.tracking, pool):
             self._visits.clear()
             self._begun_at, begun_s = time(), perf_counter()
@@ -104,17 +106,17 @@ class MemoryPass(Instrument):
                 self._span_s = begun_s, perf_counter()
 
     def records(self, point: Point) -> Iterator[Record]:
-        """What the files of all processes tell."""
-        held_memory = self._holdings(with_details=True)
-        yield from held_memory.totals(point, self._begun_at, self._wall_s)
-        yield from held_memory.details(point, self._begun_at)
+        """Read the captures of all processes."""
+        memory = self._read(with_details=True)
+        yield from memory.totals(point, self._begun_at, self._wall_s)
+        yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         if self._visits.is_full:
-            yield Caveat("memory-visits", f"{describe(point)}: under the timeline stand the last visits to nodes only", point)
-        if held_memory.processes > 1:
+            yield Caveat("memory-visits", f"{describe(point)}: the timeline shows only the last visits to nodes", point)
+        if memory.processes > 1:
             message = (
-                f"{describe(point)}: bytes of {held_memory.processes} processes are added up, also peaks that need not fall "
-                "together: an upper bound; process_peak_bytes is the largest own peak in one of them"
+                f"{describe(point)}: bytes of {memory.processes} processes are added up, and so are their peaks, which may "
+                "occur at different times: an upper bound; process_peak_bytes is the largest own peak in one of them"
             )
             yield Caveat("memory-processes", message, point)
         self._keep(point)
@@ -124,38 +126,38 @@ class MemoryPass(Instrument):
         begun_s, ended_s = self._span_s
         return ended_s - begun_s
 
-    def _holdings(self, with_details: bool) -> HeldMemory:
+    def _read(self, with_details: bool) -> MemoryTotals:
         nodes = list(dict.fromkeys(code.node for code in self._codes))
         files = [file for file in capture_names(self._file) if file.exists()]
         native = self._options.tracking.native
-        return HeldMemory.of([read_held_memory(file, self._finder, nodes, native, with_details) for file in files])
+        return MemoryTotals.of([read_node_memory(file, self._finder, nodes, native, with_details) for file in files])
 
     def _keep(self, point: Point) -> None:
-        """Copy the captures to where the user wants them; of several points each under its own name."""
+        """Move the captures to the path of the option `keep`; with several points, each gets its own name."""
         if not self._options.keep:
             return
-        wanted = Path(self._options.keep)
+        path = Path(self._options.keep)
         if self._many:
             size = [] if point.size is None else [str(point.size)]
-            wanted = wanted.with_stem("-".join([wanted.stem, *size, str(point.workers), point.executor]))
+            path = path.with_stem("-".join([path.stem, *size, str(point.workers), point.executor]))
         for file in capture_names(self._file):
-            to = wanted.with_stem(file.stem.replace(self._file.stem, wanted.stem, 1))
+            destination = path.with_stem(file.stem.replace(self._file.stem, path.stem, 1))
             try:
-                shutil.move(file, to)
+                shutil.move(file, destination)
             except OSError as error:
-                raise UsageError(f"memray's capture cannot be kept as {to}: {error.strerror or error}") from error
+                raise UsageError(f"memray's capture cannot be kept as {destination}: {error.strerror or error}") from error
 
 
 class _Peaks(MemoryPass):
-    """The same without lines, stacks and time."""
+    """A memory pass without lines, stacks and moments."""
 
     def _observed(self, job: Job) -> Job:
         return job
 
     def was_warm_up(self) -> bool:
-        """A run that was short: what it keeps for later ones would stand at the first size, and bend the growth over sizes."""
+        """Whether the run was short: what it keeps for later runs would count for the first size and distort the growth."""
         return self._wall_s < SHORT_S
 
     def records(self, point: Point) -> Iterator[Record]:
-        """Nodes and the whole."""
-        yield from self._holdings(with_details=False).totals(point, self._begun_at, self._wall_s)
+        """Yield the memory of the run and of its nodes."""
+        yield from self._read(with_details=False).totals(point, self._begun_at, self._wall_s)

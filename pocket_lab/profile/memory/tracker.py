@@ -1,4 +1,4 @@
-"""memray's Tracker, switched on in this process and in worker processes, and off again whatever happens."""
+"""memray's Tracker, started in this process and in worker processes, and stopped however the run ends."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ _ONE_AT_A_TIME = "No more than one Tracker instance"
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """How memray follows a process: C frames on the stacks (`native`), each object of Python's own allocator."""
+    """Options of the Tracker: C frames on the stacks (`native`), every object of Python's own allocator."""
 
     native: bool = False
     python_allocators: bool = False
 
 
 def capture_names(file: Path) -> list[Path]:
-    """The capture of this process, and those that worker processes wrote beside it."""
+    """Return the capture file of this process, and those of worker processes in the same folder."""
     return [file, *sorted(file.parent.glob(f"{file.stem}.worker-*{file.suffix}"))]
 
 
 @contextmanager
 def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
-    """Write what this process allocates into the file, and what the pool's worker processes do into files beside it.
+    """Capture the allocations of this process in the file, and those of the pool's worker processes in files next to it.
 
-    Raises UsageError where memray cannot be loaded, or where the run starts a Tracker of its own.
+    Raises UsageError where memray cannot be loaded, or where the run starts another Tracker.
     """
     check_memray()
     workers = pool if pool.is_remote else None
     tracker = None
     try:
         if workers is not None:
-            workers.everywhere(partial(_start_beside, file, tracking))
-        tracker = _started(file, tracking)
+            workers.everywhere(partial(_start_in_worker, file, tracking))
+        tracker = _start(file, tracking)
         yield
     except Exception as error:
         _stop(tracker, workers)
         if any(_ONE_AT_A_TIME in str(cause) for cause in _causes(error)):
             raise UsageError(
-                "a memray Tracker runs in this process already, and there can be one at a time: leave it, or take it out of "
-                "the target that is profiled"
+                "a memray Tracker runs in this process already, and there can be one at a time: end it, or take it out of the "
+                "target that is profiled"
             ) from error
         raise
     except BaseException:  # an interrupt has closed the pool, and its processes with it
@@ -71,24 +71,24 @@ def check_memray() -> None:
         ) from error
 
 
-def _started(file: Path, tracking: Tracking) -> Any:
+def _start(file: Path, tracking: Tracking) -> Any:
     from memray import FileDestination, Tracker
 
     destination = FileDestination(file, overwrite=True, compress_on_exit=False)
     tracker = Tracker(
         destination=destination, native_traces=tracking.native, trace_python_allocators=tracking.python_allocators
     )
-    _aside(tracker.__enter__)
+    _in_other_thread(tracker.__enter__)
     return tracker
 
 
-def _start_beside(file: Path, tracking: Tracking) -> None:
-    """Start a Tracker in a worker process, which keeps it until `_leave` is called there."""
-    beside = file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}")
-    STATE.replace(_WorkerTracker, lambda: _WorkerTracker(_started(beside, tracking)))
+def _start_in_worker(file: Path, tracking: Tracking) -> None:
+    """Start a Tracker in a worker process, which keeps it until `_stop_in_worker` is called there."""
+    own = file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}")
+    STATE.replace(_WorkerTracker, lambda: _WorkerTracker(_start(own, tracking)))
 
 
-def _leave() -> None:
+def _stop_in_worker() -> None:
     STATE.close(_WorkerTracker)
 
 
@@ -99,23 +99,23 @@ class _WorkerTracker:
     tracker: Any
 
     def close(self) -> None:
-        """Leave it."""
+        """Stop it."""
         _stop(self.tracker, None)
 
 
 def _stop(tracker: Any, workers: Pool | None) -> None:
-    """Leave the Tracker of this process, if there is one, and those of the workers."""
+    """Stop the Tracker of this process, if there is one, and those of the workers."""
     try:
         if tracker is not None:
-            _aside(partial(tracker.__exit__, None, None, None))
+            _in_other_thread(partial(tracker.__exit__, None, None, None))
     finally:
         if workers is not None:
-            with suppress(Exception):  # a worker that has died has left its file
-                workers.everywhere(_leave)
+            with suppress(Exception):  # the file of a worker that died remains
+                workers.everywhere(_stop_in_worker)
 
 
-def _aside(function: Callable[[], object]) -> None:
-    """Call it in a thread of its own: a Tracker that is entered inside a task of an event loop does not see the others."""
+def _in_other_thread(function: Callable[[], object]) -> None:
+    """Call the function in a new thread: a Tracker that is entered inside a task of an event loop misses the other tasks."""
     done: Future[None] = Future()
 
     def call() -> None:

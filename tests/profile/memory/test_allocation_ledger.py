@@ -1,4 +1,4 @@
-"""The books of a capture against a slow, obvious model, which adds everything up after each event."""
+"""The allocation ledger of a capture against a slow, obvious model, which sums everything after each event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.profile.memory.allocation_ledger import Ledger
+from pocket_lab.profile.memory.allocation_ledger import AllocationLedger
 from pocket_lab.profile.memory.capture import MMAP, MUNMAP, Events
 
 MALLOC, FREE, REALLOC = 6, 5, 7
@@ -28,10 +28,10 @@ played = st.lists(st.one_of(allocations, frees, maps), max_size=60)
 
 @dataclass
 class Model:
-    """Blocks by address, and one byte after the other of what was mapped."""
+    """Blocks by address, and every mapped byte by address."""
 
     blocks: dict[int, tuple[int, int]] = field(default_factory=dict)
-    mapped: dict[int, list[int]] = field(default_factory=dict)  # by address the stacks that map it, the newest last
+    mapped: dict[int, list[int]] = field(default_factory=dict)  # the stacks that map each address, the newest last
 
     def play(self, event: Event) -> None:
         _, address, size, allocator, stack = event
@@ -56,14 +56,14 @@ class Model:
         return held
 
 
-def ledger_of(events: list[Event]) -> Ledger:
+def ledger_of(events: list[Event]) -> AllocationLedger:
     thread, address, size, allocator, stack = np.array(events, np.int64).reshape(-1, 5).T
     is_release = np.isin(allocator, (FREE, MUNMAP))
-    return Ledger(Events(thread, address, size, allocator.astype(np.uint8), np.where(is_release, 0, stack)), STACKS)
+    return AllocationLedger(Events(thread, address, size, allocator.astype(np.uint8), np.where(is_release, 0, stack)), STACKS)
 
 
 @given(played)
-def test_peaks_and_totals_are_those_of_adding_everything_up_after_each_event(events: list[Event]) -> None:
+def test_peaks_and_totals_equal_the_sums_after_each_event(events: list[Event]) -> None:
     model, ledger = Model(), ledger_of(events)
     history = [model.alive()]
     for event in events:
@@ -72,20 +72,18 @@ def test_peaks_and_totals_are_those_of_adding_everything_up_after_each_event(eve
     alive = np.array(history)
     total = alive.sum(axis=1)
     assert ledger.peak.bytes == total.max()
-    assert ledger.alive_at(ledger.peak.moment)[0].sum() == total.max()
+    assert ledger.alive_after(ledger.peak.changes)[0].sum() == total.max()
     assert ledger.left.tolist() == alive[-1].tolist()
     assert ledger.heap(np.arange(len(events) + 1)).tolist() == total.tolist()
     for chosen in ([True, False, False, False], [False, True, True, False], [True] * STACKS):
         assert ledger.peak_of(np.array(chosen)).bytes == alive[:, chosen].sum(axis=1).max()
-    made = [event for event in events if event[3] not in (FREE, MUNMAP)]
-    assert ledger.allocations.tolist() == [sum(event[4] == stack for event in made) for stack in range(STACKS)]
-    assert ledger.allocated.tolist() == [sum(event[2] for event in made if event[4] == stack) for stack in range(STACKS)]
+    allocating = [event for event in events if event[3] not in (FREE, MUNMAP)]
+    assert ledger.allocations.tolist() == [sum(event[4] == stack for event in allocating) for stack in range(STACKS)]
+    assert ledger.allocated.tolist() == [sum(event[2] for event in allocating if event[4] == stack) for stack in range(STACKS)]
 
 
 @given(played, st.lists(st.integers(0, 2), min_size=STACKS, max_size=STACKS))
-def test_every_owner_has_a_peak_of_its_own_and_the_parts_of_its_stacks_add_up_to_it(
-    events: list[Event], owner: list[int]
-) -> None:
+def test_the_bytes_of_an_owners_stacks_add_up_to_its_peak(events: list[Event], owner: list[int]) -> None:
     peaks, held = ledger_of(events).peaks_by(np.array(owner), 3)
     for number in range(3):
         mine = np.array(owner) == number
@@ -93,8 +91,8 @@ def test_every_owner_has_a_peak_of_its_own_and_the_parts_of_its_stacks_add_up_to
 
 
 @given(played)
-def test_a_temporary_block_is_given_back_by_its_thread_after_at_most_one_more_allocation(events: list[Event]) -> None:
-    live: dict[int, tuple[int, int]] = {}  # by address the number of the allocation, and its stack
+def test_a_temporary_block_is_released_by_its_thread_after_at_most_one_other_allocation(events: list[Event]) -> None:
+    live: dict[int, tuple[int, int]] = {}  # the number of the allocation and its stack, by address
     newest: dict[int, deque[int]] = {}
     expected = [0] * STACKS
     for number, (thread, address, _, allocator, stack) in enumerate(events):
@@ -111,16 +109,16 @@ def test_a_temporary_block_is_given_back_by_its_thread_after_at_most_one_more_al
     assert found.tolist() == expected
 
 
-def test_a_range_is_given_back_in_parts_and_is_temporary_when_it_goes_as_it_came() -> None:
+def test_a_range_can_be_released_in_parts_and_is_temporary_when_released_in_one_piece() -> None:
     mapped = (1, 1000, 100, MMAP, 1)
     parts = ledger_of([mapped, (1, 1000, 30, MUNMAP, 0), (1, 1050, 10, MUNMAP, 0)])
     assert parts.left.tolist() == [0, 60, 0, 0]
-    assert parts.alive_at(99)[1].tolist() == [0, 2, 0, 0]  # two pieces of one range, as memray counts
+    assert parts.alive_after(99)[1].tolist() == [0, 2, 0, 0]  # two pieces of one range, as memray counts
     assert parts.temporary.sum() == 0
     assert ledger_of([mapped, (1, 1000, 100, MUNMAP, 0)]).temporary.tolist() == [0, 1, 0, 0]
 
 
-def test_addresses_of_two_far_regions_are_kept_apart() -> None:
+def test_addresses_of_two_distant_regions_are_distinguished() -> None:
     low, high = 0x5500_0000_0000, 0x7FFF_0000_0000
     events = [(1, base + 16 * number, 8, MALLOC, 1) for number in range(50) for base in (low, high)]
     frees = [(1, low + 16 * number, 0, FREE, 0) for number in range(50)]
@@ -129,6 +127,6 @@ def test_addresses_of_two_far_regions_are_kept_apart() -> None:
     assert ledger.left.sum() == 400
 
 
-def test_addresses_too_far_apart_for_one_number_are_sorted_in_the_long_way() -> None:
+def test_addresses_too_distant_for_packing_are_sorted_by_index() -> None:
     events = [(1, address, 8, MALLOC, 1) for address in (0, 2**40, 2**62 // 2, 2**62 // 2 - 2**58, 2**62)]
     assert ledger_of([*events, (1, 2**40, 0, FREE, 0)]).left.sum() == 32

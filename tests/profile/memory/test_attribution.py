@@ -32,14 +32,14 @@ def test_a_stack_belongs_to_its_innermost_node_and_is_under_every_node_on_it(pat
         numbers.append(number)
     found = attribute(stacks, FINDER, NODES, "none")
     for path, number in zip(paths, numbers, strict=True):
-        assert stacks.of(number) == [FRAMES[name] for name in path]
+        assert stacks.trace(number) == [FRAMES[name] for name in path]
         nodes = [name for name in reversed(path) if name in NODES]
         assert found.names[found.owner[number]] == (nodes[0] if nodes else "none")
         site = int(found.site[number])
         assert (stacks.frames[site] == FRAMES[nodes[0]]) if nodes else (site == 0)
-        for place, name in enumerate(NODES):
-            assert found.under(place)[number] == (name in path)
-    for place, name in enumerate(NODES):
+        for index, name in enumerate(NODES):
+            assert found.under(index)[number] == (name in path)
+    for index, name in enumerate(NODES):
         others = set(NODES) - {name}
         nested = [path for path in paths if name in path and others & set(path[path.index(name) :])]
-        assert found.holds_others(place) == bool(nested)
+        assert found.holds_others(index) == bool(nested)

@@ -1,4 +1,4 @@
-"""The memory pass itself: what it yields for a bench, sums over processes, and what memray cannot do."""
+"""The memory pass itself: its records for a bench, sums over processes, and what memray refuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from pocket_lab.graph.node import node
 from pocket_lab.measure.job import Input, Job, plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.memory.instrument import MemoryOptions, profile_memory, profile_peaks
-from pocket_lab.profile.memory.node_memory import SMALLER, HeldMemory
+from pocket_lab.profile.memory.memory_totals import SMALLER, MemoryTotals
+from pocket_lab.profile.memory.moments import Moments
 from pocket_lab.profile.memory.tracker import Tracking, tracked
 from pocket_lab.profile.node_code import OUTSIDE
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeMemory, RunMemory
@@ -41,7 +42,7 @@ def job_of(target: Any, scratch: Path, **options: Any) -> Job:
     return replace(plan_job(target, options.pop("input", Input.ABSENT), parse_sweep(**options)), scratch=str(scratch))
 
 
-def test_a_bench_gets_the_whole_run_and_its_nodes_by_point_and_nothing_of_what_failed(tmp_path: Path) -> None:
+def test_a_bench_gets_the_run_and_its_nodes_by_point_and_nothing_of_a_failed_point(tmp_path: Path) -> None:
     def some(size: int) -> int:
         if size == 5:
             raise ValueError("five")
@@ -61,7 +62,7 @@ def test_a_bench_gets_the_whole_run_and_its_nodes_by_point_and_nothing_of_what_f
         assert run.allocations == sum(row.allocations for row in nodes.values())
 
 
-def test_it_says_of_every_point_when_it_begins_and_what_it_saw(tmp_path: Path) -> None:
+def test_every_point_is_announced_and_has_all_kinds_of_records(tmp_path: Path) -> None:
     kinds = [type(record) for record in profile_memory(job_of(Graph(grows), tmp_path, sizes="1,2"))]
     assert kinds.count(Started) == 2
     assert kinds.count(RunMemory) == 2
@@ -79,16 +80,16 @@ def test_options_reach_the_tracker(tmp_path: Path) -> None:
     assert row.allocations >= 5000
 
 
-def held_memory(own: int, stack_bytes: int, at_s: list[float], held: list[int]) -> HeldMemory:
+def totals_of(own: int, stack_bytes: int, at_s: list[float], held: list[int]) -> MemoryTotals:
     nodes = np.array([[own, own, own, 1, own, 0, 0], [0] * 7])
-    moments = np.array(at_s), np.array(held), np.array(held) + 100
+    moments = Moments(np.array(at_s), np.array(held), np.array(held) + 100)
     lines = {("n", "f.py", 1): np.array([1, own, own, own, 0, 0])}
     stacks = {("n", (("f", "f.py", 1),)): np.array([stack_bytes, 1])}
-    return HeldMemory(("n", OUTSIDE), nodes, np.array([own, 0]), own, own, 1, lines, stacks, moments)
+    return MemoryTotals(("n", OUTSIDE), nodes, np.array([own, 0]), own, own, 1, lines, stacks, moments)
 
 
-def test_processes_are_added_up_and_the_largest_is_told_too() -> None:
-    both = HeldMemory.of([held_memory(10, 7, [1.0, 2.0], [5, 10]), held_memory(30, 20, [1.5, 3.0], [30, 0])])
+def test_processes_are_added_up_and_the_largest_is_reported_too() -> None:
+    both = MemoryTotals.of([totals_of(10, 7, [1.0, 2.0], [5, 10]), totals_of(30, 20, [1.5, 3.0], [30, 0])])
     run, first, _ = both.totals(POINT, 0.0, 1.0)
     assert isinstance(run, RunMemory)
     assert isinstance(first, NodeMemory)
@@ -103,7 +104,7 @@ def test_processes_are_added_up_and_the_largest_is_told_too() -> None:
 
 
 def test_many_stacks_and_moments_are_cut_down_without_losing_bytes_or_the_highest_moment() -> None:
-    many = held_memory(1, 1, np.linspace(0, 1, 5000).tolist(), [*range(2500), *range(2500, 0, -1)])
+    many = totals_of(1, 1, np.linspace(0, 1, 5000).tolist(), [*range(2500), *range(2500, 0, -1)])
     many.stacks = {("n", (("f", "f.py", line),)): np.array([line, 1]) for line in range(1, 3001)}
     details = list(many.details(POINT, 0.0))
     stacks = [record for record in details if isinstance(record, Stack)]
@@ -124,7 +125,7 @@ def test_without_memray_there_is_one_sentence(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_tracker_is_left_whatever_ends_the_run(tmp_path: Path, error: type[BaseException]) -> None:
+def test_the_tracker_ends_however_the_run_ends(tmp_path: Path, error: type[BaseException]) -> None:
     def run() -> None:
         with tracked(tmp_path / "run.bin", Tracking(), SerialPool()):
             assert threading.getprofile() is not None
