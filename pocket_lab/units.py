@@ -1,4 +1,4 @@
-"""Text of people into base units and back: "100ms", "1GiB", "2%", "10,100,1k", "2^4..2^12".
+"""Parse and format quantities: "100ms", "1GiB", "2%", "10,100,1k", "2^4..2^12".
 
 Inside the package everything is in seconds, bytes, counts and fractions; prefixes exist only here.
 """
@@ -15,9 +15,6 @@ from typing import Any
 from pocket_lab.errors import UsageError
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_BYTES = {"B": 1} | {
-    prefix + suffix: base**power for suffix, base in (("B", 1000), ("iB", 1024)) for power, prefix in enumerate("KMGT", start=1)
-}
 _COUNT_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>-?\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
 _QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s]*)")
@@ -31,17 +28,12 @@ def parse_duration(value: float | str) -> float:
     return _parse_quantity(value, _SECONDS, "s", "a duration", "100ms, 30s or 5m")
 
 
-def parse_bytes(value: float | str) -> int:
-    """Bytes from a number or a text such as "512MB" (powers of 1000) or "1GiB" (of 1024); raises UsageError."""
-    return round(_parse_quantity(value, _BYTES, "B", "an amount of memory", "512MB or 1GiB"))
-
-
 def parse_fraction(value: float | str) -> float:
     """A fraction from a number (0.02) or a text ("2%", "0.02"); raises UsageError."""
     return _parse_quantity(value, {"%": 0.01, "": 1.0}, "", "a fraction", "2% or 0.02")
 
 
-def _parse_quantity(value: float | str, units: dict[str, float] | dict[str, int], bare: str, what: str, like: str) -> float:
+def _parse_quantity(value: float | str, units: dict[str, float], bare: str, what: str, like: str) -> float:
     number = None
     if isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value) if abs(value) < 1e300 else math.inf
@@ -78,7 +70,7 @@ def parse_counts(value: int | str | Iterable[int], what: str, smallest: int = 0)
 
 
 def _listed(value: Any) -> list[Any]:
-    """One number, of NumPy's kinds too, or the elements of anything that has some."""
+    """The elements of an iterable, or one whole number, NumPy's included, as a list."""
     try:
         return [value if isinstance(value, bool) else index(value)]
     except TypeError:
@@ -162,7 +154,7 @@ def format_bytes(size: float) -> str:
 
 
 def format_count(count: float) -> str:
-    """Three significant digits with k, M or G: 12345 is "12.3k"; whole numbers below 10,000 stand as they are."""
+    """Three significant digits with k, M or G: 12345 is "12.3k"; whole numbers below 10,000 are written out."""
     if not math.isfinite(count):
         return "–"
     if abs(count) < 10_000 and count == int(count):

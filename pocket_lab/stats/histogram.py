@@ -1,4 +1,4 @@
-"""Latencies in log buckets: any quantile to within one per cent, in a size that does not grow with their number."""
+"""Latencies in logarithmic buckets: every quantile within one per cent, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Buckets = tuple[tuple[int, int], ...]
 
 
 class Histogram:
-    """Counts of seconds by the power of 1.01 that they lie under.
+    """Counts of seconds in buckets that end at the powers of 1.01.
 
     The buckets are those of DDSketch (Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
-    relative-error guarantees", 2019), half as wide, so that any value in one is within 1 % of any other: from a nanosecond
-    to a year there are 3,900 of them.
+    relative-error guarantees", 2019), half as wide, so that all values of a bucket are within 1 % of each other: there are
+    3,900 buckets from a nanosecond to a year.
     """
 
     __slots__ = ("_counts",)
@@ -29,41 +29,41 @@ class Histogram:
         self.add(buckets)
 
     def record(self, seconds: float) -> None:
-        """One more value."""
+        """Count one value."""
         bucket = math.ceil(math.log(seconds if seconds > _SMALLEST_S else _SMALLEST_S) * _PER_E)
         counts = self._counts
         counts[bucket] = counts.get(bucket, 0) + 1
 
     def record_all(self, seconds: Sequence[float]) -> None:
-        """Many more values, in a third of the time."""
-        import numpy as np  # here, so that counting one by one does not wait for it
+        """Count many values, in a third of the time."""
+        import numpy as np  # here, so that `record` alone loads no numpy
 
         if len(seconds):
-            places = np.ceil(np.log(np.maximum(np.array(seconds, float), _SMALLEST_S)) * _PER_E).astype(int)
-            lowest = int(places.min())
-            counts = np.bincount(places - lowest)
+            indices = np.ceil(np.log(np.maximum(np.array(seconds, float), _SMALLEST_S)) * _PER_E).astype(int)
+            lowest = int(indices.min())
+            counts = np.bincount(indices - lowest)
             filled = counts.nonzero()[0]
             self.add(zip((filled + lowest).tolist(), counts[filled].tolist(), strict=True))
 
     def add(self, buckets: Iterable[tuple[int, int]]) -> None:
-        """What another one counted."""
+        """Add the counts of another histogram."""
         for bucket, count in buckets:
             self._counts[bucket] = self._counts.get(bucket, 0) + count
 
     @property
     def buckets(self) -> Buckets:
-        """(bucket, count) pairs, shortest first: the form in which it travels."""
+        """(bucket, count) pairs, shortest latency first: the serialised form."""
         return tuple(sorted(self._counts.items()))
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return sum(self._counts.values())
 
     def quantile(self, share: float) -> float:
-        """The value below which this share of them lies, at most 1 % off (between two values: one of them); NaN if empty.
+        """The value below which this share of the values is, at most 1 % off (between two values: one of them); NaN if empty.
 
-        Inside a bucket its values are taken to be spread evenly.
+        The values of a bucket are assumed to be spread evenly over it.
         """
         rank = share * (self.count - 1)
         below = 0

@@ -1,4 +1,4 @@
-"""p values corrected for their number."""
+"""Correction of p values for multiple tests."""
 
 from __future__ import annotations
 

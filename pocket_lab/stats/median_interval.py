@@ -36,41 +36,42 @@ class Estimate(NamedTuple):
 def estimate_median(values: Sequence[float]) -> Estimate:
     """The median of values in the order in which they were measured, with its 95 % interval from six values on.
 
-    The ends are order statistics, n / 2 + 1 / 2 -+ 2.25 sqrt(n V) / 2 from below, interpolated (Hettmansperger and
+    The ends are interpolated order statistics with the ranks n / 2 + 1 / 2 -+ 2.25 sqrt(n V) / 2 (Hettmansperger and
     Sheather, Confidence intervals based on interpolated order statistics, 1986), so that the noise may have any
-    distribution. V is by how much neighbours that are alike inflate the variance (`inflation`). 2.25 instead of 1.96 pays
-    for V being an estimate, as Student's t does, and for stopping at the first narrow one of several looks;
+    distribution. V is the variance inflation by correlated neighbours (`inflation`). 2.25 instead of 1.96 corrects for V
+    being an estimate, as Student's t does, and for stopping at the first narrow interval of several;
     tests/benchmarks/coverage.py measures both.
     """
     count = len(values)
     if not count:
         return Estimate(NAN, NAN, NAN)
     ordered = sorted(values)
-    middle = median(ordered)
+    value = median(ordered)
     if count < FEWEST:
-        return Estimate(middle, NAN, NAN)
+        return Estimate(value, NAN, NAN)
     reach = _QUANTILE * math.sqrt(count * inflation(signed_ranks(values))) / 2
     low, high = _at(ordered, (count - 1) / 2 - reach), _at(ordered, (count - 1) / 2 + reach)
-    return Estimate(middle, min(low, middle), max(high, middle))
+    return Estimate(value, min(low, value), max(high, value))
 
 
 def is_look(count: int) -> bool:
-    """Whether to ask after this many values if they are precise enough: at 20, then every fifth, from 200 on ever more seldom.
+    """Whether to check the precision at this number of values: at 20, then every fifth, and from 200 on less and less often.
 
-    Each look is another chance to stop at an interval that is narrow by luck, and with thousands of values it takes time.
+    Each check is another chance to stop at an interval that is narrow by luck, and with thousands of values it takes time.
     """
     return count >= FEWEST_TO_STOP and count % (LOOK_EVERY * max(1, count // 100)) == 0
 
 
-def _at(ordered: Sequence[float], place: float) -> float:
-    """The value at a place that may lie between two values, or beyond the ends."""
-    place = min(max(place, 0.0), len(ordered) - 1.0)
-    below = min(int(place), len(ordered) - 2)
-    return ordered[below] + (ordered[below + 1] - ordered[below]) * (place - below)
+def _at(ordered: Sequence[float], position: float) -> float:
+    """The value at a position that may lie between two values, or beyond the ends."""
+    position = min(max(position, 0.0), len(ordered) - 1.0)
+    below = min(int(position), len(ordered) - 2)
+    low, high = ordered[below], ordered[below + 1]
+    return min(max(low + (high - low) * (position - below), low), high)  # rounding may leave the two values
 
 
 def signed_ranks(values: Sequence[float]) -> list[int]:
-    """The rank of each value among all, twice its distance from the middle one; equal values share one."""
+    """The rank of each value among all, doubled and centred on zero; equal values share one."""
     ordered = sorted(values)
     last = dict(zip(ordered, range(len(ordered)), strict=True))
     ordered.reverse()
@@ -79,13 +80,13 @@ def signed_ranks(values: Sequence[float]) -> list[int]:
 
 
 def inflation(ranks: Sequence[float]) -> float:
-    """By how much correlation in time inflates the variance of a median: n values tell as much as n / V independent ones.
+    """The factor V by which correlation in time inflates the variance of a median: n values are worth n / V independent ones.
 
     V = (1 + r) / (1 - r) for first-order autocorrelation r (Bayley and Hammersley, The effective number of independent
-    observations in an autocorrelated time series, 1946); r is that of the ranks, which spikes do not hide, less its bias
-    (Marriott and Pope, Bias in the estimation of autocorrelations, 1954), and few values are weighed with what is usual.
-    Noise of several time scales has a longer memory than r tells, so from 100 values on the largest of this and of what
-    the sums over fifty pieces vary is taken.
+    observations in an autocorrelated time series, 1946). r is computed from the ranks, which are robust to spikes, and
+    corrected for its bias (Marriott and Pope, Bias in the estimation of autocorrelations, 1954); for few values it is
+    averaged with a usual value. Noise of several time scales has a longer memory than r shows, so from 100 values on the
+    variance of the sums over fifty pieces is computed too, and the larger of both is taken.
     """
     near = _first_order(ranks)
     count = len(ranks)
@@ -93,17 +94,19 @@ def inflation(ranks: Sequence[float]) -> float:
         return near
     edges = [count * piece // _PIECES for piece in range(_PIECES + 1)]
     sums = [sum(ranks[start:end]) / math.sqrt(end - start) for start, end in pairwise(edges)]
-    middle = sum(sums) / _PIECES
-    pieces = [one - middle for one in sums]
-    alone = sum(map(mul, ranks, ranks)) / count
-    return max(near, sum(map(mul, pieces, pieces)) / (_PIECES - 1) / alone * _first_order(pieces)) if alone else near
+    mean = sum(sums) / _PIECES
+    pieces = [one - mean for one in sums]
+    variance = sum(map(mul, ranks, ranks)) / count
+    if not variance:
+        return near
+    return max(near, sum(map(mul, pieces, pieces)) / (_PIECES - 1) / variance * _first_order(pieces))
 
 
 def _first_order(centred: Sequence[float]) -> float:
     count = len(centred)
     square = sum(map(mul, centred, centred))
-    found = sum(map(mul, centred, centred[1:])) / square if square else 0.0
-    unbiased = (count * found + 1) / (count - 4)
+    raw = sum(map(mul, centred, centred[1:])) / square if square else 0.0
+    unbiased = (count * raw + 1) / (count - 4)
     likely = (count * unbiased + _USUAL_WEIGHT * _USUAL) / (count + _USUAL_WEIGHT)
     r = min(max(likely, 0.0), _STRONGEST)
     return (1 + r) / (1 - r)

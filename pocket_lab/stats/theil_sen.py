@@ -1,18 +1,15 @@
-"""By how much a series rises with each step: a robust slope with its 95 % interval."""
+"""The rise of a series per step: a robust slope with its 95 % interval."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pocket_lab.stats.median_interval import FEWEST, NAN
 
-_QUANTILE = 1.96
-
 
 class Slope(NamedTuple):
-    """The median rise of a step and the ends of its 95 % interval, NaN where there are too few values for one."""
+    """The median rise per step and the ends of its 95 % interval; the ends are NaN where there are too few values."""
 
     value: float
     low: float
@@ -20,28 +17,23 @@ class Slope(NamedTuple):
 
 
 def estimate_slope(values: Sequence[float]) -> Slope:
-    """The slope of values that are one step apart, with an interval from six values on; NaN below two.
+    """The Theil-Sen slope of values that are one step apart, with an interval from six values on; NaN below two values.
 
-    The median of the slopes of all pairs, and of those the order statistics that Kendall's test of no trend leaves (Sen,
-    Estimates of the regression coefficient based on Kendall's tau, 1968): a third of the values may be anything.
+    `scipy.stats.theilslopes`: the median of the slopes of all pairs, with the interval of Kendall's test (Sen, Estimates of
+    the regression coefficient based on Kendall's tau, 1968). A third of the values may be outliers.
     """
-    count = len(values)
-    slopes = sorted(
-        (values[late] - values[early]) / (late - early) for early in range(count) for late in range(early + 1, count)
-    )
-    if not slopes:
+    if len(values) < 2:
         return Slope(NAN, NAN, NAN)
-    pairs = len(slopes)
-    middle = (slopes[(pairs - 1) // 2] + slopes[pairs // 2]) / 2
-    if count < FEWEST:
-        return Slope(middle, NAN, NAN)
-    reach = _QUANTILE * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    lowest = max(math.floor((pairs - reach) / 2) - 1, 0)
-    return Slope(middle, slopes[lowest], slopes[pairs - 1 - lowest])
+    from scipy.stats import theilslopes  # here, because it takes most of a second to load
+
+    found = theilslopes(values)
+    if len(values) < FEWEST:
+        return Slope(float(found.slope), NAN, NAN)
+    return Slope(float(found.slope), float(found.low_slope), float(found.high_slope))
 
 
 def rises(values: Sequence[float], least: float) -> bool:
-    """Whether the series goes on rising: by at least so much a step for sure, and in its later half too."""
+    """Whether the series keeps rising: the interval is above `least` per step, and the slope of the later half is so too."""
     slope = estimate_slope(values)
     if not slope.low >= least:  # also where there is no interval
         return False

@@ -1,4 +1,4 @@
-"""The middle of values in blocks: what it hardly feels, what counts in full, and the error that it admits."""
+"""Huber's estimate: robust to outliers, exact about differences between builds, with an honest error."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ blocks_of_values = st.lists(st.lists(values, min_size=1, max_size=9), min_size=1
 
 @given(blocks_of_values, st.floats(-3, 3))
 def test_it_lies_among_the_values_and_moves_and_turns_with_them(blocks: list[list[float]], shift: float) -> None:
-    middle = huber_estimate(blocks)
+    estimate = huber_estimate(blocks)
     everything = [value for block in blocks for value in block]
-    assert min(everything) - 1e-7 <= middle.value <= max(everything) + 1e-7
+    assert min(everything) - 1e-7 <= estimate.value <= max(everything) + 1e-7
     turned = huber_estimate([[-value for value in block] for block in blocks])
-    assert turned.value == pytest.approx(-middle.value, abs=1e-6)
+    assert turned.value == pytest.approx(-estimate.value, abs=1e-6)
     moved = huber_estimate([[value + shift for value in block] for block in blocks])
-    assert moved.value == pytest.approx(middle.value + shift, abs=1e-6)
-    assert (len(blocks) == 1) == math.isnan(middle.error)
-    assert len(blocks) == 1 or middle.error >= 0
+    assert moved.value == pytest.approx(estimate.value + shift, abs=1e-6)
+    assert (len(blocks) == 1) == math.isnan(estimate.error)
+    assert len(blocks) == 1 or estimate.error >= 0
 
 
 @given(blocks_of_values)
@@ -42,12 +42,12 @@ def test_values_within_reach_balance_those_beyond(blocks: list[list[float]]) -> 
 @given(st.lists(st.lists(st.floats(-0.02, 0.02), min_size=4, max_size=4), min_size=2, max_size=20))
 def test_without_outliers_it_is_the_mean_of_the_blocks_with_students_interval(blocks: list[list[float]]) -> None:
     means = [mean(block) for block in blocks]
-    middle = huber_estimate(blocks)
-    assert middle.value == pytest.approx(mean(means), abs=1e-9)
+    estimate = huber_estimate(blocks)
+    assert estimate.value == pytest.approx(mean(means), abs=1e-9)
     error = stdev(means) / math.sqrt(len(means))
     quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(means) - 1)
-    assert middle.error == pytest.approx(error, abs=1e-9)
-    assert middle.half_width == pytest.approx(quantile * error, abs=1e-6)
+    assert estimate.error == pytest.approx(error, abs=1e-9)
+    assert estimate.half_width == pytest.approx(quantile * error, abs=1e-6)
 
 
 def test_builds_that_differ_by_a_hundredth_are_not_taken_for_outliers() -> None:
@@ -55,7 +55,7 @@ def test_builds_that_differ_by_a_hundredth_are_not_taken_for_outliers() -> None:
     assert huber_estimate(blocks).value == pytest.approx(-0.008)
 
 
-def test_rounds_that_were_interrupted_hardly_move_it() -> None:
+def test_rounds_that_were_interrupted_barely_affect_it() -> None:
     noise = np.random.default_rng(4)
     quiet = noise.normal(0.02, 0.01, (16, 12))
     hit = quiet + (noise.random((16, 12)) < 0.1) * 5.0
@@ -80,8 +80,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_whatever_the_values_of
     held = 0
     for _ in range(trials):
         drawn = 0.02 + noise.normal(0, 0.02, (blocks, 8)) + noise.normal(0, 0.01, (blocks, 1))
-        middle = huber_estimate(drawn.tolist())
-        held += abs(middle.value - 0.02) <= middle.half_width
+        estimate = huber_estimate(drawn.tolist())
+        held += abs(estimate.value - 0.02) <= estimate.half_width
     assert abs(held / trials - CONFIDENCE) <= 0.0077  # three standard errors
 
 

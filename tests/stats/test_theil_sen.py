@@ -1,4 +1,4 @@
-"""The robust slope: exact on lines, blind to a third of outliers, honest about noise."""
+"""The robust slope: exact on lines, robust to a third of outliers, honest about noise."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.paired.pair import MOST_ROUNDS, Pair, Side, order
+from pocket_lab.measure.paired.pair import BLOCKS, MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
@@ -26,6 +26,7 @@ from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block
+from pocket_lab.stats.huber import student_quantile
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine
@@ -105,7 +106,9 @@ def sample_pairs(paired: PairedJob) -> Iterator[Record]:
 
     Both sides of a pair get copies of one input. An error of a side closes its pair; the others go on.
     """
-    yield replace(read_environment(), gc=_GC)
+    environment = replace(read_environment(), gc=_GC)
+    student_quantile(BLOCKS - 1)  # loads scipy now, before the clock of the budget starts
+    yield environment
     yield from dict.fromkeys((*paired.a.caveats, *paired.b.caveats, *cache_caveats(paired.a, paired.b)))
     with ExitStack() as stack:
         pools = Pools(paired.points, stack)
