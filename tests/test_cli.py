@@ -180,7 +180,7 @@ def test_a_side_that_fails_is_exit_code_one(compared: Path) -> None:
     [
         (["compared:quick", "compared:gone", "--size", "1"], "module 'compared' has no 'gone'"),
         (["compared:quick", "slow", "--size", "1"], "not of the form module:name"),
-        (["compared:quick", "compared:slow"], "quick wants an argument"),
+        (["compared:quick", "compared:slow"], "quick requires an argument"),
         (["compared:quick", "compared:slow", "--size", "1", "--margin", "0"], "margin='0' is not between 0 and 1"),
         (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "worse:5%"], "write slower:5%, faster:5%"),
         (["compared:quick", "compared:slow", "--size", "1", "--fail-on", "slower:much"], "'much' is not a fraction"),

@@ -27,7 +27,8 @@ from pocket_lab.lab.memory_pass import measure_peaks, refuse_peaks
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.supervisor import Task, measure

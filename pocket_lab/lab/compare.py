@@ -29,8 +29,11 @@ from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.load_stored import stored_bench
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input, Job, plan_job
-from pocket_lab.measure.paired.sampler import PairedJob, measure_pairs
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.paired.paired_job import PairedJob
+from pocket_lab.measure.paired.sampler import sample_pairs
+from pocket_lab.measure.planning import plan_job
+from pocket_lab.measure.supervisor import measure
 from pocket_lab.measure.sweep import Counts, parse_sweep
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
@@ -235,7 +238,7 @@ def compare(
     label = name or f"{other} against {one}"
     recording = Recording("compare", label, other, options_json(jobs[0].sweep, command_line, margin=share))
     try:
-        with recording, closing(measure_pairs(pair)) as stream:
+        with recording, closing(measure(pair, sample_pairs)) as stream:
             collect(stream, records, recording, watch)
     finally:
         result = Comparison(label, records, share, run=recording.run)

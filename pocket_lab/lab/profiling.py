@@ -17,7 +17,8 @@ from pocket_lab.lab.collect import Watcher, collect
 from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Job, plan_job
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import Task, measure
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.caveat import Caveat

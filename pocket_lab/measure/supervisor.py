@@ -1,18 +1,19 @@
-"""A job measured from end to end: in a child that is replaced when it dies, or in place."""
+"""Supervision of a measurement: its task runs in a child process that is replaced when it dies, or in place."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Protocol, Self, TypeVar
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.worker.batch_timeout import within_timeout
 from pocket_lab.measure.worker.budget import Budget
+from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
@@ -20,51 +21,77 @@ from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
 
-Task = Callable[[Job], Iterator[Record]]
-
 _IN_PLACE = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
 )
 
 
-def measure(job: Job, task: Task = sample) -> Generator[Record]:
-    """The records of a job, as the task makes them: samples, or a profile.
+class Measurable(Sendable, Protocol):
+    """What the supervisor needs of a Job or a PairedJob, a frozen dataclass with a field `scratch`."""
 
-    Where the measuring process dies, the point under way has failed, and the others go on in a new process within what
-    is left of the budget.
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Every point that the task closes."""
+
+    @property
+    def budget_s(self) -> float:
+        """The seconds for all points together."""
+
+    @property
+    def point_timeout_s(self) -> float | None:
+        """The most seconds for one batch; None for no limit."""
+
+    @property
+    def isolation(self) -> str:
+        """ "process" or "kernel"."""
+
+    def without(self, closed: Collection[Point], budget_s: float, samples: Sequence[Sample | Latency]) -> Self:
+        """What remains for a new process: no closed points, and `samples` added to those of earlier processes."""
+
+
+J = TypeVar("J", bound=Measurable)
+Task = Callable[[Job], Iterator[Record]]
+
+
+def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
+    """The records that the task yields for the job: samples, paired samples, or a profile.
+
+    When the measuring process dies, the current point has failed (with the whole pair, in a comparison), and the others
+    continue in a new process within the rest of the budget.
     """
-    yield Planned(job.points, job.sweep.budget_s)
-    if job.sweep.isolation == "kernel":
+    yield Planned(job.points, job.budget_s)
+    if job.isolation == "kernel":
         yield _IN_PLACE
         with tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
-            yield from task(replace(job, scratch=scratch))
+            yield from task(replace(job, scratch=scratch))  # type: ignore[type-var]
         return
-    budget = Budget(job.sweep.budget_s)
-    open_points = dict.fromkeys(job.points)
-    samples: list[Sample | Latency] = list(job.earlier)
-    while open_points:
-        at: Point | None = None
+    budget = Budget(job.budget_s)
+    closed: set[Point] = set()
+    while job.points:
+        current: Point | None = None
+        samples: list[Sample | Latency] = []
         try:
             with closing(stream(task, job)) as records:
-                for record in budget.spent_on(within_timeout(records, job.sweep.point_timeout_s)):
+                for record in budget.spent_on(within_timeout(records, job.point_timeout_s)):
                     if isinstance(record, Started):
-                        at = record.point
+                        current = record.point
                     elif isinstance(record, Closed):
-                        open_points.pop(record.point, None)
+                        closed.add(record.point)
                     elif isinstance(record, Sample | Latency):
                         samples.append(record)
                     yield record
             return
         except ProcessDied as died:
-            if not open_points:
-                yield Caveat("died-at-end", f"all was measured, and then {died}")
+            if closed.issuperset(job.points):
+                yield Caveat("died-at-end", f"all points were measured, and then {died}")
                 return
-            if at is None:
+            if current is None:
                 raise
-            yield from failed_point(at, 0, died)
-            open_points.pop(at, None)
+            yield from failed_point(current, 0, died)
+            closed.add(current)
+        rest = job.without(closed, budget.left_s, samples)
+        yield from (Closed(point, "failed") for point in job.points if point not in closed and point not in rest.points)
         if budget.left_s <= 0:
-            yield from (Closed(point, "budget") for point in open_points)
+            yield from (Closed(point, "budget") for point in rest.points)
             return
-        sweep = replace(job.sweep, budget_s=budget.left_s)
-        job = replace(job, points=tuple(open_points), sweep=sweep, caveats=(), earlier=tuple(samples))
+        job = rest

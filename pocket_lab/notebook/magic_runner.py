@@ -19,7 +19,7 @@ from pocket_lab.lab.history import History
 from pocket_lab.lab.last_result import last
 from pocket_lab.lab.monitor import Monitor
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import target_name
+from pocket_lab.measure.planning import target_name
 from pocket_lab.notebook.expressions import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.text.failure import is_from_target, render_failure

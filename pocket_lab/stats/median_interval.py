@@ -99,7 +99,8 @@ def inflation(ranks: Sequence[float]) -> float:
     variance = sum(map(mul, ranks, ranks)) / count
     if not variance:
         return near
-    return max(near, sum(map(mul, pieces, pieces)) / (_PIECES - 1) / variance * _first_order(pieces))
+    far: float = sum(map(mul, pieces, pieces)) / (_PIECES - 1) / variance * _first_order(pieces)
+    return max(near, far)
 
 
 def _first_order(centred: Sequence[float]) -> float:

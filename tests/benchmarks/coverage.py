@@ -28,7 +28,8 @@ import pocket_lab.measure
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.measure import sampler
 from pocket_lab.measure.environment import read_environment
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record

@@ -21,7 +21,8 @@ from typing import Any
 from line_profiler import LineProfiler
 
 from pocket_lab import Graph, fan_out, lines, node
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.lines.instrument import profile_lines
 from pocket_lab.records.sources import LineCost

@@ -23,7 +23,8 @@ from memray.reporters.flamegraph import FlameGraphReporter
 
 from pocket_lab import Graph, Node, fan_out, memory, node
 from pocket_lab.graph.context import INLINE
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.work import build_work
 from pocket_lab.profile.memory.instrument import MemoryOptions, MemoryPass

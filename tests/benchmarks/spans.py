@@ -22,7 +22,7 @@ from typing import Any
 
 from pocket_lab import Graph, Node, fan_out
 from pocket_lab.frames.spans import spans_frame
-from pocket_lab.measure.job import plan_job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.profile.trace.recorder import Recorder

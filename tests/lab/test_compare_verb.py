@@ -329,7 +329,7 @@ def test_the_last_result_is_kept_and_a_refused_question_does_not_replace_it() ->
         ({"size": 1, "budget": 0}, "budget=0 leaves no time"),
         ({"size": 1, "budget": "soon"}, "'soon' is not a duration"),
         ({"size": 1, "input": 5}, "input is a int, so sizes have no effect"),
-        ({}, "plain wants an argument: give sizes, or an input"),
+        ({}, "plain requires an argument: give sizes, or an input"),
     ],
 )
 def test_a_bad_option_is_one_clear_sentence_and_starts_nothing(options: dict[str, Any], words: str) -> None:

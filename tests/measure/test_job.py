@@ -10,7 +10,8 @@ from pocket_lab.errors import UsageError
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import node
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 
 
@@ -66,7 +67,7 @@ def test_an_async_target_gets_tasks_of_an_event_loop_as_clients() -> None:
 
     assert levels(answer, workers="1,8", drive="load") == [("asyncio", 1), ("asyncio", 8)]
     assert levels(answer, drive="run") == [("asyncio", 1)]
-    with pytest.raises(UsageError, match='"asyncio" is for those'):
+    with pytest.raises(UsageError, match='which the executor "asyncio" requires'):
         levels(double, drive="load", executors="asyncio")
 
 
@@ -87,7 +88,7 @@ def test_a_callable_with_a_workers_parameter_receives_the_count() -> None:
 
 def test_an_argument_with_a_default_may_be_left_out_and_one_without_may_not() -> None:
     assert len(plan_job(lambda size=3: size, Input.ABSENT, parse_sweep()).points) == 1
-    with pytest.raises(UsageError, match="wants an argument"):
+    with pytest.raises(UsageError, match="requires an argument"):
         plan_job(lambda size: size, Input.ABSENT, parse_sweep())
 
 
@@ -102,13 +103,13 @@ def test_points_are_sizes_times_levels_under_the_targets_name() -> None:
     [
         (42, Input.ABSENT, {}, "42 cannot be measured"),
         (double, [1, 2], {"sizes": "1,2"}, "input is a list"),
-        (double, range, {}, "wants a size"),
+        (double, range, {}, "needs a size"),
         (lambda: None, Input.ABSENT, {"sizes": 3}, "takes no argument"),
         (lambda: None, 5, {}, "takes no argument"),
         (lambda: None, Input.ABSENT, {"drive": "map"}, "takes no argument"),
         (double, Input.ABSENT, {"drive": "map"}, "needs sizes"),
         (double, [1, 2], {"fresh_input": True}, "fresh_input builds an input for each run, and this input is a list"),
-        (double, iter([1, 2]), {"drive": "load"}, "an iterator, which the first run uses up"),
+        (double, iter([1, 2]), {"drive": "load"}, "an iterator, which the first run exhausts"),
         (lambda ctx: None, 5, {}, "takes no argument"),
     ],
 )

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pocket_lab.graph.context import INLINE
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.caveat import Caveat

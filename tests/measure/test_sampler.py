@@ -12,7 +12,8 @@ from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
 from pocket_lab.graph.store import Store
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.environment import Environment

@@ -163,7 +163,7 @@ def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: An
         ("%%pocket_bench\nyield 1", "it has a yield"),
         ("%%pocket_bench\nfrom math import *", "cannot be measured"),
         ('%pocket_bench {}["b"]', "has no value: KeyError"),
-        ("%pocket_bench make_input", "wants an argument"),
+        ("%pocket_bench make_input", "requires an argument"),
         ("lock = __import__('threading').Lock()\n%pocket_bench lambda:lock.locked()", 'variable "lock" cannot be sent'),
     ],
 )

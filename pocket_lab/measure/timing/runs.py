@@ -9,10 +9,10 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
-from pocket_lab.graph.callables import takes
+from pocket_lab.graph.callables import leading_parameters, takes, takes_argument
 from pocket_lab.graph.context import INLINE, Context
 from pocket_lab.graph.graph import Graph
-from pocket_lab.measure.job import Input, Job, leading_parameters, takes_argument
+from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.timing.batch import Runs
 from pocket_lab.measure.timing.caches import cleared
 from pocket_lab.measure.timing.reports import Reports

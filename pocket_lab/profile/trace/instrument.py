@@ -10,12 +10,13 @@ from time import perf_counter
 from typing import Any
 
 from pocket_lab.executors.pool import Pool
+from pocket_lab.graph.callables import takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Run, Sink
 from pocket_lab.graph.path import DEFAULT
-from pocket_lab.measure.job import Input, Job, takes, takes_argument
+from pocket_lab.measure.job import Input, Job
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.trace.recorder import Recorder, spans_of
 from pocket_lab.profile.trace.self_time import is_last

@@ -17,8 +17,9 @@ from pocket_lab.graph.context import INLINE, Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.store import Store
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
 from pocket_lab.measure.load.generator import Load
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.timing.batch import Answers, Timing
 from pocket_lab.measure.timing.runs import build_input

@@ -13,9 +13,11 @@ from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
 from pocket_lab.graph.store import Store
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
 from pocket_lab.measure.paired.pair import BLOCKS, MOST_ROUNDS
-from pocket_lab.measure.paired.sampler import PairedJob, sample_pairs
+from pocket_lab.measure.paired.paired_job import PairedJob
+from pocket_lab.measure.paired.sampler import sample_pairs
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Closed, Failure

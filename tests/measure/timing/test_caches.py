@@ -12,7 +12,8 @@ import pytest
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.timing.caches import cache_caveats, caches, cleared

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.measure.job import plan_job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.timing.mutation import Fingerprint

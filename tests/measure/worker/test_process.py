@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import ProcessDied, UsageError
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.measure.sweep import parse_sweep
@@ -72,7 +73,7 @@ def test_a_module_of_the_working_folder_can_be_imported(tmp_path: Path, monkeypa
     monkeypatch.syspath_prepend("")
     import beside_the_notebook  # type: ignore[import-not-found]
 
-    records = list(measure(job_of(beside_the_notebook.triple, sizes=2)))
+    records = list(measure(job_of(beside_the_notebook.triple, sizes=2), sample))
     assert any(isinstance(record, Sample) and record.error is None for record in records)
 
 
@@ -119,7 +120,7 @@ def test_a_sweep_goes_on_in_a_new_process_after_one_died() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.001)
 
-    records = list(measure(job_of(target, sizes="1,2,3", budget=2.0)))
+    records = list(measure(job_of(target, sizes="1,2,3", budget=2.0), sample))
     status = {r.point.size: r.status for r in records if isinstance(r, Closed)}
     assert {size for size, end in status.items() if end == "failed"} == {2}
     assert set(status) == {1, 2, 3}
@@ -178,10 +179,10 @@ def test_what_cannot_be_sent_is_named_with_the_way_out() -> None:
             return size
 
     with pytest.raises(UsageError) as refused:
-        list(measure(job_of(target, sizes=1)))
+        list(measure(job_of(target, sizes=1), sample))
     assert 'variable "lock"' in str(refused.value)
     assert 'isolation="kernel"' in str(refused.value)
-    records = list(measure(job_of(target, sizes=1, isolation="kernel", budget=0.1)))
+    records = list(measure(job_of(target, sizes=1, isolation="kernel", budget=0.1), sample))
     assert any(isinstance(r, Sample) for r in records)
     assert [r.code for r in records if isinstance(r, Caveat)] == ["in-place"]
 

@@ -17,7 +17,8 @@ from pocket_lab.executors.serial import SerialPool
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import node
-from pocket_lab.measure.job import Input, Job, plan_job
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.memory.instrument import MemoryOptions, profile_memory, profile_peaks
 from pocket_lab.profile.memory.memory_totals import SMALLER, MemoryTotals

@@ -15,7 +15,8 @@ import pytest
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
-from pocket_lab.measure.job import Input, plan_job
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.trace import instrument as module
 from pocket_lab.profile.trace.instrument import profile_spans

@@ -1,0 +1,114 @@
+"""The plan of a job: which points of a sweep make sense for a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.graph.callables import is_async, needs_argument, takes, takes_argument
+from pocket_lab.graph.context import Context
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.measure.job import OWN, Input, Job
+from pocket_lab.measure.sweep import Sweep
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.point import Point
+
+
+def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> Job:
+    """Find the points of a sweep that make sense for this target; raises UsageError where none does.
+
+    Worker counts vary for a graph with a fan-out, a callable with a parameter `workers`, and under the drives "map" and
+    "load". Every other target is measured at one worker, with a Caveat if more were requested.
+    """
+    if not isinstance(target, Graph | Node) and is_async(target):
+        target = _awaited(target)
+    if isinstance(target, Node):
+        target = Graph(target, name=target.name)
+    if not callable(target) and not isinstance(target, Graph):
+        raise UsageError(f"{target!r} cannot be measured: give a Graph, a Node or a callable")
+    label = name or target_name(target)
+    _check_input(target, input, sweep, label)
+    caveats: list[Caveat] = []
+    levels = _levels(target, sweep, label, caveats)
+    points = tuple(
+        Point(label, size, count, executor, sweep.drive, sweep.rate) for size in sweep.sizes for executor, count in levels
+    )
+    return Job(target, input, points, sweep, tuple(caveats))
+
+
+def _awaited(function: Callable[..., Any]) -> Node:
+    """An async function as a node, which runs it on an event loop."""
+    if takes_argument(function):
+        return Node(target_name(function), exec=function)
+
+    async def call(_: Any) -> Any:
+        return await function()
+
+    async def call_with(_: Any, ctx: Context) -> Any:
+        return await function(ctx=ctx)
+
+    return Node(target_name(function), exec=call_with if takes(function, "ctx") else call)
+
+
+def target_name(target: Any) -> str:
+    """The name under which results show a target."""
+    name = getattr(target, "name", None) or getattr(target, "__name__", None)
+    return str(name or type(target).__name__)
+
+
+def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
+    sized = sweep.sizes != (None,)
+    if sweep.fresh_input and input is not Input.ABSENT and not callable(input):
+        raise UsageError(
+            f"fresh_input builds an input for each run, and this input is a {type(input).__name__}: give a function of the size"
+        )
+    if sized and input is not Input.ABSENT and not callable(input):
+        raise UsageError(
+            f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes"
+        )
+    if not sized and callable(input) and takes_argument(input):
+        raise UsageError(f"the input function {target_name(input)} needs a size: add sizes, for example 10,100,1000")
+    if not isinstance(target, Graph) and needs_argument(target) and not sized and input is Input.ABSENT:
+        raise UsageError(f"{label} requires an argument: give sizes, or an input")
+    if not isinstance(target, Graph) and not takes_argument(target):
+        if sized or input is not Input.ABSENT:
+            raise UsageError(f"{label} takes no argument, so it can have neither sizes nor an input")
+        if sweep.drive == "map":
+            raise UsageError(f'{label} takes no argument, so the drive "map" has nothing to pass to it')
+    if isinstance(input, Iterator) and (sweep.drive != "run" or sized):
+        raise UsageError("the input is an iterator, which the first run exhausts: give a list, or a function that makes one")
+    if sweep.drive == "map" and not sized and input is Input.ABSENT:
+        raise UsageError('the drive "map" needs sizes, or an input that is a list of items')
+
+
+def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
+    """The (executor, workers) pairs to measure."""
+    if not isinstance(target, Graph) and sweep.drive == "run":
+        if takes(target, "workers"):
+            if not takes(target, "executor") and sweep.executors not in (None, ("serial",)):
+                message = f"{label} has no parameter `executor`, so it starts its workers itself; executors was ignored"
+                caveats.append(Caveat("own-executor", message))
+            executors = (sweep.executors or ("threads",)) if takes(target, "executor") else (OWN,)
+            return [(executor, count) for executor in executors for count in sweep.workers]
+        return _single(target, sweep, label, "is a callable without a parameter `workers`", caveats)
+    if isinstance(target, Graph) and sweep.drive == "run" and not any(node.fans_out for node in target.walk()):
+        return _single(target, sweep, label, "has no fan-out", caveats)
+    on_loop = isinstance(target, Graph) and target.plan.is_async
+    if not on_loop and "asyncio" in (sweep.executors or ()):
+        raise UsageError(f'{label} has no async node, which the executor "asyncio" requires: use threads or processes')
+    levels: list[tuple[str, int]] = []
+    for executor in sweep.executors or ("asyncio" if on_loop else "threads",):
+        if executor == "serial" and sweep.workers != (1,):
+            caveats.append(Caveat("serial-one-worker", "the executor serial has one worker; other counts were ignored"))
+        levels += [(executor, count) for count in ((1,) if executor == "serial" else sweep.workers)]
+    return levels
+
+
+def _single(target: Any, sweep: Sweep, label: str, reason: str, caveats: list[Caveat]) -> list[tuple[str, int]]:
+    on_loop = isinstance(target, Graph) and target.plan.is_async
+    if sweep.workers != (1,) or sweep.executors not in (None, ("serial",), ("asyncio",)):
+        message = f'{label} {reason}, so one run has one worker: measured at one; the drive "map" varies runs in flight'
+        caveats.append(Caveat("one-worker", message))
+    return [("asyncio" if on_loop else "serial", 1)]

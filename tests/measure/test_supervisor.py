@@ -1,0 +1,77 @@
+"""One supervisor: a comparison whose process dies loses the pair under way and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.paired.paired_job import PairedJob
+from pocket_lab.measure.paired.sampler import sample_pairs
+from pocket_lab.measure.planning import plan_job
+from pocket_lab.measure.supervisor import measure
+from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.samples import Sample
+
+
+def quiet(size: int) -> None:
+    time.sleep(0.001)
+
+
+def deadly(size: int) -> None:
+    time.sleep(0.001)
+    if size == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def job(target: object, name: str) -> Job:
+    return plan_job(target, Input.ABSENT, parse_sweep(sizes="1,2,3", budget=2.0), name)
+
+
+def test_a_comparison_goes_on_in_a_new_process_without_the_pair_that_died() -> None:
+    paired = PairedJob(job(quiet, "a"), job(deadly, "b"), 1e-9, 2.0)
+    records = list(measure(paired, sample_pairs))
+    statuses = {(r.point.target, r.point.size): r.status for r in records if isinstance(r, Closed)}
+    assert set(statuses) == {(point.target, point.size) for point in paired.points}
+    assert {key for key, status in statuses.items() if status == "failed"} == {("a", 2), ("b", 2)}
+    assert {r.point.size for r in records if isinstance(r, Sample) and r.error is None} >= {1, 3}
+    assert sum(isinstance(r, Planned) for r in records) == 1
+
+
+def test_every_point_is_closed_once_where_the_budget_has_ended_with_the_process() -> None:
+    def task(paired: PairedJob):  # type: ignore[no-untyped-def]
+        from pocket_lab.records.progress import Started
+
+        yield Started(paired.points[0])
+        time.sleep(0.2)
+        os._exit(3)
+
+    records = list(measure(PairedJob(job(quiet, "a"), job(quiet, "b"), 1e-9, 0.1), task))
+    closed = [(r.point.target, r.point.size, r.status) for r in records if isinstance(r, Closed)]
+    assert sorted(closed) == [
+        ("a", 1, "failed"),
+        ("a", 2, "budget"),
+        ("a", 3, "budget"),
+        ("b", 1, "failed"),
+        ("b", 2, "budget"),
+        ("b", 3, "budget"),
+    ]
+
+
+def test_a_death_after_the_last_point_is_a_caveat_also_in_a_second_process() -> None:
+    def task(job: Job):  # type: ignore[no-untyped-def]
+        from pocket_lab.records.progress import Closed, Started
+
+        for point in job.points:
+            yield Started(point)
+            if point.size == 1:
+                os._exit(3)
+            yield Closed(point, "done")
+        os._exit(4)
+
+    records = list(measure(job(quiet, "a"), task))
+    assert [r.point.size for r in records if isinstance(r, Closed)] == [1, 2, 3]
+    assert [r.code for r in records if isinstance(r, Caveat)] == ["died-at-end"]
