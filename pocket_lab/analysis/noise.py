@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pocket_lab.frames.points import point_of
+from pocket_lab.records.point import Point
 from pocket_lab.stats.median_interval import FEWEST, estimate_median
 
 
@@ -40,3 +42,11 @@ def noise_of(pairs: pd.DataFrame) -> Noise | None:
         return None
     told = estimate_median(logs.tolist())
     return Noise(math.exp(told.value), math.exp(told.low), math.exp(told.high), len(logs))
+
+
+def is_fastest(point: Point, frame: pd.DataFrame) -> bool:
+    """Whether the point is the fastest of several in a `Bench.frame`."""
+    if len(frame) < 2:
+        return False
+    fastest = point_of(frame.sort_values("wall_s").iloc[0].to_dict())
+    return (fastest.size, fastest.workers, fastest.executor) == (point.size, point.workers, point.executor)

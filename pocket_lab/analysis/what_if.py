@@ -8,7 +8,6 @@ from heapq import heapify, heapreplace
 
 from pocket_lab.analysis.timeline import Step, Strand, Timeline, lanes
 from pocket_lab.errors import UsageError
-from pocket_lab.units import format_percent
 
 _OWN = ("prep", "exec", "post")
 
@@ -28,16 +27,6 @@ class WhatIf:
     after_s: float
     measured_s: float
     gainer: str = "the run"
-
-    @property
-    def sentence(self) -> str:
-        """The finding in words."""
-        times = "twice" if self.speedup == 2 else f"{self.speedup:g} times"
-        change = "gains" if self.gain >= 0 else "loses"
-        return f"`{self.node}` {times} as fast: {self.gainer} {change} {format_percent(abs(self.gain))}"
-
-    def __str__(self) -> str:
-        return self.sentence
 
 
 def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive: str = "run") -> WhatIf:

@@ -30,6 +30,23 @@ def location_columns(point: Point) -> dict[str, Any]:
     return {name: getattr(point, name) for name in LOCATION_COLUMNS}
 
 
+def point_of(row: Mapping[Any, Any]) -> Point:
+    """The point of a row; the target is "" where the frame has no such column.
+
+    In a comparison whose sides differ, `workers` is a text such as "1 | 4", which is kept.
+    """
+    size, workers, rate = row["size"], row["workers"], row.get("rate")
+    count: Any = workers if isinstance(workers, str) else int(workers)
+    return Point(
+        str(row.get("target", "")),
+        None if pd.isna(size) else int(size),
+        count,
+        str(row["executor"]),
+        str(row["drive"]),
+        None if pd.isna(rate) else float(rate),
+    )
+
+
 def point_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[str]) -> pd.DataFrame:
     """One row per record of a kind: these of its fields, and at the end the columns of its place."""
     rows = [

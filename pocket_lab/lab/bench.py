@@ -8,11 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.analysis.advice import Advice, advise_workers
 from pocket_lab.analysis.growth import Growth, fit_growth
 from pocket_lab.analysis.machines import differences
-from pocket_lab.analysis.noise import Noise, noise_of
+from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
+from pocket_lab.analysis.precision import precision_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
@@ -41,15 +43,17 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample
 from pocket_lab.view.findings.bench import (
     advice_sentence,
-    describe_environment,
-    doubts,
     growth_sentence,
     metric_sentences,
     node_sentences,
     noise_sentence,
-    outlier_doubts,
+    outlier_caveats,
+    precision_caveats,
 )
-from pocket_lab.view.text.table import TextTable, bench_table
+from pocket_lab.view.findings.environment import describe_environment
+from pocket_lab.view.html.page import note
+from pocket_lab.view.text.bench_table import bench_table
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,13 +141,15 @@ class Bench(Result):
         if self.advice is not None:
             texts.append(advice_sentence(self.advice))
         if self.noise is not None:
-            texts.append(noise_sentence(self.noise, next(r.point for r in self.records if isinstance(r, Probe)), self.frame))
+            point = next(record.point for record in self.records if isinstance(record, Probe))
+            texts.append(noise_sentence(self.noise, point, is_fastest(point, self.frame)))
         return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes)]
 
     @cached_property
     def caveats(self) -> list[str]:
-        """Doubts noted during the measurement, and those that the figures themselves raise."""
-        return super().caveats + doubts(self.frame, self.environment) + outlier_doubts(self.samples)
+        """Caveats noted during the measurement, and those that follow from the figures."""
+        precise = precision_caveats(precision_of(self.frame), self.environment, int(self.frame["workers"].max()))
+        return super().caveats + precise + outlier_caveats(self.samples)
 
     @property
     def environment(self) -> Environment | None:
@@ -161,9 +167,7 @@ class Bench(Result):
 
         plot_bench(ax, self.frame, self.samples)
 
-    def _parts(self) -> list[str]:
-        from pocket_lab.view.html.page import note
-
+    def _parts(self) -> list[Markup]:
         kept = "" if self.run is None else f'; run {self.run} of the history, "{self.name}"'
         return [*super()._parts(), note(describe_environment(self.environment) + kept)]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.analysis.compare import (
     FEWEST_BLOCKS,
@@ -16,7 +17,6 @@ from pocket_lab.analysis.compare import (
     STORED_MARGIN,
     compare_pairs,
     compare_runs,
-    geometric_mean,
     geometric_means,
 )
 from pocket_lab.analysis.machines import differences, other_packages
@@ -40,17 +40,18 @@ from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
-from pocket_lab.units import format_duration, format_percent, parse_fraction
-from pocket_lab.view.findings.bench import describe_environment
+from pocket_lab.units import parse_fraction
+from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
+from pocket_lab.view.findings.environment import describe_environment
 from pocket_lab.view.html.page import note
 from pocket_lab.view.plots.forest import comparison_figure, plot_comparison
-from pocket_lab.view.text.table import TextTable, comparison_table
+from pocket_lab.view.text.comparison_table import comparison_table
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WORDS = {"same": "the same within the margin", "faster": "faster", "slower": "slower"}
 _UNPAIRED = (
     "the two runs were not measured together: the same code differs by 8 to 10 % from one run to the next on a shared machine"
 )
@@ -100,14 +101,10 @@ class Comparison(Result):
 
     @property
     def caveats(self) -> list[str]:
-        """Doubts noted during the measurement, with the side that they are about, and that of too few blocks."""
-        few = int((self.frame["ratio"].notna() & self.frame["ratio_low"].isna()).sum()) if len(self.frame) else 0
-        message = (
-            f"{few} of {len(self.frame)} pairs have fewer than {FEWEST_BLOCKS} blocks and so no interval: raise the budget"
-        )
+        """Caveats noted during the measurement, with the side that they are about, and that of too few blocks."""
         noted = dict.fromkeys(record for record in self.records if isinstance(record, Caveat))
-        told = [("" if caveat.point is None else f"{caveat.point.target}, ") + caveat.message for caveat in noted]
-        return told + ([message] if few else [])
+        texts = [("" if caveat.point is None else f"{caveat.point.target}, ") + caveat.message for caveat in noted]
+        return texts + block_caveats(self.frame, FEWEST_BLOCKS)
 
     @property
     def failures(self) -> list[str]:
@@ -130,11 +127,7 @@ class Comparison(Result):
     @property
     def findings(self) -> list[str]:
         """The verdicts in words."""
-        sentences = [_sentence(row, self.margin) for row in self.frame.to_dict("records")]
-        if len(self.frame) > 1:
-            sentences = [f"{count} of {len(self.frame)} pairs: {kind}." for kind, count in _counted(self.frame)]
-            sentences.append(f"Geometric mean of the ratios: {geometric_mean(self.frame):.3f}.")
-        return sentences
+        return comparison_sentences(self.frame, self.margin)
 
     def _figure(self) -> Figure:
         """The ratios with their intervals."""
@@ -145,7 +138,7 @@ class Comparison(Result):
         """Where both sides were measured; None for two stored runs, which have one each."""
         return next((record for record in self.records if isinstance(record, Environment)), None)
 
-    def _parts(self) -> list[str]:
+    def _parts(self) -> list[Markup]:
         kept = [] if self.run is None else [f'run {self.run} of the history, "{self.name}"']
         told = "; ".join([*filter(None, [describe_environment(self.environment)]), *kept])
         return [*super()._parts(), note(told)]
@@ -285,20 +278,3 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
     result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
     keep(result)
     return result
-
-
-def _sentence(row: Mapping[Any, Any], margin: float) -> str:
-    change = row["ratio"] - 1
-    interval = f"{_signed(row['ratio_low'] - 1)} … {_signed(row['ratio_high'] - 1)}"
-    told = f"{row['target_b']} is {_WORDS[row['verdict']]}" if row["verdict"] != "cannot tell" else "cannot tell"
-    needed = f"; about {format_duration(row['seconds_needed'])} might tell" if pd.notna(row["seconds_needed"]) else ""
-    doubt = f"{interval}, on {row['basis']} time; a change counts from {format_percent(margin)}"
-    return f"{told}: {_signed(change)} ({doubt}){needed}."
-
-
-def _signed(fraction: float) -> str:
-    return "–" if fraction != fraction else f"{fraction * 100:+.1f} %"
-
-
-def _counted(frame: pd.DataFrame) -> list[tuple[str, int]]:
-    return [(str(kind), int(count)) for kind, count in frame["verdict"].value_counts().items()]

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import times_frame
@@ -19,9 +20,10 @@ from pocket_lab.profile.cpu.instrument import INTERVAL_S, profile_cpu
 from pocket_lab.units import format_duration, parse_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.html.flame import flame_html
+from pocket_lab.view.html.point_sections import for_each_point
 from pocket_lab.view.plots.bars import calls_figure, plot_calls
-from pocket_lab.view.points import for_each_point
-from pocket_lab.view.text.table import TextTable, calls_table
+from pocket_lab.view.text.calls_table import calls_table
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +54,7 @@ class CpuProfile(Result):
     def _draw(self, ax: Axes) -> None:
         plot_calls(ax, self.frame)
 
-    def _parts(self) -> list[str]:
+    def _parts(self) -> list[Markup]:
         flames = for_each_point(self.frame, lambda rows: flame_html(rows, "total_s", format_duration, self.name))
         return [self.table.to_html(), flames, page.failures(self.failures), page.caveats(self.caveats)]
 

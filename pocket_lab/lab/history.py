@@ -23,7 +23,8 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.trace import Trace
 from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
-from pocket_lab.view.text.table import TextTable, history_table
+from pocket_lab.view.text.history_table import history_table
+from pocket_lab.view.text.table import TextTable
 
 Key = str | int
 _PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
@@ -97,7 +98,7 @@ class History:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         html = page.fragment("History", [self.table.to_html(), page.note(str(self.path))])
-        return {"text/plain": str(self), "text/html": html}
+        return {"text/plain": str(self), "text/html": str(html)}
 
     def _archive(self) -> Archive:
         return Archive(self._path)

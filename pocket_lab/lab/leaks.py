@@ -19,6 +19,8 @@ from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.leaks.detector import LEAST, LEAST_APART, find_leaks
 from pocket_lab.records.leaks import MemoryReading
 from pocket_lab.units import parse_counts
+from pocket_lab.view.findings.leaks import leaks_sentences
+from pocket_lab.view.text.leaks_table import leaks_table
 from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
@@ -71,15 +73,11 @@ class LeakReport(Result):
     @property
     def table(self) -> TextTable:
         """The frame as text."""
-        from pocket_lab.view.plots.leaks import leaks_table
-
         return leaks_table(self.frame)
 
     @property
     def findings(self) -> list[str]:
         """Every leak, and what can be said of memory."""
-        from pocket_lab.view.plots.leaks import leaks_sentences
-
         return list(leaks_sentences(self.frame, self.runs))
 
     def _figure(self) -> Figure:

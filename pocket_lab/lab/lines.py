@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.lab.collect import Watcher
@@ -19,9 +20,10 @@ from pocket_lab.profile.lines.traced_functions import traced_functions
 from pocket_lab.profile.node_code import node_codes
 from pocket_lab.view.html import page
 from pocket_lab.view.html.heat import heat_html
+from pocket_lab.view.html.point_sections import for_each_point
 from pocket_lab.view.plots.bars import lines_figure, plot_lines
-from pocket_lab.view.points import for_each_point
-from pocket_lab.view.text.table import TextTable, lines_table
+from pocket_lab.view.text.lines_table import lines_table
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +54,7 @@ class LineProfile(Result):
     def _draw(self, ax: Axes) -> None:
         plot_lines(ax, self.frame)
 
-    def _parts(self) -> list[str]:
+    def _parts(self) -> list[Markup]:
         return [for_each_point(self.frame, heat_html), page.failures(self.failures), page.caveats(self.caveats)]
 
 

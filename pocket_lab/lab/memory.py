@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import bytes_frame
@@ -23,19 +24,19 @@ from pocket_lab.profile.memory.tracker import Tracking
 from pocket_lab.profile.node_code import node_codes
 from pocket_lab.records.memory import HeapPoint, RunMemory
 from pocket_lab.records.sources import Stack
-from pocket_lab.units import format_bytes, format_percent
+from pocket_lab.units import format_bytes
+from pocket_lab.view.findings.memory import memory_sentences
 from pocket_lab.view.html.flame import flame_html
+from pocket_lab.view.html.point_sections import for_each_point
 from pocket_lab.view.plots.bars import plot_memory
 from pocket_lab.view.plots.memory import memory_figure
-from pocket_lab.view.points import for_each_point, heaviest
+from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.memory_tables import memory_lines_table, memory_table
 from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_TELLING = 0.5
 
 
 class MemoryProfile(Result):
@@ -84,19 +85,7 @@ class MemoryProfile(Result):
     @property
     def findings(self) -> list[str]:
         """The line that most of the heaviest node's own peak comes from."""
-        if self.lines.empty or self.runs.empty:
-            return []
-        point = heaviest(self.runs, "peak_bytes")
-        line = at_point(self.lines, point).nlargest(1, "peak_bytes").iloc[0]
-        nodes = at_point(self.frame, point)
-        peak = int(nodes.loc[nodes["node"] == line["node"], "peak_bytes"].iloc[0])
-        share = line["peak_bytes"] / peak if peak else 0.0
-        if share < _TELLING:
-            return []
-        return [
-            f"{line['node']} holds {format_bytes(peak)} at its own peak, {format_percent(share)} of it from line "
-            f"{line['line']}: {str(line['source']).strip() or line['file']}"
-        ]
+        return memory_sentences(self.frame, self.lines, self.runs)
 
     def save_flamegraph(self, path: str | Path) -> Path:
         """Write memray's own flame graph page (4 MB, nothing from the network) and return its path.
@@ -127,12 +116,12 @@ class MemoryProfile(Result):
     def _draw(self, ax: Axes) -> None:
         plot_memory(ax, at_point(self.frame, heaviest(self.runs, "peak_bytes")))
 
-    def _parts(self) -> list[str]:
+    def _parts(self) -> list[Markup]:
         table, *rest = super()._parts()
         flames = for_each_point(
             self.calls, lambda rows: flame_html(rows, "total_bytes", format_bytes, f"{self.name} at its peak")
         )
-        lines = "" if self.lines.empty else memory_lines_table(self.lines).to_html()
+        lines = Markup("") if self.lines.empty else memory_lines_table(self.lines).to_html()
         return [table, lines, *rest[:-1], flames, rest[-1]]
 
 

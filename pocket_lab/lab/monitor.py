@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.monitor import recent_frame, traffic_frame
@@ -17,6 +18,7 @@ from pocket_lab.profile.monitor.traffic import Traffic
 from pocket_lab.units import format_count, parse_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.text.table import TextTable
+from pocket_lab.view.text.traffic_table import traffic_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +49,6 @@ class MonitorSnapshot(Result):
     @property
     def table(self) -> TextTable:
         """The frame as text."""
-        from pocket_lab.view.plots.traffic import traffic_table
-
         return traffic_table(self.frame)
 
     def _figure(self) -> Figure:
@@ -118,7 +118,7 @@ class Monitor:
         """What is known now, as a result that does not change any more."""
         return MonitorSnapshot(self._window, tuple(self._traffic.records()))
 
-    def to_html(self) -> str:
+    def to_html(self) -> Markup:
         """The table as an HTML fragment, without the picture, which takes its time to draw."""
         reading = self.read()
         return page.fragment(reading.title, [reading.table.to_html()])

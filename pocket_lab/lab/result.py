@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.outcome import unpack_error
@@ -91,7 +92,7 @@ class Result(ABC):
         failed = next((record for record in self.records if isinstance(record, Failure)), None)
         return None if failed is None else unpack_error(failed.chain)
 
-    def to_html(self) -> str:
+    def to_html(self) -> Markup:
         """The result as an HTML fragment: table, picture, findings and caveats, with nothing from the network."""
         return page.fragment(self.title, self._parts())
 
@@ -104,7 +105,7 @@ class Result(ABC):
             raise UsageError(f"the report cannot be written to {target}: {error.strerror}") from error
         return target.resolve()
 
-    def _parts(self) -> list[str]:
+    def _parts(self) -> list[Markup]:
         from pocket_lab.view.plots.figure import to_svg  # here, so that measuring does not wait for matplotlib
 
         return [
@@ -125,4 +126,4 @@ class Result(ABC):
         return f"<{type(self).__name__} {self.title!r}, {len(self.frame)} rows>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.to_html()}
+        return {"text/plain": str(self), "text/html": str(self.to_html())}

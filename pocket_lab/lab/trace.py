@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,16 +25,27 @@ from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.spans import Traced
 from pocket_lab.sharing.exchange.chrome import save_chrome
-from pocket_lab.units import format_count, format_duration, format_percent
+from pocket_lab.view.findings.trace import (
+    cost_sentence,
+    gain_sentences,
+    overhead_sentence,
+    path_sentence,
+    replay_caveats,
+    what_if_sentence,
+)
 from pocket_lab.view.text.nodes_table import nodes_table
-from pocket_lab.view.text.table import TextTable, shorten
+from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_TOLD, _WORTH_TELLING = 3, 0.005
-_FAITHFUL = 0.1
+
+class NodeGain(WhatIf):
+    """A WhatIf that prints as a sentence."""
+
+    def __str__(self) -> str:
+        return what_if_sentence(self)
 
 
 class Trace(Result):
@@ -96,12 +107,13 @@ class Trace(Result):
         traced = self._traced
         return overhead(self._timeline, traced.wall_s, traced.visits, traced.outside_s, drive=traced.point.drive)
 
-    def what_if(self, node: str, speedup: float = 2.0) -> WhatIf:
+    def what_if(self, node: str, speedup: float = 2.0) -> NodeGain:
         """What the run would gain if the node were so many times as fast, by a replay of its schedule.
 
         Raises UsageError for a node that is not there.
         """
-        return what_if(self._timeline, node, float(speedup), self._traced.wall_s, drive=self._traced.point.drive)
+        traced = self._traced
+        return NodeGain(*astuple(what_if(self._timeline, node, float(speedup), traced.wall_s, drive=traced.point.drive)))
 
     def at(self, size: int | None = None, workers: int | None = None, executor: str | None = None) -> Trace:
         """The trace of the points with this size, worker count and executor; raises UsageError where there is none."""
@@ -133,19 +145,21 @@ class Trace(Result):
         """The critical path, what pays, the runtime's own time and the instrument's, of the last point in words."""
         if self._spans.empty:
             return []
-        where = f"At {describe(self._traced.point)}: " if len(self._by_point) > 1 else ""
-        return [f"{where}{self._path_sentence()}", *self._gains(), self._overhead_sentence(), self._cost_sentence()]
+        traced, path = self._traced, self.critical_path
+        where = f"At {describe(traced.point)}: " if len(self._by_point) > 1 else ""
+        return [
+            f"{where}{path_sentence(path, traced.point.drive)}",
+            *gain_sentences(self.what_if(node) for node in dict.fromkeys(path["node"])),
+            overhead_sentence(self.overhead, traced.point.drive),
+            cost_sentence(traced),
+        ]
 
     @cached_property
     def caveats(self) -> list[str]:
-        """Doubts noted during the run, and that of a replay which does not meet it."""
-        doubts = list(super().caveats)
-        if not self._spans.empty:
-            replay = self.what_if(self._spans["node"].iloc[0], 1.0)
-            if abs(replay.before_s / replay.measured_s - 1) > _FAITHFUL:
-                times = f"{format_duration(replay.before_s)} instead of {format_duration(replay.measured_s)}"
-                doubts.append(f"the replay behind what-if takes {times}: its gains are rough")
-        return doubts
+        """Caveats noted during the run, and that of a replay that deviates from it."""
+        if self._spans.empty:
+            return super().caveats
+        return super().caveats + replay_caveats(self.what_if(self._spans["node"].iloc[0], 1.0))
 
     @cached_property
     def _by_point(self) -> list[pd.DataFrame]:
@@ -170,35 +184,6 @@ class Trace(Result):
     @cached_property
     def _timeline(self) -> Timeline:
         return timeline(self._spans)
-
-    def _path_sentence(self) -> str:
-        path = self.critical_path
-        shares = path.groupby("node", sort=False)["share"].sum().sort_values(ascending=False)
-        told = ", ".join(f"{shorten(str(node))} {format_percent(share)}" for node, share in shares.head(_MOST_TOLD).items())
-        more = f" and {len(shares) - _MOST_TOLD} more" if len(shares) > _MOST_TOLD else ""
-        whose = "the slowest request" if self._traced.point.drive == "load" else "the run"
-        spans = "1 span" if len(path) == 1 else f"{format_count(len(path))} spans"
-        return f"Critical path: {spans}, {format_percent(float(path['share'].sum()))} of {whose}: {told}{more}."
-
-    def _gains(self) -> list[str]:
-        leaves = list(dict.fromkeys(self.critical_path["node"]))
-        found = sorted((self.what_if(node) for node in leaves), key=lambda one: -one.gain)
-        worth = [replace(one, node=shorten(one.node)) for one in found if one.gain > _WORTH_TELLING][:_MOST_TOLD]
-        return [f"What if: {'; '.join(one.sentence for one in worth)}."] if worth else []
-
-    def _overhead_sentence(self) -> str:
-        found = self.overhead
-        of = "the requests" if self._traced.point.drive == "load" else "the run"
-        return f"Runtime: no node is at work in {format_duration(found.seconds)}, {format_percent(found.share)} of {of}."
-
-    def _cost_sentence(self) -> str:
-        traced = self._traced
-        each_s = traced.inside_s + traced.outside_s
-        total = (
-            f"{format_count(traced.visits)} {'visit' if traced.visits == 1 else 'visits'} at {format_duration(each_s)}, "
-            f"{format_duration(each_s * traced.visits)} in all"
-        )
-        return f"Instrument: {total}, calibrated in the same process and taken off."
 
     def _figure(self) -> Figure:
         from pocket_lab.view.plots.gantt import gantt_figure  # here, as matplotlib takes its time to load

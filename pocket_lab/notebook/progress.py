@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from types import TracebackType
 from typing import Any, Self
 
 import ipywidgets
 from IPython.display import HTML, DisplayHandle
+from markupsafe import Markup
 
 from pocket_lab.records.progress import Planned
 from pocket_lab.records.record import Record
@@ -53,14 +53,14 @@ class ProgressWidget:
     def _draw(self) -> None:
         self._drawn_s = self._state.elapsed_s
         self._bar.value = self._state.fraction
-        self._text.value = f"{escape(self._state.headline)} &nbsp; <b>{escape(self._state.estimate)}</b>"
+        self._text.value = Markup("{} &nbsp; <b>{}</b>").format(self._state.headline, self._state.estimate)
 
 
 class _Line(HTML):  # type: ignore[misc]
     """One line of small print, as text and as HTML."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f'<span style="opacity:.75">{escape(text)}</span>')
+        super().__init__(Markup('<span style="opacity:.75">{}</span>').format(text))
         self._line = text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from schedules import Schedule, nodes, schedules
 from pocket_lab.analysis.timeline import timeline
 from pocket_lab.analysis.what_if import what_if
 from pocket_lab.errors import UsageError
+from pocket_lab.view.findings.trace import what_if_sentence
 
 
 def gain(schedule: Schedule, node: str, speedup: float = 2.0, wall_s: float | None = None) -> float:
@@ -59,13 +60,16 @@ def test_under_load_it_is_the_requests_that_gain() -> None:
         schedule.add("b", start_s + 1, start_s + 2, run=run)
     found = what_if(timeline(schedule.frame), "a", 2.0, 99.0, drive="load")
     assert found.gain == pytest.approx(0.25)
-    assert found.sentence == "`a` twice as fast: a request gains 25 %"
+    assert what_if_sentence(found) == "`a` twice as fast: a request gains 25 %"
 
 
 def test_it_is_said_in_a_sentence() -> None:
     schedule = Schedule().work("score", 2).work("rest", 1)
-    assert str(what_if(timeline(schedule.frame), "score", 2, 3.0)) == "`score` twice as fast: the run gains 33 %"
-    assert str(what_if(timeline(schedule.frame), "score", 0.5, 3.0)) == "`score` 0.5 times as fast: the run loses 67 %"
+    assert what_if_sentence(what_if(timeline(schedule.frame), "score", 2, 3.0)) == "`score` twice as fast: the run gains 33 %"
+    assert (
+        what_if_sentence(what_if(timeline(schedule.frame), "score", 0.5, 3.0))
+        == "`score` 0.5 times as fast: the run loses 67 %"
+    )
 
 
 def test_what_makes_no_sense_is_refused_with_what_there_is() -> None:

@@ -24,6 +24,7 @@ import pocket_lab
 from pocket_lab import Context, Graph, Node, NodeError, UsageError, bench, fan_out, node
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
+from pocket_lab.view.findings.bench import advice_reason
 
 COLUMNS = [
     "target",
@@ -87,7 +88,7 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
     assert one["throughput_per_s"] == pytest.approx(1 / one["wall_s"])
     assert result.advice is not None
     assert result.advice.workers == 2
-    assert "waits" in result.advice.reason
+    assert "waits" in advice_reason(result.advice)
 
 
 def test_map_runs_each_item_and_counts_items_a_second() -> None:

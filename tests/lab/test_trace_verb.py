@@ -64,7 +64,7 @@ def test_what_if_gains_nothing_for_nothing_and_names_what_there_is() -> None:
     assert result.what_if("nap", 1).gain == 0
     half, gone = result.what_if("nap"), result.what_if("nap", float("inf"))
     assert 0 < half.gain < gone.gain < 1
-    assert half.sentence.startswith("`nap` twice as fast: the run gains")
+    assert str(half).startswith("`nap` twice as fast: the run gains")
     with pytest.raises(UsageError, match='no node "nope"; it has list, each, nap, rest'):
         result.what_if("nope")
 
@@ -185,7 +185,7 @@ def test_a_bench_of_a_graph_has_its_nodes_from_a_pass_of_its_own() -> None:
         assert told.loc["nap", "calls"] == size
         assert told.loc["nap", "wall_s"] >= size * 0.018
         assert told["share"].sum() == pytest.approx(1)
-    assert "Nodes, from a run of their own with spans at size 3" in str(result)
+    assert "Nodes, from a separate run with spans at size 3" in str(result)
 
 
 def test_a_bench_of_a_callable_or_without_time_has_no_nodes() -> None:

@@ -1,18 +1,21 @@
-"""Several points of one profile: told apart in tables, and the one that takes most in the picture."""
+"""Several points of one profile: named in tables, and the heaviest one in the picture."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
+from markupsafe import Markup
 
 from pocket_lab.frames.calls import times_frame
 from pocket_lab.frames.lines import lines_frame
-from pocket_lab.frames.points import at_point
-from pocket_lab.records.point import Point
+from pocket_lab.frames.points import at_point, point_of
+from pocket_lab.records.point import Point, describe
 from pocket_lab.records.sources import LineCost, Stack
+from pocket_lab.view.html.point_sections import for_each_point
 from pocket_lab.view.plots.bars import calls_figure, lines_figure
-from pocket_lab.view.points import for_each_point, heaviest, location_text
-from pocket_lab.view.text.table import calls_table, lines_table
+from pocket_lab.view.points import heaviest
+from pocket_lab.view.text.calls_table import calls_table
+from pocket_lab.view.text.lines_table import lines_table
 
 SMALL, LARGE, SIZELESS = (Point("graph", size, 2, "threads", "run") for size in (10, 2000, None))
 
@@ -38,12 +41,12 @@ def test_tables_name_what_the_points_differ_in_and_nothing_else() -> None:
 @pytest.mark.parametrize("last", [LARGE, SIZELESS])
 def test_a_picture_is_of_the_point_that_takes_most_and_says_so(last: Point) -> None:
     costs = [(SMALL, 1.0), (SMALL, 1.0), (last, 3.0)]
-    place = heaviest(lines(*costs), "time_s")
-    assert at_point(lines(*costs), place)["time_s"].tolist() == [3.0]
+    location = heaviest(lines(*costs), "time_s")
+    assert at_point(lines(*costs), location)["time_s"].tolist() == [3.0]
     for figure in (lines_figure(lines(*costs)), calls_figure(calls(*costs))):
         (ax,) = figure.axes
         assert len(ax.patches) == 1
-        assert ax.get_title(loc="left").endswith(location_text(**place))
+        assert ax.get_title(loc="left").endswith(describe(point_of(location)))
     assert "threads" not in lines_figure(lines((last, 1.0))).axes[0].get_title(loc="left")
 
 
@@ -51,6 +54,6 @@ def test_a_frame_without_rows_has_no_heaviest_point() -> None:
     empty = lines()
     assert heaviest(empty, "time_s") == {}
     assert at_point(empty, {}).empty
-    assert for_each_point(empty, lambda rows: str(len(rows))) == "0"
+    assert for_each_point(empty, lambda rows: Markup(len(rows))) == "0"
     assert not lines_figure(empty).axes[0].patches
     assert not calls_figure(calls()).axes[0].patches

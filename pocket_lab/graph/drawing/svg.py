@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape as escape_html
 from itertools import count
+
+from markupsafe import Markup
+from markupsafe import escape as escape_markup
 
 from pocket_lab.graph.drawing.layout import Layout, Link, Place, lay_out
 from pocket_lab.graph.nested import FanOut, GraphNode
@@ -42,9 +44,9 @@ def draw(name: str, first: Node, nodes: Iterable[Node], edges: Iterable[Edge]) -
     )
 
 
-def escape(text: str) -> str:
-    """Text for XML: characters that it does not allow are replaced."""
-    return escape_html(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+def escape(text: str) -> Markup:
+    """Escape text for XML and replace the characters that XML does not allow."""
+    return escape_markup(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _tops(layout: Layout) -> list[float]:

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
-from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
+from pocket_lab.records.point import describe
 
 _EVENTS_A_WRITE = 10_000
 
@@ -19,9 +20,9 @@ _EVENTS_A_WRITE = 10_000
 def save_chrome(path: str | Path, spans: pd.DataFrame, name: str) -> Path:
     """Write `Trace.frame` as the JSON of the Trace Event Format and return the path.
 
-    Each point is a process of the format, each worker a thread with its name; a worker process is a process of its own. A
+    Each point is a process of the format, each worker a thread with its name; a worker process is a separate process. A
     span is a complete event ("X") with its times in microseconds; the wait of an item is an asynchronous pair ("b", "e"),
-    as waits overlap. Raises UsageError where the file cannot be written.
+    since waits overlap. Raises UsageError if the file cannot be written.
     """
     target = Path(path)
     events = trace_events(spans, name)
@@ -39,35 +40,31 @@ def save_chrome(path: str | Path, spans: pd.DataFrame, name: str) -> Path:
 
 
 def trace_events(spans: pd.DataFrame, name: str) -> Iterator[str]:
-    """The events, each as its JSON."""
-    lanes: dict[tuple[Any, ...], str] = {}
+    """The events, each as JSON."""
+    threads: dict[tuple[Any, ...], str] = {}
     processes: dict[tuple[Any, ...], int] = {}
     text = cache(json.dumps)
     columns = ["id", "node", "phase", "action", "start_s", "end_s", "worker", "run", "item", "attempt", "outcome"]
     columns += LOCATION_COLUMNS
     rows = zip(*(spans[column].astype(object).where(spans[column].notna(), None) for column in columns), strict=True)
     for id, node, phase, action, start_s, end_s, worker, run, item, attempt, outcome, *point in rows:
-        place = lanes.get((worker, *point))
-        if place is None:
-            apart = worker if worker.startswith("process ") else ""
-            process = processes.setdefault((apart, *point), len(processes) + 1)
-            place = lanes[worker, *point] = f'"pid":{process},"tid":{len(lanes) + 1}'
-            yield _named("process_name", place, " ".join(filter(None, [name, _spoken(point), apart])))
-            yield _named("thread_name", place, worker)
-        begun = f'{{"name":{text(node)},"cat":"{phase}",{place},"ts":{start_s * 1e6:.3f}'
+        ids = threads.get((worker, *point))
+        if ids is None:
+            own_process = worker if worker.startswith("process ") else ""
+            process = processes.setdefault((own_process, *point), len(processes) + 1)
+            ids = threads[worker, *point] = f'"pid":{process},"tid":{len(threads) + 1}'
+            where = describe(point_of(dict(zip(LOCATION_COLUMNS, point, strict=True))))
+            yield _named("process_name", ids, " ".join(filter(None, [name, where, own_process])))
+            yield _named("thread_name", ids, worker)
+        begun = f'{{"name":{text(node)},"cat":"{phase}",{ids},"ts":{start_s * 1e6:.3f}'
         args = f'"args":{{"run":{run},"item":{"null" if item is None else item}'
         if phase == "queue":
             yield f'{begun},"ph":"b","id":{id},{args}}}}}'
-            yield f'{{"name":{text(node)},"cat":"{phase}",{place},"ts":{end_s * 1e6:.3f},"ph":"e","id":{id}}}'
+            yield f'{{"name":{text(node)},"cat":"{phase}",{ids},"ts":{end_s * 1e6:.3f},"ph":"e","id":{id}}}'
         else:
             more = f'"action":{text(action)},"attempt":{attempt},"outcome":"{outcome}"'
             yield f'{begun},"ph":"X","dur":{(end_s - start_s) * 1e6:.3f},{args},{more}}}}}'
 
 
-def _named(kind: str, place: str, name: str) -> str:
-    return f'{{"name":"{kind}","ph":"M",{place},"ts":0,"args":{{"name":{json.dumps(name)}}}}}'
-
-
-def _spoken(point: list[Any]) -> str:
-    size, workers, executor, drive = point
-    return f"{'' if size is None else f'size {size}, '}{executor} x {workers}, {drive}"
+def _named(kind: str, ids: str, name: str) -> str:
+    return f'{{"name":"{kind}","ph":"M",{ids},"ts":0,"args":{{"name":{json.dumps(name)}}}}}'

@@ -1,4 +1,4 @@
-"""A flame graph as inline SVG: a click zooms, another on the bar at the bottom of the path zooms out; nothing is loaded."""
+"""A flame graph as inline SVG that loads nothing: a click on a bar zooms in, a click on a bar above it zooms out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html import escape
 
 import pandas as pd
+from markupsafe import Markup
 
 from pocket_lab.units import format_percent
 
 _ROW = 18
-_NARROWEST, _VISIBLE = 0.001, 0.01  # narrower calls come into sight when one zooms in
+_NARROWEST, _VISIBLE = 0.001, 0.01  # shares of the width; narrower calls appear when the reader zooms in
 _MOST_CELLS = 3000
 _DEEPEST = 80
 _numbers = itertools.count()
 
-# `zoom` shows one cell in full width, with those that it was called from above it; without scripts the picture stands still.
-_SCRIPT = """
+# `zoom` shows one call in full width, with its callers above it; without scripts the picture is static.
+_SCRIPT = Markup("""
 (function(){
   var root=document.getElementById("%s"); if(!root) return;
   var cells=[].slice.call(root.querySelectorAll("svg[data-x]"));
@@ -43,45 +43,43 @@ _SCRIPT = """
     c.addEventListener("keydown",function(e){if(e.key==="Enter"){zoom(c);}if(e.key==="Escape"){zoom(cells[0]);}});
   });
 })();
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
+    """A call as it is drawn; `left` and `width` are shares of the whole."""
+
     depth: int
     left: float
     width: float
     name: str
-    told: str
+    tooltip: str
     colour: str
 
 
-def flame_html(calls: pd.DataFrame, weight: str, format_weight: Callable[[float], str], all_of_it: str) -> str:
-    """A flame graph of a call tree (`frames.calls`): the widths are the column `weight`, the root is called `all_of_it`.
+def flame_html(calls: pd.DataFrame, weight: str, format_weight: Callable[[float], str], root: str) -> Markup:
+    """A flame graph of a call tree (`frames.calls`): the widths are the column `weight`, the root is named `root`.
 
-    Calls narrower than a thousandth of the whole are left out, and so is what lies deeper than eighty calls; the picture is
-    as high as the deepest call of a hundredth of what it shows. Colours tell the nodes apart.
+    Calls narrower than 0.1 % of the whole and calls deeper than 80 levels are left out; the picture is as high as the
+    deepest call that takes at least 1 % of the width. Each node has its own colour.
     """
     whole = float(calls.loc[calls["depth"] == 0, weight].sum())
     if not whole > 0:
-        return ""
-    cells = list(itertools.islice(_cells(calls, weight, whole, format_weight, all_of_it), _MOST_CELLS))
+        return Markup("")
+    cells = list(itertools.islice(_cells(calls, weight, whole, format_weight, root), _MOST_CELLS))
     rows = 1 + max(cell.depth for cell in cells if cell.width >= _VISIBLE)
-    # the process too, since pages of one notebook may come from several kernels
+    # with the process id, since the outputs of one notebook may come from several kernels
     identity = f"pocket-lab-flame-{os.getpid()}-{next(_numbers)}"
-    drawn = "".join(map(_draw, cells))
-    return (
-        f'<div id="{identity}"><svg role="img" aria-label="{escape(all_of_it)}" width="100%" height="{rows * _ROW}" '
-        f'style="font:11px/1 ui-monospace,Menlo,Consolas,monospace;display:block">{drawn}</svg>'
-        f"<script>{_SCRIPT % (identity, _VISIBLE, _ROW)}</script></div>"
-    )
+    return Markup(
+        '<div id="{}"><svg role="img" aria-label="{}" width="100%" height="{}" '
+        'style="font:11px/1 ui-monospace,Menlo,Consolas,monospace;display:block">{}</svg><script>{}</script></div>'
+    ).format(identity, root, rows * _ROW, Markup("").join(map(_draw, cells)), _SCRIPT % (identity, _VISIBLE, _ROW))
 
 
-def _cells(
-    calls: pd.DataFrame, weight: str, whole: float, format_weight: Callable[[float], str], all_of_it: str
-) -> Iterator[_Cell]:
-    """The root, then each call beside its elder sisters and above its caller."""
-    yield _Cell(0, 0.0, 1.0, all_of_it, f"{all_of_it}: {format_weight(whole)}", "#c9ced6")
+def _cells(calls: pd.DataFrame, weight: str, whole: float, format_weight: Callable[[float], str], root: str) -> Iterator[_Cell]:
+    """The root, then each call to the right of its siblings and below its caller."""
+    yield _Cell(0, 0.0, 1.0, root, f"{root}: {format_weight(whole)}", "#c9ced6")
     free = [0.0] * (_DEEPEST + 2)  # where the next call of each depth begins
     for call in calls.to_dict("records"):
         depth, part = int(call["depth"]), float(call[weight]) / whole
@@ -92,22 +90,22 @@ def _cells(
         if part < _NARROWEST:
             continue
         where = f" ({call['file']}:{call['line']})" if call["file"] else ""
-        told = f"{call['function']}{where}: {format_weight(float(call[weight]))}, {format_percent(part)}"
-        yield _Cell(depth + 1, left, part, str(call["function"]), told, _colour(str(call["node"]), depth))
+        tooltip = f"{call['function']}{where}: {format_weight(float(call[weight]))}, {format_percent(part)}"
+        yield _Cell(depth + 1, left, part, str(call["function"]), tooltip, _colour(str(call["node"]), depth))
 
 
-def _draw(cell: _Cell) -> str:
-    name = escape(cell.name.rsplit("<locals>.", 1)[-1])
-    return (
-        f'<svg x="{cell.left * 100:.4f}%" y="{cell.depth * _ROW}" width="{cell.width * 100:.4f}%" height="{_ROW - 1}" '
-        f'data-x="{cell.left:.8f}" data-w="{cell.width:.8f}" data-d="{cell.depth}" tabindex="0">'
-        f'<title>{escape(cell.told)}</title><rect width="100%" height="100%" rx="2" fill="{cell.colour}"/>'
-        f'<text x="4" y="12" fill="#1b1f24">{name}</text></svg>'
+def _draw(cell: _Cell) -> Markup:
+    return Markup(
+        '<svg x="{:.4f}%" y="{}" width="{:.4f}%" height="{}" data-x="{:.8f}" data-w="{:.8f}" data-d="{}" tabindex="0">'
+        '<title>{}</title><rect width="100%" height="100%" rx="2" fill="{}"/><text x="4" y="12" fill="#1b1f24">{}</text></svg>'
+    ).format(
+        *(cell.left * 100, cell.depth * _ROW, cell.width * 100, _ROW - 1, cell.left, cell.width, cell.depth),
+        *(cell.tooltip, cell.colour, cell.name.rsplit("<locals>.", 1)[-1]),
     )
 
 
 def _colour(node: str, depth: int) -> str:
-    """A hue for each node, the same in every picture, paler from call to call by turns."""
+    """The hue of a node, the same in every picture; every second level is paler."""
     hue = (zlib.crc32(node.encode()) % 360) / 360
     red, green, blue = colorsys.hls_to_rgb(hue, 0.72 if depth % 2 else 0.66, 0.62)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"

@@ -1,4 +1,4 @@
-"""memray's own flame graph page, with its search and filters, made from the stacks that a profile has kept."""
+"""memray's own flame graph page, with search and filters, made from the stacks of a profile."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pocket_lab.records.sources import Stack
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """A Stack as memray's reporter asks for it."""
+class _Allocation:
+    """A Stack in the form that memray's reporter reads."""
 
     size: int
     n_allocations: int
@@ -21,16 +21,16 @@ class _Held:
     tid: int = -1  # threads are merged
 
     def stack_trace(self) -> list[tuple[str, str, int]]:
-        """Innermost first."""
+        """The frames, innermost first."""
         return list(reversed(self.frames))
 
 
 def memray_page(name: str, run: RunMemory, stacks: Iterable[Stack], moments: Iterable[HeapPoint]) -> str:
-    """The page as HTML of some 4 MB with nothing from the network: bytes alive at the peak, by the calls of every node."""
+    """The page as about 4 MB of HTML that loads nothing: bytes alive at the peak, by the calls of every node."""
     from memray import FileFormat, MemorySnapshot, Metadata
     from memray.reporters.flamegraph import FlameGraphReporter
 
-    held = [_Held(int(stack.weight), stack.count, stack.frames) for stack in stacks]
+    allocations = [_Allocation(int(stack.weight), stack.count, stack.frames) for stack in stacks]
     snapshots = [
         MemorySnapshot(int((run.begun_at + moment.at_s) * 1000), moment.rss_bytes, moment.heap_bytes) for moment in moments
     ]
@@ -38,7 +38,7 @@ def memray_page(name: str, run: RunMemory, stacks: Iterable[Stack], moments: Ite
         start_time=datetime.fromtimestamp(run.begun_at),
         end_time=datetime.fromtimestamp(run.begun_at + run.wall_s),
         total_allocations=run.allocations,
-        total_frames=len({frame for stack in held for frame in stack.frames}),
+        total_frames=len({frame for stack in allocations for frame in stack.frames}),
         peak_memory=run.peak_bytes,
         command_line=name,
         pid=0,
@@ -48,7 +48,7 @@ def memray_page(name: str, run: RunMemory, stacks: Iterable[Stack], moments: Ite
         trace_python_allocators=False,
         file_format=FileFormat.ALL_ALLOCATIONS,
     )
-    reporter = FlameGraphReporter.from_snapshot(held, memory_records=snapshots, native_traces=False)
+    reporter = FlameGraphReporter.from_snapshot(allocations, memory_records=snapshots, native_traces=False)
     page = io.StringIO()
     reporter.render(page, metadata, show_memory_leaks=False, merge_threads=True, inverted=False, no_web=True)
     return page.getvalue()

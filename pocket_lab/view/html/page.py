@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
+
+from markupsafe import Markup
 
 _STYLE = """
 .pocket-lab{font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;color:inherit;overflow-x:auto}
@@ -19,42 +20,47 @@ _STYLE = """
 .pocket-lab .failed{border-left:3px solid #d1242f;padding-left:.7em}
 """
 
-_PAGE = """<!DOCTYPE html>
+_PAGE = Markup("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title}</title>
 <style>body{{margin:2rem auto;max-width:72rem;padding:0 1rem;background:#fff;color:#1f2328}}
 @media (prefers-color-scheme:dark){{body{{background:#16191d;color:#e4e7eb}}}}</style></head>
 <body>{body}</body></html>
-"""
+""")
 
 
-def fragment(title: str, parts: Iterable[str]) -> str:
+def fragment(title: str, parts: Iterable[Markup]) -> Markup:
     """The parts under a title, with the style they need; nothing in it comes from the network."""
-    return f'<div class="pocket-lab"><style>{_STYLE}</style><h3>{escape(title)}</h3>{"".join(parts)}</div>'
+    frame = Markup('<div class="pocket-lab"><style>{}</style><h3>{}</h3>{}</div>')
+    return frame.format(Markup(_STYLE), title, Markup("").join(parts))
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: Markup) -> Markup:
     """A whole page around a fragment, light or dark as the reader's system is."""
-    return _PAGE.format(title=escape(title), body=body)
+    return _PAGE.format(title=title, body=body)
 
 
-def paragraphs(lines: Iterable[str]) -> str:
-    """Findings, one a paragraph."""
-    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+def paragraphs(lines: Iterable[str]) -> Markup:
+    """Findings, a paragraph each."""
+    return _each("<p>{}</p>", lines)
 
 
-def note(text: str) -> str:
-    """A line of small print."""
-    return f'<p class="note">{escape(text)}</p>' if text else ""
+def note(text: str) -> Markup:
+    """A line of small print; nothing if the text is empty."""
+    return Markup('<p class="note">{}</p>').format(text) if text else Markup("")
 
 
-def caveats(messages: Iterable[str]) -> str:
-    """Doubts as a list; nothing where there are none."""
-    items = "".join(f"<li>{escape(message)}</li>" for message in messages)
-    return f'<h4>Caveats</h4><ul class="caveats">{items}</ul>' if items else ""
+def caveats(messages: Iterable[str]) -> Markup:
+    """Caveats as a list; nothing if there are none."""
+    items = _each("<li>{}</li>", messages)
+    return Markup('<h4>Caveats</h4><ul class="caveats">{}</ul>').format(items) if items else items
 
 
-def failures(messages: Iterable[str]) -> str:
-    """Points that failed; nothing where none did."""
-    items = "".join(f"<li>{escape(message)}</li>" for message in messages)
-    return f'<div class="failed"><h4>Failed</h4><ul>{items}</ul></div>' if items else ""
+def failures(messages: Iterable[str]) -> Markup:
+    """Points that failed; nothing if none did."""
+    items = _each("<li>{}</li>", messages)
+    return Markup('<div class="failed"><h4>Failed</h4><ul>{}</ul></div>').format(items) if items else items
+
+
+def _each(element: str, texts: Iterable[str]) -> Markup:
+    return Markup("").join(Markup(element).format(text) for text in texts)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +17,7 @@ PALETTE = ("#1f83c4", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 
 
 class LabFigure(Figure):
-    """A Figure with a PNG representation of its own."""
+    """A Figure that shows itself as PNG."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -34,7 +35,7 @@ def new_figure(panels: int = 1, height: float = 3.4) -> tuple[LabFigure, Sequenc
 
 
 def style(ax: Axes, title: str = "") -> None:
-    """The look of every panel: no box, a faint grid, text in one ink."""
+    """Style a panel: no box, a faint grid, text in one colour."""
     ax.set_title(title, loc="left", fontsize=10, color=INK)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -50,8 +51,8 @@ def style(ax: Axes, title: str = "") -> None:
             text.set_color(INK)
 
 
-def to_svg(figure: Figure) -> str:
-    """The figure as inline SVG: transparent, text as text, ink in the colour of the text around it."""
+def to_svg(figure: Figure) -> Markup:
+    """The figure as inline SVG: transparent, with real text, in the colour of the text around it."""
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight")
@@ -61,6 +62,6 @@ def to_svg(figure: Figure) -> str:
     width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
     limit = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1).replace(
-        "<svg ", f'<svg role="img" style="max-width:{limit};width:100%;height:auto" ', 1
-    )
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    # matplotlib has escaped the texts
+    return Markup(svg.replace("<svg ", f'<svg role="img" style="max-width:{limit};width:100%;height:auto" ', 1))

@@ -1,44 +1,43 @@
-"""The picture of a comparison: a ratio with its interval for each pair, and the margin within which a change does not count."""
+"""The picture of a comparison: the ratio of each pair with its interval, and the margin below which a change does not count."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pocket_lab.units import format_count
+from pocket_lab.frames.points import point_of
+from pocket_lab.records.point import describe
 from pocket_lab.view.plots.figure import INK, LabFigure, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _COLOURS = {"slower": "#d55e00", "faster": "#009e73", "same": "#1f83c4", "cannot tell": "#7f7f7f"}
 _MOST_PAIRS = 40
-_LONGEST_LABEL = 26
+_LONGEST_LABEL = 40
 
 
 def comparison_figure(frame: pd.DataFrame, margin: float) -> LabFigure:
-    """One panel, as high as it has pairs."""
+    """One panel, whose height follows the number of pairs."""
     figure, (ax,) = new_figure(height=1.6 + 0.28 * min(len(frame), _MOST_PAIRS))
     plot_comparison(ax, frame, margin)
     return figure
 
 
 def plot_comparison(ax: Axes, frame: pd.DataFrame, margin: float) -> None:
-    """Ratio of time of b to time of a as a change in per cent, the first 40 pairs from the top down."""
+    """The change of the time from a to b in per cent, for the first 40 pairs from top to bottom."""
     rows = frame.head(_MOST_PAIRS).to_dict("records")
     ax.axvspan(-100 * margin / (1 + margin), 100 * margin, color="#8a8f98", alpha=0.18, linewidth=0)
     ax.axvline(0, color=INK, linewidth=0.8)
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         colour = _COLOURS[row["verdict"]]
-        middle, low, high = (100 * (row[name] - 1) for name in ("ratio", "ratio_low", "ratio_high"))
+        change, low, high = (100 * (row[name] - 1) for name in ("ratio", "ratio_low", "ratio_high"))
         if not math.isnan(low):
-            ax.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-        ax.plot([middle], [place], "o", color=colour, markersize=5)
-        ax.annotate(row["verdict"], (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK)
-    ax.set_yticks(range(len(rows)), [_label(row) for row in rows])
+            ax.plot([low, high], [position, position], color=colour, linewidth=2, solid_capstyle="round")
+        ax.plot([change], [position], "o", color=colour, markersize=5)
+        ax.annotate(row["verdict"], (1.01, position), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK)
+    ax.set_yticks(range(len(rows)), [shorten(describe(point_of(row)), _LONGEST_LABEL) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g} %" if value else "0 %"))
     ax.xaxis.set_major_locator(MaxNLocator(6))
@@ -54,8 +53,3 @@ def _title(frame: pd.DataFrame) -> str:
     if frame.empty:
         return ""
     return f"{shorten(str(frame['target_b'].iloc[0]), 30)} against {shorten(str(frame['target_a'].iloc[0]), 30)}"
-
-
-def _label(row: Mapping[Any, Any]) -> str:
-    size = "" if pd.isna(row["size"]) else f"size {format_count(row['size'])}, "
-    return shorten(f"{size}{row['executor']} x {row['workers']}", _LONGEST_LABEL)

@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pocket_lab.frames.points import at_point
+from pocket_lab.frames.points import at_point, point_of
 from pocket_lab.profile.node_code import OUTSIDE
+from pocket_lab.records.point import describe
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.bars import MOST_BARS, plot_memory
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.plots.timeline import MOST_LANES, plot_busy, plot_timeline
-from pocket_lab.view.points import heaviest, location_text
+from pocket_lab.view.plots.timeline import MOST_ROWS, plot_busy, plot_timeline
+from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.table import shorten
 
 _WIDTH = 8.4
@@ -22,9 +23,9 @@ _DASHES = ("-", "--", ":", "-.")
 
 
 def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
-    """Bars, time and nodes at work of the point with the highest peak; with several points their peaks as well.
+    """Peaks, timeline and active nodes of the point with the highest peak, and with several points their growth.
 
-    Of a run that was broken off before its end there are no bars.
+    A run that was stopped before its end has no timeline.
     """
     if runs.empty:
         figure, (ax,) = new_figure(height=1.5)
@@ -36,7 +37,7 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
     varied = [name for name in ("size", "workers") if runs[name].nunique(dropna=False) > 1]
     heights = [0.9 + 0.36 * max(2, min(len(here), MOST_BARS)), 2.3]
     if len(work):
-        heights.append(0.75 + 0.24 * min(work["node"].nunique(), MOST_LANES))
+        heights.append(0.75 + 0.24 * min(work["node"].nunique(), MOST_ROWS))
     if varied:
         heights.append(3.2)
     figure = LabFigure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
@@ -44,20 +45,20 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
     plot_memory(figure.add_subplot(next(rows)), here)
     if varied:
         bars = figure.axes[0]
-        bars.set_title(f"{bars.get_title(loc='left')}, {location_text(**point)}", loc="left", fontsize=10, color=INK)
-    held = figure.add_subplot(next(rows))
-    plot_timeline(held, moments, int(run["peak_bytes"]), float(run["wall_s"]))
+        bars.set_title(f"{bars.get_title(loc='left')}, {describe(point_of(point))}", loc="left", fontsize=10, color=INK)
+    upper = figure.add_subplot(next(rows))
+    plot_timeline(upper, moments, int(run["peak_bytes"]), float(run["wall_s"]))
     if len(work):
-        below = figure.add_subplot(next(rows), sharex=held)
-        plot_busy(below, work, max(float(run["wall_s"]), float(moments["at_s"].max()) if len(moments) else 0.0))
-        held.tick_params(labelbottom=False)
+        lower = figure.add_subplot(next(rows), sharex=upper)
+        plot_busy(lower, work, max(float(run["wall_s"]), float(moments["at_s"].max()) if len(moments) else 0.0))
+        upper.tick_params(labelbottom=False)
     if varied:
         plot_growth(figure.add_subplot(next(rows)), nodes, varied[0])
     return figure
 
 
 def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
-    """The own peak of each node over the sizes, or the workers; the eight largest nodes, a dash for each other choice."""
+    """The own peaks of the eight largest nodes by size or by workers, with a dash style for each other combination."""
     nodes = nodes[nodes["node"] != OUTSIDE]
     largest = nodes.groupby("node")["peak_bytes"].max().sort_values(ascending=False)
     others = [name for name in ("workers", "executor") if name != over and nodes[name].nunique() > 1]
@@ -86,5 +87,5 @@ def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
     ax.set_xlabel(over)
     more = f" ({_MOST_LINES} of {len(largest)} nodes)" if len(largest) > _MOST_LINES else ""
     ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
-    told = f", a dash for each {' and '.join(others).replace('workers', 'worker count')}" if others else ""
-    style(ax, f"Own peak over {over}{told}{more}")
+    dashes = f", a dash for each {' and '.join(others).replace('workers', 'worker count')}" if others else ""
+    style(ax, f"Own peak over {over}{dashes}{more}")

@@ -1,4 +1,4 @@
-"""What a run held over time: heap and resident memory, and under them which nodes were at work."""
+"""The memory of a run over time: heap and resident memory, and below them the nodes that were active."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pocket_lab.view.plots.bars import binary_step
 from pocket_lab.view.plots.figure import INK, PALETTE, style
 from pocket_lab.view.text.table import shorten
 
-MOST_LANES = 14
+MOST_ROWS = 14
 
 
 def plot_timeline(ax: Axes, timeline: pd.DataFrame, peak_bytes: int, wall_s: float) -> None:
-    """Bytes that the run held as an area, the growth of its resident memory as a line, its exact peak as a dashed one.
+    """Bytes that the run held as an area, the growth of its resident memory as a line, its exact peak as a dashed line.
 
-    memray looks every 10 ms, so that the area may miss the peak itself; a shorter run has no area.
+    memray samples every 10 ms, so the area may miss the peak; a shorter run has no area.
     """
     at_s, heap = timeline["at_s"].to_numpy(float), timeline["heap_bytes"].to_numpy(float)
     top = float(peak_bytes)
@@ -29,7 +29,8 @@ def plot_timeline(ax: Axes, timeline: pd.DataFrame, peak_bytes: int, wall_s: flo
         ax.plot(at_s, grown, color=PALETTE[1], linewidth=1.0, label="resident, growth")
         top = max(top, float(heap.max()), float(grown.max()))
     else:
-        ax.text(0.5, 0.5, "too short a run for moments every 10 ms", transform=ax.transAxes, ha="center", color=INK, fontsize=8)
+        text = "the run is too short for samples every 10 ms"
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=INK, fontsize=8)
     ax.axhline(peak_bytes, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=f"peak {format_bytes(peak_bytes)}")
     ax.set_xlim(0, max(wall_s, float(at_s.max(initial=0.0)), 1e-9))
     ax.set_ylim(0, max(top, 1.0) * 1.12)
@@ -41,20 +42,20 @@ def plot_timeline(ax: Axes, timeline: pd.DataFrame, peak_bytes: int, wall_s: flo
 
 
 def plot_busy(ax: Axes, busy: pd.DataFrame, wall_s: float) -> None:
-    """A lane per node in the order in which they began, a bar where its calls ran; the first fourteen nodes."""
+    """A row per node in the order in which they began, with a bar for each period of activity; the first fourteen nodes."""
     nodes = list(dict.fromkeys(busy["node"]))
-    shown = nodes[:MOST_LANES]
-    least_s = wall_s / 600  # a bar that can be seen
-    for lane, node in enumerate(shown):
-        rows = busy[busy["node"] == node]
-        start_s = rows["start_s"].to_numpy(float)
-        spans = np.stack((start_s, np.maximum(rows["end_s"].to_numpy(float) - start_s, least_s)), axis=1)
-        ax.broken_barh([(a, b) for a, b in spans], (lane - 0.34, 0.68), color=PALETTE[lane % len(PALETTE)], linewidth=0)
+    shown = nodes[:MOST_ROWS]
+    least_s = wall_s / 600  # the narrowest visible bar
+    for row, node in enumerate(shown):
+        periods = busy[busy["node"] == node]
+        start_s = periods["start_s"].to_numpy(float)
+        bars = np.stack((start_s, np.maximum(periods["end_s"].to_numpy(float) - start_s, least_s)), axis=1)
+        ax.broken_barh([(a, b) for a, b in bars], (row - 0.34, 0.68), color=PALETTE[row % len(PALETTE)], linewidth=0)
     ax.set_yticks(range(len(shown)), [shorten(str(node), 24) for node in shown])
     ax.set_ylim(max(len(shown), 1) - 0.4, -0.6)
     ax.set_xlim(0, max(wall_s, 1e-9))
     _time_axis(ax)
-    more = f", {MOST_LANES} of {len(nodes)} shown" if len(nodes) > MOST_LANES else ""
+    more = f", {MOST_ROWS} of {len(nodes)} shown" if len(nodes) > MOST_ROWS else ""
     ax.set_xlabel(f"time since the run began, nodes at work{more}")
     style(ax)
     ax.grid(False, axis="y")

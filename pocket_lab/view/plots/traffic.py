@@ -1,4 +1,4 @@
-"""What a monitor knows as a table and as a picture: latencies per node, and visits a second over the window."""
+"""The picture of a monitor: latencies per node, and visits a second over the window."""
 
 from __future__ import annotations
 
@@ -9,42 +9,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pocket_lab.units import format_count, format_duration, format_percent
+from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.text.table import TextTable, shorten
+from pocket_lab.view.text.table import shorten
 
 _MOST_NODES = 20
 _MOST_LINES = 8
-_MOST_ROWS = 40
 _FEW_DECADES = 300
 
 
-def traffic_table(frame: pd.DataFrame) -> TextTable:
-    """Visits, errors, latencies and throughput per node; the graph where nodes of one name are in several."""
-    shows_graph = bool(frame["node"].duplicated().any())
-    headers = ("node", *(("graph",) if shows_graph else ()), "visits", "errors", "error rate", "p50", "p95", "p99", "mean")
-    headers += ("per s", "last")
-    rows = tuple(
-        (
-            shorten(row["node"]),
-            *((shorten(row["graph"]),) if shows_graph else ()),
-            format_count(row["executions"]),
-            format_count(row["errors"]),
-            format_percent(row["error_rate"]),
-            format_duration(row["p50_s"]),
-            format_duration(row["p95_s"]),
-            format_duration(row["p99_s"]),
-            format_duration(row["mean_s"]),
-            format_count(row["throughput_per_s"]),
-            row["last_at"].to_pydatetime().astimezone().strftime("%H:%M:%S"),
-        )
-        for row in frame.head(_MOST_ROWS).to_dict("records")
-    )
-    return TextTable(headers, rows, frozenset({"node", "graph"}), max(len(frame) - _MOST_ROWS, 0))
-
-
 def traffic_figure(frame: pd.DataFrame, recent: pd.DataFrame) -> LabFigure:
-    """Latencies per node, and beside them the visits of the window by time."""
+    """Latencies per node on the left, visits over the window on the right."""
     height = 1.4 + 0.42 * max(3, min(len(frame), _MOST_NODES))
     figure, (left, right) = new_figure(2, height)
     plot_latencies(left, frame)
@@ -55,12 +30,12 @@ def traffic_figure(frame: pd.DataFrame, recent: pd.DataFrame) -> LabFigure:
 def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
     """From the median to the 99th percentile of each node on a log axis, with a mark at the 95th."""
     shown = frame.head(_MOST_NODES).iloc[::-1]
-    place = np.arange(len(shown))
-    ax.hlines(place, shown["p50_s"], shown["p99_s"], color=PALETTE[0], alpha=0.35, linewidth=6)
+    position = np.arange(len(shown))
+    ax.hlines(position, shown["p50_s"], shown["p99_s"], color=PALETTE[0], alpha=0.35, linewidth=6)
     for name, mark, color in (("p50", "o", PALETTE[0]), ("p95", "D", PALETTE[4]), ("p99", "s", PALETTE[1])):
-        ax.plot(shown[f"{name}_s"], place, mark, color=color, markersize=6, label=name)
+        ax.plot(shown[f"{name}_s"], position, mark, color=color, markersize=6, label=name)
     names = _names(frame)
-    ax.set_yticks(place, [shorten(names[key], 28) for key in zip(shown["graph"], shown["node"], strict=True)])
+    ax.set_yticks(position, [shorten(names[key], 28) for key in zip(shown["graph"], shown["node"], strict=True)])
     ax.set_ylim(-0.7, max(len(shown), 1) - 0.3)
     if len(shown):
         ax.set_xscale("log")
@@ -77,11 +52,11 @@ def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def plot_recent(ax: Axes, recent: pd.DataFrame) -> None:
-    """Visits a second of the busiest nodes, from the beginning of the window until now."""
+    """Visits a second of the busiest nodes, from the start of the window until now."""
     groups = sorted(recent.groupby(["graph", "node"], sort=False), key=lambda group: -group[1]["per_s"].sum())
     names = _names(recent)
     for index, (key, rows) in enumerate(groups[:_MOST_LINES]):
-        width = max(1.0, 3.4 - 0.8 * index)  # nodes of one chain have one throughput: each line shows under the next
+        width = max(1.0, 3.4 - 0.8 * index)  # the nodes of a chain have one throughput: all lines stay visible
         name = shorten(names[key], 24)
         ax.step(rows["at_s"], rows["per_s"], where="mid", color=PALETTE[index], linewidth=width, label=name)
     ax.set_ylim(bottom=0)
@@ -95,10 +70,10 @@ def plot_recent(ax: Axes, recent: pd.DataFrame) -> None:
 
 
 def _names(frame: pd.DataFrame) -> dict[Any, str]:
-    """What a node is called, by graph and node: with its graph where several nodes have one name."""
-    places = frame[["graph", "node"]].drop_duplicates()
-    shared = set(places["node"][places["node"].duplicated()])
+    """The labels of the nodes by graph and node, with the graph if two graphs have nodes of one name."""
+    nodes = frame[["graph", "node"]].drop_duplicates()
+    shared = set(nodes["node"][nodes["node"].duplicated()])
     return {
         (graph, node): f"{node} in {graph}" if node in shared else str(node)
-        for graph, node in places.itertuples(index=False, name=None)
+        for graph, node in nodes.itertuples(index=False, name=None)
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pocket_lab.units import format_bytes, format_count, format_percent
-from pocket_lab.view.points import Cell, location_cells
-from pocket_lab.view.text.table import TextTable, cells_table, shorten
+from pocket_lab.view.text.point_cells import location_cells
+from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _MOST_LINES = 15
 _LONGEST_SOURCE = 80

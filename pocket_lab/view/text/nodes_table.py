@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pocket_lab.units import format_count, format_duration, format_percent
-from pocket_lab.view.points import Cell, location_cells
-from pocket_lab.view.text.table import TextTable, cells_table, shorten
+from pocket_lab.view.text.point_cells import location_cells
+from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _OPTIONAL = ("prep", "post", "retry", "queue", "errors")
 

@@ -57,7 +57,7 @@ def test_spans_are_complete_events_in_microseconds_on_named_threads(tmp_path: Pa
     assert sorted(names.values()) == ["MainThread", "process 12", "process 13"]
     assert {(event["pid"], event["tid"]) for event in events} == set(names)
     processes = [event["args"]["name"] for event in events if event["name"] == "process_name"]
-    assert processes[0] == 'the "name" size 4, processes x 2, run'
+    assert processes[0] == 'the "name" size 4, processes x 2'
     assert processes[1].endswith("process 12")
     assert len({event["pid"] for event in complete}) == 3
 

@@ -28,7 +28,9 @@ from pocket_lab.view.plots.bench import bench_figure
 from pocket_lab.view.plots.figure import INK, LabFigure, to_svg
 from pocket_lab.view.plots.forest import comparison_figure
 from pocket_lab.view.plots.memory import memory_figure
-from pocket_lab.view.text.table import bench_table, comparison_table, shorten
+from pocket_lab.view.text.bench_table import bench_table
+from pocket_lab.view.text.comparison_table import comparison_table
+from pocket_lab.view.text.table import shorten
 
 EVIL = "<script>alert('x')</script>&$\\frac{1}{2}$" + "long" * 40
 
