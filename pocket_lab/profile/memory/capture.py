@@ -11,17 +11,22 @@ Frame = tuple[str, str, int]  # function, file, line
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-MMAP, MUNMAP = 14, 15  # members of memray.AllocatorType that allocate and release address ranges
-IS_FREE = np.isin(np.arange(256), (1, 5))  # PYMALLOC_FREE and FREE, which are recorded without a size
+# The members of memray.AllocatorType from 1 on, in the order of memray 1.19 and 1.20; earlier versions have another order.
+ALLOCATORS = (
+    *("PYMALLOC_FREE", "PYMALLOC_MALLOC", "PYMALLOC_CALLOC", "PYMALLOC_REALLOC", "FREE", "MALLOC", "REALLOC", "CALLOC"),
+    *("POSIX_MEMALIGN", "ALIGNED_ALLOC", "MEMALIGN", "VALLOC", "PVALLOC", "MMAP", "MUNMAP"),
+)
+PYMALLOC_FREE, FREE, MALLOC, MMAP, MUNMAP = 1, 5, 6, 14, 15  # MMAP and MUNMAP allocate and release address ranges
+IS_FREE = np.isin(np.arange(256), (PYMALLOC_FREE, FREE))  # these are recorded without a size
 IS_RANGED = np.isin(np.arange(256), (MMAP, MUNMAP))
 IS_RELEASE = IS_FREE | (np.arange(256) == MUNMAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """One row per allocation or release, in time order: thread, address, bytes, memray's AllocatorType, stack number.
+    """One row per allocation or release, in time order: thread, address, bytes, allocator, stack number.
 
-    A release has stack number 0, and size 0 unless it is a MUNMAP.
+    The allocator is a position in ALLOCATORS, from 1. A release has stack number 0, and size 0 unless it is a MUNMAP.
     """
 
     thread: Ints

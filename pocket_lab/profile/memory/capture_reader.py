@@ -10,7 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from pocket_lab.profile.memory.capture import IS_RELEASE, Capture, Events, Frame, Ints, Snapshots, Stacks
+from pocket_lab.profile.memory.capture import (
+    ALLOCATORS,
+    FREE,
+    IS_RELEASE,
+    MALLOC,
+    Bytes,
+    Capture,
+    Events,
+    Frame,
+    Ints,
+    Snapshots,
+    Stacks,
+)
 from pocket_lab.profile.memory.raw.file import read_raw
 from pocket_lab.profile.memory.raw.records import Unreadable
 
@@ -39,10 +51,11 @@ def read_records(file: Path, native: bool = False) -> Capture:
     columns = []
     with FileReader(file) as reader:
         records = iter(reader.get_allocation_records())
-        stacks = _StackNumbers(native)
+        stacks, allocators = _StackNumbers(native), _allocators()
         while batch := list(islice(records, _BATCH)):
             values = chain.from_iterable(map(attrgetter(*_FIELDS), batch))
             table = np.fromiter(values, np.int64, len(_FIELDS) * len(batch)).reshape(-1, len(_FIELDS))
+            table[:, 3] = allocators[table[:, 3]]
             table[:, 4] = stacks.numbers(batch, np.flatnonzero(~IS_RELEASE[table[:, 3]]))
             columns.append(table)
         snapshots = list(reader.get_memory_snapshots())
@@ -51,6 +64,17 @@ def read_records(file: Path, native: bool = False) -> Capture:
     thread, address, size, allocator, stack = table.T.copy()
     events = Events(thread, address, size, allocator.astype(np.uint8), stack)
     return Capture(events, stacks.tree, Snapshots(time_ms / 1000, rss, heap=heap))
+
+
+def _allocators() -> Bytes:
+    """Return our number of each allocator by memray's number; memray renumbers them from version to version."""
+    from memray import AllocatorType
+
+    known = {name: number for number, name in enumerate(ALLOCATORS, 1)}
+    numbers = np.full(256, MALLOC, np.uint8)
+    for member in AllocatorType:
+        numbers[member.value] = known.get(member.name, FREE if member.name.endswith("FREE") else MALLOC)
+    return numbers
 
 
 class _StackNumbers:

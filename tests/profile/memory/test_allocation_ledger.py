@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_lab.profile.memory.allocation_ledger import AllocationLedger
-from pocket_lab.profile.memory.capture import MMAP, MUNMAP, Events
+from pocket_lab.profile.memory.capture import FREE, MALLOC, MMAP, MUNMAP, Events
 
-MALLOC, FREE, REALLOC = 6, 5, 7
+REALLOC = 7
 STACKS = 4
 Event = tuple[int, int, int, int, int]  # thread, address, size, allocator, stack
 

@@ -7,6 +7,7 @@ refuses the file and that memray's reader takes over.
 from __future__ import annotations
 
 import asyncio
+import enum
 import mmap
 import struct
 import threading
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memray._memray import RecordWriterTestHarness
 
-from pocket_lab.profile.memory.capture import Capture
+from pocket_lab.profile.memory.capture import ALLOCATORS, Capture
 from pocket_lab.profile.memory.capture_reader import read_capture, read_records
 from pocket_lab.profile.memory.memory_totals import MemoryTotals
 from pocket_lab.profile.memory.node_memory import read_node_memory
@@ -219,6 +220,28 @@ def test_memrays_reader_takes_over_for_another_version_with_the_same_result(capt
             read_raw(path)
         check_same_totals(ours, totals_of(path))
     assert ours.nodes[0, 3] > 3000
+
+
+def test_allocators_go_by_their_names_since_memray_renumbers_them(captured: Any) -> None:
+    path = captured(lambda: objects(300))
+    expected = read_records(path).events
+    renumbered = enum.IntEnum("AllocatorType", {member.name: 40 - member.value for member in memray.AllocatorType})  # type: ignore[misc]
+
+    class Record:
+        def __init__(self, record: Any) -> None:
+            self.tid, self.address, self.size = record.tid, record.address, record.size
+            self.stack_id, self.stack_trace = record.stack_id, record.stack_trace
+            self.allocator = 40 - record.allocator
+
+    class Reader(memray.FileReader):
+        def get_allocation_records(self) -> Any:
+            return map(Record, super().get_allocation_records())
+
+    with patch.object(memray, "AllocatorType", renumbered), patch.object(memray, "FileReader", Reader):
+        events = read_records(path).events
+    assert events.allocator.tolist() == expected.allocator.tolist()
+    assert events.stack.tolist() == expected.stack.tolist()
+    assert {"MALLOC", "FREE", "MMAP", "MUNMAP"} <= {ALLOCATORS[number - 1] for number in set(events.allocator.tolist())}
 
 
 DOCTORED = [
