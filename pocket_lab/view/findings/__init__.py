@@ -1,4 +1,4 @@
 """Findings and caveats in sentences.
 
-In: findings of `analysis`, frames, the environment. Out: one plain sentence each, and nothing where the data do not carry one.
+In: findings of `analysis`, frames, the environment. Out: a sentence each, and none if the data do not support one.
 """

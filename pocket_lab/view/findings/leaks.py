@@ -38,7 +38,7 @@ def _memory_sentence(row: Row, runs: int) -> str:
         per_run, low, high = (amount(row[name], row["unit"]) for name in ("per_run", "low", "high"))
         return f"Leaks {per_run} a run [{low}, {high}] ({row['name']}){source}."
     if row["verdict"] == CANNOT_TELL:
-        return f"Whether memory grows cannot be told from {runs} runs: use more runs, for example runs=30."
+        return f"Memory: cannot tell from {runs} runs whether it grows; use more runs, for example runs=30."
     return f"Memory: no growth seen in {runs} runs."
 
 

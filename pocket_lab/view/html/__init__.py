@@ -1,4 +1,4 @@
 """HTML fragments and pages that load nothing from the network.
 
-In: frames, and text that is escaped by its type. Out: Markup.
+In: frames and text, which is escaped unless it is Markup. Out: Markup.
 """

@@ -1,4 +1,4 @@
 """Pictures on matplotlib Axes.
 
-In: a frame. Out: Axes that are drawn on, or a LabFigure that shows itself as PNG or SVG. A chart a module.
+In: a frame. Out: Axes that are drawn on, or a LabFigure that shows itself as PNG or SVG. One module per chart.
 """

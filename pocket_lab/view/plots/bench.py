@@ -90,7 +90,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
-    """Every sample against its round, with the median: what one point has to show."""
+    """Every sample against its round, with the median; for a bench of one point."""
     good = without_warm_up(samples)
     runs = good["run_s"]
     ax.plot(good["round"], runs, "o", markersize=4, color=PALETTE[0], alpha=0.7)
@@ -118,7 +118,7 @@ def _time_axis(ax: Axes) -> None:
 
 
 def _logarithmic(ax: Axes, usable: pd.DataFrame) -> None:
-    """Log axes with a tick at each size, if they are few, and enough ticks of time even within one decade."""
+    """Set log axes with a tick at each size, if they are few, and enough ticks of time even within one decade."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     sizes = np.sort(usable["size"].unique().astype(float))

@@ -1,4 +1,4 @@
-"""Who ran when on which worker: a lane per worker, a bar per span, items that wait, and the critical path."""
+"""A Gantt chart of a trace: a row per worker, a bar per span, the waiting items, and the critical path."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, style
 from pocket_lab.view.text.table import shorten
 
 _STEPS = 1200  # bars closer than this part of the time are drawn as one
-_MOST_BARS = 1500  # of more spans a lane shows what each node took of each stretch of time
-_MOST_CORNERS, _MOST_STRETCHES = 20_000, 300
-_MOST_LANES, _MOST_NAMES = 24, 16
-_BAR, _AROUND = 0.62, 0.12  # heights: of a span, and of the line under those that lie inside it
-_LOW = _BAR / 2  # the lower edge of the bars; a lane grows downwards
+_MOST_BARS = 1500  # with more spans, a row shows the share of each node in each interval
+_MOST_CORNERS, _MOST_INTERVALS = 20_000, 300
+_MOST_ROWS, _MOST_NAMES = 24, 16
+_BAR, _OUTER = 0.62, 0.12  # heights: of a span, and of the line of an enclosing span
+_LOW = _BAR / 2  # the lower edge of the bars; the axis points downwards
 _PATH = 0.1
 _LIGHTER = 0.5
 _GREY = "#8a8f98"
@@ -34,38 +34,38 @@ Numbers = NDArray[Any]
 
 
 def gantt_figure(spans: pd.DataFrame, path: pd.DataFrame, title: str = "") -> LabFigure:
-    """The picture of the spans of one point as a figure."""
-    lanes = min(spans["worker"].nunique(), _MOST_LANES) + int((spans["phase"] == "queue").any())
+    """The chart of the spans of one point as a figure."""
+    rows = min(spans["worker"].nunique(), _MOST_ROWS) + int((spans["phase"] == "queue").any())
     names = min(int(spans["node"].nunique()), _MOST_NAMES)
-    figure = LabFigure(figsize=(9.6, 1.3 + 0.36 * max(lanes, 2) + 0.22 * -(-names // 4)), layout="constrained")
+    figure = LabFigure(figsize=(9.6, 1.3 + 0.36 * max(rows, 2) + 0.22 * -(-names // 4)), layout="constrained")
     plot_gantt(figure.add_subplot(), spans, path, title)
     return figure
 
 
 def plot_gantt(ax: Axes, spans: pd.DataFrame, path: pd.DataFrame, title: str = "") -> None:
-    """A lane per worker, the caller's first; `path` are the spans of the critical path, marked by a dark line.
+    """Draw a row per worker, the caller first; `path` has the spans of the critical path, marked by a dark line.
 
-    A span with others inside is a thin line under them; failed attempts are lighter. Below, how many items wait for a
-    worker. Where there are too many spans to see, a lane shows how each stretch of time divides among the nodes.
+    A span that contains others is a thin line below them; failed attempts are lighter. The last row shows how many items
+    wait for a worker. If there are too many spans to see, a row shows the share of each node in each interval.
     """
     worked = spans[spans["phase"] != "queue"]
     workers = sorted(dict.fromkeys(worked["worker"]), key=_in_order)
-    shown = workers[:_MOST_LANES]
-    place = {worker: number for number, worker in enumerate(shown)}
+    shown = workers[:_MOST_ROWS]
+    row_of = {worker: number for number, worker in enumerate(shown)}
     total_s = max(float(spans["end_s"].max()), 1e-9) if len(spans) else 1.0
     colors = node_colors(spans)
     here = worked[worked["worker"].isin(shown)]
-    is_around = here["id"].isin(set(spans["parent"].dropna()))
-    leaves = here[~is_around]
-    for name, rows in here[is_around].groupby("node", sort=False):
-        _bars(ax, _merged(rows, place, total_s), 0.5 - _AROUND, _AROUND, colors[str(name)], 0.9)
+    is_outer = here["id"].isin(set(spans["parent"].dropna()))
+    leaves = here[~is_outer]
+    for name, rows in here[is_outer].groupby("node", sort=False):
+        _bars(ax, _merged(rows, row_of, total_s), 0.5 - _OUTER, _OUTER, colors[str(name)], 0.9)
     if is_dense := len(leaves) > _MOST_BARS:
-        _stretches(ax, leaves, place, total_s, colors)
+        _shares(ax, leaves, row_of, total_s, colors)
     else:
         for (node, is_retry), rows in leaves.groupby(["node", leaves["phase"] == "retry"], sort=False):
-            _bars(ax, _merged(rows, place, total_s), _LOW - _BAR, _BAR, colors[str(node)], 0.35 if is_retry else 1.0)
-    _bars(ax, _merged(path[path["worker"].isin(shown)], place, total_s), -0.5, _PATH, INK, 1.0)
-    labels = [shorten(_spoken(worker), 26) for worker in shown]
+            _bars(ax, _merged(rows, row_of, total_s), _LOW - _BAR, _BAR, colors[str(node)], 0.35 if is_retry else 1.0)
+    _bars(ax, _merged(path[path["worker"].isin(shown)], row_of, total_s), -0.5, _PATH, INK, 1.0)
+    labels = [shorten(_worker_label(worker), 26) for worker in shown]
     if len(waiting := spans[spans["phase"] == "queue"]):
         labels.append(_waiting(ax, waiting, len(shown)))
     ax.set_yticks(range(len(labels)), labels)
@@ -73,15 +73,15 @@ def plot_gantt(ax: Axes, spans: pd.DataFrame, path: pd.DataFrame, title: str = "
     ax.set_xlim(0, total_s)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_duration(value) if value else "0"))
     ax.xaxis.set_major_locator(MaxNLocator(7))
-    more = f" ({_MOST_LANES} of {len(workers)} workers shown)" if len(workers) > _MOST_LANES else ""
-    many = f" ({len(leaves):,} spans: the share of each node in each stretch of time)" if is_dense else ""
+    more = f" ({_MOST_ROWS} of {len(workers)} workers shown)" if len(workers) > _MOST_ROWS else ""
+    many = f" ({len(leaves):,} spans: the share of each node in each interval)" if is_dense else ""
     _legend(ax, colors, not path.empty)
     style(ax, f"{title or 'Who ran when'}{more}{many}")
     ax.grid(False, axis="y")
 
 
 def node_colors(spans: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
-    """A colour for each node, in the order in which they began; after the eighth they come again, lighter."""
+    """A colour per node, in the order in which they began; after the eighth node the colours repeat, lighter."""
     colors = {}
     for number, node in enumerate(dict.fromkeys(spans["node"])):
         mix = 1 - _LIGHTER ** (number // len(PALETTE))
@@ -90,56 +90,56 @@ def node_colors(spans: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     return colors
 
 
-def _merged(spans: pd.DataFrame, place: dict[str, int], total_s: float) -> tuple[Numbers, Numbers, Numbers]:
-    """Lane, start and end of the bars of one node: those that the eye cannot tell apart are one."""
-    lane = spans["worker"].map(place).to_numpy(float)
+def _merged(spans: pd.DataFrame, row_of: dict[str, int], total_s: float) -> tuple[Numbers, Numbers, Numbers]:
+    """Row, start and end of the bars of one node; bars too close to distinguish are merged."""
+    row = spans["worker"].map(row_of).to_numpy(float)
     start, end = spans["start_s"].to_numpy(float), spans["end_s"].to_numpy(float)
-    if not len(lane):
-        return lane, start, end
-    order = np.lexsort((start, lane))
-    lane, start, end = lane[order], start[order], end[order]
+    if not len(row):
+        return row, start, end
+    order = np.lexsort((start, row))
+    row, start, end = row[order], start[order], end[order]
     step_s = total_s / _STEPS
     begins = np.ones(len(start), bool)
-    begins[1:] = (lane[1:] != lane[:-1]) | (start[1:] - end[:-1] > step_s)
+    begins[1:] = (row[1:] != row[:-1]) | (start[1:] - end[:-1] > step_s)
     first = np.flatnonzero(begins)
-    return lane[first], start[first], np.maximum(np.maximum.reduceat(end, first), start[first] + step_s / 3)
+    return row[first], start[first], np.maximum(np.maximum.reduceat(end, first), start[first] + step_s / 3)
 
 
 def _bars(ax: Axes, bars: tuple[Numbers, Numbers, Numbers], below: float, height: float, color: Color, alpha: float) -> None:
-    """Rectangles as one path, which is quicker to draw, and shorter as SVG, than one each."""
-    lane, start, end = bars
-    if not len(lane):
+    """Draw rectangles as one path, which is faster to draw and shorter as SVG than a patch each."""
+    row, start, end = bars
+    if not len(row):
         return
-    low, high = lane + below, lane + below + height
+    low, high = row + below, row + below + height
     corners = np.stack([start, low, start, high, end, high, end, low, start, low], 1).reshape(-1, 2)
     _fill(ax, corners, 5, color, alpha)
 
 
 def _fill(ax: Axes, corners: Numbers, each: int, color: Color, alpha: float) -> None:
-    """Closed outlines of `each` corners."""
+    """Fill closed outlines of `each` corners."""
     codes = np.full(len(corners), Path.LINETO, Path.code_type)
     codes[::each], codes[each - 1 :: each] = Path.MOVETO, Path.CLOSEPOLY
     ax.add_patch(PathPatch(Path(corners, codes), facecolor=color, alpha=alpha, linewidth=0))
 
 
-def _stretches(
-    ax: Axes, spans: pd.DataFrame, place: dict[str, int], total_s: float, colors: dict[str, tuple[float, float, float]]
+def _shares(
+    ax: Axes, spans: pd.DataFrame, row_of: dict[str, int], total_s: float, colors: dict[str, tuple[float, float, float]]
 ) -> None:
-    """In each lane, for each stretch of time, the share of each node in it, one above the other."""
-    count = int(np.clip(_MOST_CORNERS // (4 * len(place) * len(colors)), 40, _MOST_STRETCHES))
+    """Draw the share of each node in each interval, stacked, in the row of each worker."""
+    count = int(np.clip(_MOST_CORNERS // (4 * len(row_of) * len(colors)), 40, _MOST_INTERVALS))
     number = {node: position for position, node in enumerate(colors)}
-    busy = np.zeros((len(place), len(number), count))
+    busy = np.zeros((len(row_of), len(number), count))
     step_s = total_s / count
-    lane, node = spans["worker"].map(place).to_numpy(int), spans["node"].map(number).to_numpy(int)
+    row, node = spans["worker"].map(row_of).to_numpy(int), spans["node"].map(number).to_numpy(int)
     start, end = spans["start_s"].to_numpy(float) / step_s, spans["end_s"].to_numpy(float) / step_s
-    for offset in range(int(np.ceil((end - start).max())) + 1):  # one step of a span at a time, all spans together
+    for offset in range(int(np.ceil((end - start).max())) + 1):  # one interval of every span at a time
         column = np.floor(start).astype(int) + offset
         part = np.minimum(end, column + 1) - np.maximum(start, column)
         held = (part > 0) & (column < count)
-        np.add.at(busy, (lane[held], node[held], column[held]), part[held])
+        np.add.at(busy, (row[held], node[held], column[held]), part[held])
     top = np.cumsum(np.minimum(busy, 1.0), axis=1) * _BAR
     at = np.repeat(np.arange(count + 1) * step_s, 2)[1:-1]
-    for worker in range(len(place)):
+    for worker in range(len(row_of)):
         below = np.zeros(count)
         for position, color in enumerate(colors.values()):
             above = np.minimum(top[worker, position], _BAR)
@@ -150,16 +150,16 @@ def _stretches(
             below = above
 
 
-def _waiting(ax: Axes, waiting: pd.DataFrame, lane: int) -> str:
-    """How many items wait, as a hatched area; the label of its lane."""
+def _waiting(ax: Axes, waiting: pd.DataFrame, row: int) -> str:
+    """Draw the number of waiting items as a hatched area and return the label of its row."""
     start, end = waiting["start_s"].to_numpy(float), waiting["end_s"].to_numpy(float)
     at = np.concatenate([start, end])
     change = np.concatenate([np.ones(len(start)), -np.ones(len(end))])
     order = np.argsort(at, kind="stable")
     at, count = at[order], np.cumsum(change[order])
     most = max(float(count.max()), 1.0)
-    keep = np.unique(np.linspace(0, len(at) - 1, min(len(at), _MOST_STRETCHES)).astype(int))
-    low = np.full(len(keep), lane + 0.36)
+    keep = np.unique(np.linspace(0, len(at) - 1, min(len(at), _MOST_INTERVALS)).astype(int))
+    low = np.full(len(keep), row + 0.36)
     high = low - 0.8 * count[keep] / most
     ax.fill_between(at[keep], low, high, step="post", facecolor=_GREY, alpha=0.2, linewidth=0)
     ax.fill_between(at[keep], low, high, step="post", facecolor="none", edgecolor=_GREY, hatch="////", linewidth=0)
@@ -189,11 +189,11 @@ def _legend(ax: Axes, colors: dict[str, tuple[float, float, float]], has_path: b
 
 
 def _in_order(worker: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Workers of pools come last, 10 after 9."""
+    """A sort key: workers of pools come last, 10 after 9."""
     parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", worker)]
     return worker.startswith(("pocket-lab-", "process ")), parts
 
 
-def _spoken(worker: str) -> str:
-    """A worker as one speaks of it."""
+def _worker_label(worker: str) -> str:
+    """The name of a worker without our prefix."""
     return worker.removeprefix("pocket-lab-").replace("_", " ", 1)

@@ -53,8 +53,8 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
         label = "" if len(groups) == 1 else series_name(dict(zip([*LOCATION_COLUMNS, "process"], key, strict=True)))
         ax.plot(run, more, "o", markersize=5, color=PALETTE[index], alpha=0.8, label=label)
         slope = estimate_slope(list(more)).value
-        middle = float(np.median(more - slope * run))
-        ax.plot(run, middle + slope * run, color=PALETTE[index], linewidth=1.4)
+        offset = float(np.median(more - slope * run))
+        ax.plot(run, offset + slope * run, color=PALETTE[index], linewidth=1.4)
     if not groups:
         ax.text(0.5, 0.5, "nothing measured", ha="center", va="center", transform=ax.transAxes, color=INK)
     elif len(groups) > 1:

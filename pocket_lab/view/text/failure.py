@@ -1,4 +1,4 @@
-"""An error of the target as its author wants to read it: the frames of their own code, without a line of ours."""
+"""An error of the target with the frames of the user's own code only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pocket_lab.executors.outcome import RemoteTraceback, chain, root_cause, use
 
 
 def is_from_target(error: BaseException) -> bool:
-    """Whether the error crossed from where the target ran, or is one of ours about it."""
+    """Whether the error came from the measuring process or is one of our own errors about it."""
     return isinstance(error, PocketLabError) or isinstance(root_cause(error).__cause__, RemoteTraceback)
 
 
 def render_failure(error: BaseException) -> list[str]:
-    """The lines of the traceback, then the user's exception, then our own sentence about where it happened."""
+    """The lines of the traceback, then the user's exception, then our own message about where it happened."""
     cause = root_cause(error)
     frames = traceback.StackSummary.from_list([(*frame, None) for frame in user_frames(cause)])
     head = ["Traceback (most recent call last):", *"".join(frames.format()).splitlines()] if frames else []
-    told = [link for link in chain(error) if link is cause or isinstance(link, PocketLabError)]
-    return [*head, *(f"{type(link).__name__}: {link}" for link in reversed(told))]
+    shown = [link for link in chain(error) if link is cause or isinstance(link, PocketLabError)]
+    return [*head, *(f"{type(link).__name__}: {link}" for link in reversed(shown))]

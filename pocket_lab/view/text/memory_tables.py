@@ -14,7 +14,7 @@ _LEFT = frozenset({"node", "executor", "source"})
 
 
 def memory_table(frame: pd.DataFrame) -> TextTable:
-    """Peaks and allocations per node; sizes, workers and executors only where the points differ in them."""
+    """Peaks and allocations per node; sizes, workers and executors only if the points differ in them."""
     cells: dict[str, Cell] = {
         **location_cells(frame),
         "node": lambda row: shorten(row["node"]),
@@ -32,7 +32,7 @@ def memory_table(frame: pd.DataFrame) -> TextTable:
 
 
 def memory_lines_table(frame: pd.DataFrame) -> TextTable:
-    """The lines with most of their node's own peak; the first fifteen."""
+    """The fifteen lines with the largest part of their node's own peak."""
     cells: dict[str, Cell] = {
         **location_cells(frame),
         "node": lambda row: shorten(row["node"]),

@@ -1,4 +1,4 @@
-"""What each node of a trace took, as a table of text."""
+"""The nodes of a trace as a table of text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OPTIONAL = ("prep", "post", "retry", "queue", "errors")
 
 
 def nodes_table(frame: pd.DataFrame) -> TextTable:
-    """A row per node of `Trace.nodes`, in the order of the run; what no node has, and what all points share, is left out."""
+    """A row per node of `Trace.nodes`, in the order of the run, without empty columns and those in which all points agree."""
     columns: dict[str, Cell] = {
         **location_cells(frame),
         "node": lambda row: shorten(str(row["node"])),

@@ -1,4 +1,4 @@
-"""The state of a running measurement, folded from its records: how far, how long, and the best estimate so far."""
+"""The state of a running measurement, computed from its records: progress, elapsed time and the best estimate so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pocket_lab.units import format_duration, format_percent
 
 
 class ProgressState:
-    """Feed it every record with `add`; read `fraction`, `headline` and `estimate` whenever a face draws."""
+    """Takes every record with `add`; a progress display reads `fraction`, `headline` and `estimate`."""
 
     def __init__(self) -> None:
         self._begun = monotonic()
@@ -26,7 +26,7 @@ class ProgressState:
         self._latest: Point | None = None
 
     def add(self, record: Record) -> None:
-        """Take one record into account."""
+        """Update the state with one record."""
         if isinstance(record, Planned):
             self._points, self._budget_s = len(record.points), record.budget_s
         elif isinstance(record, Closed):
@@ -36,7 +36,7 @@ class ProgressState:
         elif isinstance(record, Sample) and record.error is None and record.loops:
             self._samples += 1
             self._latest = record.point
-            if record.round <= 1:  # the warm-up stands in for an estimate until there is one
+            if record.round <= 1:  # the warm-up is the estimate until the first round
                 self._runs_s[record.point] = []
             self._runs_s[record.point].append(record.wall_s / record.loops)
 
@@ -47,14 +47,14 @@ class ProgressState:
 
     @property
     def fraction(self) -> float:
-        """How much is done, by points or by time, whichever is further."""
+        """The share that is done, by points or by time, whichever is larger."""
         if not self._points:
             return 0.0
         return min(1.0, max(self._closed / self._points, self.elapsed_s / self._budget_s))
 
     @property
     def headline(self) -> str:
-        """Points and time in one line."""
+        """Finished points and elapsed time in one line."""
         points = "one run under the profiler" if self._points <= 1 else f"{self._closed}/{self._points} points"
         if self._budget_s == math.inf:
             return f"{points}, {self.elapsed_s:.0f} s"
@@ -70,18 +70,18 @@ class ProgressState:
         runs_s = self._runs_s.get(point)
         if not runs_s:
             return f"{where}: warming up"
-        middle = estimate_median(runs_s)
-        doubt = "" if middle.precision != middle.precision else f" ± {format_percent(middle.precision)}"
-        return f"{where}: {format_duration(middle.value)}{doubt}"
+        median = estimate_median(runs_s)
+        precision = "" if median.precision != median.precision else f" ± {format_percent(median.precision)}"
+        return f"{where}: {format_duration(median.value)}{precision}"
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything has run yet; a refused question has not."""
+        """Whether anything has run yet; a rejected call has not."""
         return self._latest is not None
 
     @property
     def summary(self) -> str:
-        """What stays when it is over."""
+        """The line that remains after the measurement."""
         plural = "" if self._points == 1 else "s"
         if not self._samples:
             return f"{self._points} point{plural} profiled in {self.elapsed_s:.1f} s"

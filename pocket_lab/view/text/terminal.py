@@ -1,4 +1,4 @@
-"""A terminal: tables with rich, and progress as a live bar, or as plain lines where there is no terminal."""
+"""Results and progress in a terminal with rich, or as plain lines if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REDRAW_EVERY_S = 0.1
 
 
 def print_table(console: Console, table: TextTable, title: str) -> None:
-    """A table as rich draws it; plain and unwrapped where the output is no terminal."""
+    """Print a table with rich; plain and unwrapped if the output is not a terminal."""
     if not console.is_terminal:
         console.print(f"{title}\n\n{table.to_text()}", soft_wrap=True, highlight=False, markup=False)
         return
@@ -43,7 +43,7 @@ def print_result(
     caveats: Iterable[str],
     error: BaseException | None,
 ) -> None:
-    """A whole result: the table, then what it means, what failed, what is in doubt, and the first error's traceback."""
+    """Print a whole result: the table, the findings, failures and caveats, and the traceback of the first error."""
     print_table(console, table, title)
     texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {text}" for text in caveats)]
     for text in texts:
@@ -54,7 +54,7 @@ def print_result(
 
 
 class TerminalProgress:
-    """A watcher of records and a context manager: a bar with the best estimate so far."""
+    """A watcher of records and a context manager that shows a bar with the best estimate so far."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -72,7 +72,7 @@ class TerminalProgress:
         return self
 
     def __call__(self, record: Record) -> None:
-        """Take a record; draw where it is time to."""
+        """Take a record, and redraw if the last drawing is old enough."""
         self._state.add(record)
         every_s = _LINE_EVERY_S if self._bar is None else _REDRAW_EVERY_S
         if self._state.elapsed_s - self._drawn_s >= every_s:

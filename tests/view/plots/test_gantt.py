@@ -51,7 +51,7 @@ def labels(ax: Axes) -> list[str]:
     return [label.get_text() for label in ax.get_yticklabels()]
 
 
-def test_a_lane_for_each_worker_in_order_and_one_for_those_that_wait() -> None:
+def test_a_row_for_each_worker_in_order_and_one_for_waiting_items() -> None:
     svg, ax = picture(fan_out(24, 11))
     assert labels(ax) == ["MainThread", *(f"worker {number}" for number in range(11)), "waiting (up to 24)"]
     for text in ("the title", "critical path", "each", "read", "count"):
@@ -59,7 +59,7 @@ def test_a_lane_for_each_worker_in_order_and_one_for_those_that_wait() -> None:
     assert INK not in svg
 
 
-def test_one_span_has_no_lane_for_waits() -> None:
+def test_one_span_has_no_row_for_waits() -> None:
     _, ax = picture([Traced(POINT, 1.0, 1, 0.0, 0.0), span(0, 0.0, 1.0)], path=0)
     assert labels(ax) == ["MainThread"]
     assert "critical path" not in [text.get_text() for text in ax.get_legend().get_texts()]
@@ -68,7 +68,7 @@ def test_one_span_has_no_lane_for_waits() -> None:
 def test_many_spans_are_a_small_picture_that_says_what_it_shows() -> None:
     few, _ = picture(fan_out(100, 2))
     many, ax = picture(fan_out(10_000, 4, ("a", "b", "c", "d")), path=2000)
-    assert "40,000 spans: the share of each node in each stretch of time" in ax.get_title(loc="left")
+    assert "40,000 spans: the share of each node in each interval" in ax.get_title(loc="left")
     assert len(few) < 100_000
     assert len(many) < 600_000
 

@@ -47,14 +47,14 @@ def test_several_points_add_a_panel_of_their_peaks(sizes: tuple[int, ...], worke
         assert f"size {sizes[-1]}, threads x {workers[-1]}" in figure.axes[0].get_title(loc="left"), "the heaviest point"
 
 
-def test_the_timeline_shows_the_heap_the_peak_and_the_lanes_of_the_nodes() -> None:
+def test_the_timeline_shows_the_heap_the_peak_and_the_rows_of_the_nodes() -> None:
     figure = figure_of(made(3))
-    held, lanes = figure.axes[1:3]
+    held, rows = figure.axes[1:3]
     assert held.lines[0].get_ydata().max() == 10 * MIB * 49 // 50  # type: ignore[union-attr]
     assert held.lines[1].get_ydata()[0] == 0  # type: ignore[index]
     assert held.lines[2].get_ydata()[0] == 10 * MIB  # type: ignore[index]
-    assert [text.get_text() for text in lanes.get_yticklabels()] == ["n0", "n1", "n2"]
-    assert held.get_xlim() == lanes.get_xlim()
+    assert [text.get_text() for text in rows.get_yticklabels()] == ["n0", "n1", "n2"]
+    assert held.get_xlim() == rows.get_xlim()
 
 
 def test_a_run_too_short_for_moments_says_so() -> None:
@@ -62,16 +62,16 @@ def test_a_run_too_short_for_moments_says_so() -> None:
     assert any("too short" in text.get_text() for text in figure.axes[1].texts)
 
 
-def test_a_target_that_tells_no_visits_has_no_lanes() -> None:
+def test_a_target_without_visits_has_no_rows() -> None:
     records = [record for record in made(1) if not isinstance(record, NodeActivity)]
     assert len(figure_of(records).axes) == 2
 
 
 def test_many_nodes_are_cut_and_counted() -> None:
     figure = figure_of(made(40, (10, 100)))
-    bars, _, lanes, growth = figure.axes
+    bars, _, rows, growth = figure.axes
     assert "(20 of 40 shown)" in bars.get_title(loc="left")
-    assert "14 of 40 shown" in lanes.get_xlabel()
+    assert "14 of 40 shown" in rows.get_xlabel()
     assert "(8 of 40 nodes)" in growth.get_title(loc="left")
     svg = to_svg(figure)
     assert INK not in svg
