@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 from markupsafe import Markup
@@ -23,18 +24,21 @@ from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
 from pocket_lab.graph.graph import Graph
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
-from pocket_lab.lab.collect import Watcher, collect
+from pocket_lab.lab.collect import collect
 from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.memory_pass import measure_peaks, refuse_peaks
+from pocket_lab.lab.options.keywords import BenchOptions
+from pocket_lab.lab.options.request import parse_request
+from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
-from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.job import Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.supervisor import Task, measure
-from pocket_lab.measure.sweep import Counts, Sweep, parse_sweep
+from pocket_lab.measure.sweep import Sweep
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
@@ -60,7 +64,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_WAYS = ("isolation", "fresh_input", "store", "caches")  # samples that were made in different ways make no common median
+_SAME_TO_RESUME = ("isolation", "fresh_input", "store", "caches")  # samples of different methods have no common median
 
 
 class Bench(Result):
@@ -172,89 +176,41 @@ class Bench(Result):
         return [*super()._parts(), note(describe_environment(self.environment) + kept)]
 
 
-def bench(
-    target: Any,
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    memory: bool = False,
-    precision: float | str = 0.02,
-    budget: float | str = 30.0,
-    point_timeout: float | str | None = None,
-    isolation: str = "process",
-    fresh_input: bool = False,
-    store: str = "fresh",
-    caches: str = "warm",
-    name: str | None = None,
-    resume: bool = False,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> Bench:
-    """Measure a graph, node or callable over sizes x executors x workers, in a process of its own.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `bench` alone."""
+
+    memory: bool
+    resume: bool
+
+
+@takes_options
+def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
+    """Measure a graph, node or callable over sizes x executors x workers, in a separate process.
 
     Args:
         target: what to measure.
-        size, sizes: numbers handed to `input`; also as text ("10,100,1k", "2^4..2^12"). Without, one point.
-        workers: worker counts ("1,2,4", "1..16"): tasks in flight of the run's outermost fan-out, or runs in flight.
-        executor, executors: "serial", "threads", "processes", and for async nodes "asyncio".
-        input: a function of the size, or the input itself; the default is the size (`range(size)` under "map").
-        drive: "run" (one input, one run), "map" (a list, each item a run), or "load" (each worker is a client that runs
-            again and again: latencies, their percentiles, and requests a second).
-        rate: under "load" the requests a second that come whether answered or not; their latency counts from when they
-            were due. Without, a client sends its next request when the one before is answered.
-        memory: add a run of each point under memray after the sweep, beyond its budget: the most bytes held at once and the
-            allocations, of each point and of each node.
-        precision: a point is done when half its 95 % interval is within this fraction of its median.
-        budget: the most seconds for the whole sweep, to within one batch.
-        point_timeout: the most seconds for one batch; a longer one is ended, and its point has failed.
-        isolation: "process", or "kernel" for a target that cannot be sent to another process.
-        fresh_input: build the input anew for each run, for a target that changes it.
-        store: "fresh" for each run of a graph, or "shared" by all runs of a point: a warm and contended one.
-        caches: "warm", or "cold" to clear the target's caches (whatever has `cache_clear`) before each run.
-        name: how results and the history call the run.
-        resume: go on with the newest run of that name in the history; no point is measured twice.
-        command_line: the line of a magic or a shell that called it, kept in the history.
-        watch: called with every record as it is made.
+        {options}
 
-    An exception of the target fails its point (`.failures`, `.error`), the others go on. Raises UsageError for what
-    cannot be measured. Ctrl-C keeps what was measured as `pocket_lab.last()` and is raised again. Every record is in the
-    history (`History().load(name)`) as soon as it is made.
+    An exception of the target fails its point (`.failures`, `.error`); the other points continue. Raises UsageError for
+    invalid usage. Ctrl-C keeps what was measured as `pocket_lab.last()` and is raised again. Every record is in the
+    history (`History().load(name)`) as soon as it is measured.
     """
-    sweep = parse_sweep(
-        size=size,
-        sizes=sizes,
-        workers=workers,
-        executor=executor,
-        executors=executors,
-        drive=drive,
-        rate=rate,
-        precision=precision,
-        budget=budget,
-        point_timeout=point_timeout,
-        isolation=isolation,
-        fresh_input=fresh_input,
-        store=store,
-        caches=caches,
-    )
-    stored, records = _stored(name, sweep) if resume else (None, [])
-    job = plan_job(target, input, sweep, name if stored is None else stored.target)
+    request = parse_request("bench", _Own, options)
+    sweep = request.sweep
+    stored, records = _stored(request.name, sweep) if request.own.resume else (None, [])
+    job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
         keep(whole := Bench(label, records, run=stored.id))
         return whole
-    if memory:
+    if request.own.memory:
         refuse_peaks(job)
-    recording = Recording("bench", label, job.points[0].target, options_json(sweep, command_line), stored)
+    recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
-        with recording, closing(_measured(job, task, memory)) as stream:
-            collect(stream, records, recording, watch)
+        with recording, closing(_measured(job, task, request.own.memory)) as stream:
+            collect(stream, records, recording, request.watch)
     finally:
         result = Bench(label, records, run=recording.run)
         if any(isinstance(record, Sample) for record in records):
@@ -281,14 +237,14 @@ def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | 
 
 
 def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
-    """The run to go on with, and its records; raises UsageError where it was made in another place or in another way."""
+    """The run to resume, and its records; raises UsageError if its machine or its method differ."""
     if name is None:
         raise UsageError("resume=True goes on with a run of the history: give its name")
     with Archive() as archive:
         entry = archive.find(name, "bench")
         records = archive.records(entry)
     earlier = entry.options.get("sweep", {})
-    for option in _WAYS:
+    for option in _SAME_TO_RESUME:
         if earlier.get(option, getattr(sweep, option)) != getattr(sweep, option):
             raise UsageError(
                 f'the run "{name}" was made with {option}={earlier[option]!r}: resume it with that, or begin a new one '

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from pocket_lab.lab.options.keywords import Watcher
 from pocket_lab.lab.recording import Recording
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.progress import Heartbeat, Output, Started
 from pocket_lab.records.record import Record
-
-Watcher = Callable[[Record], None]
 
 _MOST_OUTPUT = 10_000
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 from markupsafe import Markup
@@ -24,9 +24,12 @@ from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.lab.bench import Bench
-from pocket_lab.lab.collect import Watcher, collect
+from pocket_lab.lab.collect import collect
 from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.load_stored import stored_bench
+from pocket_lab.lab.options.keywords import CompareOptions
+from pocket_lab.lab.options.request import Request, parse_request, with_workers
+from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input, Job
@@ -34,13 +37,12 @@ from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.sampler import sample_pairs
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import measure
-from pocket_lab.measure.sweep import Counts, parse_sweep
+from pocket_lab.measure.sweep import Counts
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
-from pocket_lab.units import parse_fraction
 from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
 from pocket_lab.view.findings.environment import describe_environment
 from pocket_lab.view.html.page import note
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_OF_POINTS = ("size", "sizes", "workers", "executor", "executors")
 _UNPAIRED = (
     "the two runs were not measured together: the same code differs by 8 to 10 % from one run to the next on a shared machine"
 )
@@ -147,107 +150,67 @@ class Comparison(Result):
         plot_comparison(ax, self.frame, self.margin)
 
 
-def compare(
-    a: Any,
-    b: Any,
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    margin: float | str | None = None,
-    budget: float | str = 10.0,
-    point_timeout: float | str | None = None,
-    fresh_input: bool = False,
-    store: str = "fresh",
-    caches: str = "warm",
-    name: str | None = None,
-    force: bool = False,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `compare` alone."""
+
+    margin: float | None
+    force: bool
+
+
+@takes_options
+def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
     """Measure two targets together and say of b: "faster", "slower", "same" or "cannot tell".
 
     Args:
-        a, b: graphs, nodes, callables, or a `Variant` with workers or an executor of its own; or two results of `bench`,
-            or the names of two runs of the history.
-        size, sizes, workers, executor, executors, input, drive, rate: as in `bench`, for both sides.
-        margin: the smallest change that counts ("1%"; "10%" for two results of `bench`, which were not taken in pairs).
-        budget: the most seconds for all pairs together; a pair that is precise enough ends earlier.
-        point_timeout, fresh_input, store, caches: as in `bench`; caches="cold" compares first calls.
-        name: how the result and the history call the comparison.
-        force: compare results of `bench` from different machines or versions, with a caveat.
-        command_line: the line of a magic or a shell that called it, kept in the history.
-        watch: called with every record as it is made.
+        a, b: graphs, nodes, callables, or a `Variant` with its own workers or executor; or two results of `bench`,
+            or the names of two runs of the history. The options apply to both sides.
+        {options}
 
     With several pairs the verdicts are corrected for their number, the intervals are not: a row may exclude no change and
-    still say "cannot tell". `seconds_needed` is the time of one pair's batches.
+    still say "cannot tell". `seconds_needed` is the time of one pair's batches. caches="cold" compares first calls.
 
-    Both targets run in one process, in neighbouring batches in random order, and are built anew for every block. Raises
+    Both targets run in one process, in neighbouring batches in random order, and are rebuilt for every block. Raises
     UsageError for what cannot be compared, and the target's own error from the result's `.error`.
     """
+    request = parse_request("compare", _Own, options)
     a, b = (stored_bench(side) if isinstance(side, str) else side for side in (a, b))
-    are_runs = isinstance(a, Bench) and isinstance(b, Bench)
-    share = (STORED_MARGIN if are_runs else MARGIN) if margin is None else parse_fraction(margin)
-    if not 0 < share < 1:
-        raise UsageError(f"margin={margin!r} is not between 0 and 1; write for example 1%")
     if isinstance(a, Bench) and isinstance(b, Bench):
-        sweeping = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-        given = [option for option, value in sweeping.items() if value is not None] + (
-            ["input"] if input is not Input.ABSENT else []
-        )
+        given = [name for name in _OF_POINTS if options.get(name) is not None]
+        given += ["input"] if request.input is not Input.ABSENT else []
         if given:
             raise UsageError(f"two results of bench are compared as they were measured: leave {', '.join(given)} out")
-        return _compare_runs(a, b, share, force, name)
+        return _compare_runs(a, b, request.own.margin or STORED_MARGIN, request.own.force, request.name)
     if isinstance(a, Bench) or isinstance(b, Bench):
         raise UsageError(
             "one side is a result of bench, which cannot be measured again: give two results, or two names of the history, "
             "or two targets"
         )
-    options = {
-        "size": size,
-        "sizes": sizes,
-        "drive": drive,
-        "rate": rate,
-        "budget": budget,
-        "point_timeout": point_timeout,
-        "fresh_input": fresh_input,
-        "store": store,
-        "caches": caches,
-    }
-    shared = {"workers": workers, "executor": executor, "executors": executors}
-    jobs = [_job(side, input, options, shared) for side in (a, b)]
-    pair = PairedJob(*_told_apart(*jobs), precision=share / 2, budget_s=jobs[0].sweep.budget_s)
+    margin = request.own.margin or MARGIN
+    jobs = [_job(side, request) for side in (a, b)]
+    pair = PairedJob(*_told_apart(*jobs), precision=margin / 2, budget_s=request.sweep.budget_s)
     if len(pair.a.points) != len(pair.b.points):
         raise UsageError(
             "the two sides have different numbers of points: give them the same workers and executors, or one each"
         )
     records: list[Record] = []
     one, other = (job.points[0].target for job in (pair.a, pair.b))
-    label = name or f"{other} against {one}"
-    recording = Recording("compare", label, other, options_json(jobs[0].sweep, command_line, margin=share))
+    label = request.name or f"{other} against {one}"
+    recording = Recording("compare", label, other, options_json(jobs[0].sweep, request.command_line, margin=margin))
     try:
         with recording, closing(measure(pair, sample_pairs)) as stream:
-            collect(stream, records, recording, watch)
+            collect(stream, records, recording, request.watch)
     finally:
-        result = Comparison(label, records, share, run=recording.run)
+        result = Comparison(label, records, margin, run=recording.run)
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result
 
 
-def _job(side: Any, input: Any, options: dict[str, Any], shared: dict[str, Any]) -> Job:
+def _job(side: Any, request: Request[_Own]) -> Job:
     variant = side if isinstance(side, Variant) else Variant(side)
-    own = dict(shared)
-    if variant.workers is not None:
-        own["workers"] = variant.workers
-    if variant.executor is not None:
-        own |= {"executor": variant.executor, "executors": None}
-    return plan_job(variant.target, input, parse_sweep(**options, **own), variant.name)
+    sweep = with_workers(request.sweep, variant.workers, variant.executor)
+    return plan_job(variant.target, request.input, sweep, variant.name)
 
 
 def _told_apart(a: Job, b: Job) -> tuple[Job, Job]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 from markupsafe import Markup
 
-from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import times_frame
-from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile
+from pocket_lab.lab.options.keywords import CpuOptions
+from pocket_lab.lab.options.signature import takes_options
+from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input
-from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.cpu.instrument import INTERVAL_S, profile_cpu
-from pocket_lab.units import format_duration, parse_duration
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.supervisor import Task
+from pocket_lab.profile.cpu.instrument import profile_cpu
+from pocket_lab.records.record import Record
+from pocket_lab.units import format_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.html.flame import flame_html
 from pocket_lab.view.html.point_sections import for_each_point
@@ -59,37 +61,31 @@ class CpuProfile(Result):
         return [self.table.to_html(), flames, page.failures(self.failures), page.caveats(self.caveats)]
 
 
-def cpu(
-    target: Any,
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    budget: float | str | None = None,
-    isolation: str = "process",
-    store: str = "fresh",
-    caches: str = "warm",
-    interval: float | str = INTERVAL_S,
-    name: str | None = None,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> CpuProfile:
-    """Sample the call tree of every node in one run of each point, in a process of its own.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `cpu` alone, in seconds."""
 
-    The stacks of all threads, of suspended tasks and in worker processes are looked at every `interval`, which slows the
-    run by a few per cent at most. Seconds are those of all workers together; what a task awaits stands under "[awaiting]".
-    The other options mean what they mean in `bench`; without a budget a run takes as long as it takes. Raises the target's
-    own error, DeadlineExceeded, or UsageError.
+    interval: float
+
+
+def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
+    return partial(profile_cpu, interval_s=own.interval), ()
+
+
+CPU = ProfileVerb("cpu", _Own, CpuProfile, _prepare)
+
+
+@takes_options
+def cpu(target: Any, **options: Unpack[CpuOptions]) -> CpuProfile:
+    """Sample the call tree of every node in one run of each point, in a separate process.
+
+    The stacks of all threads, of suspended tasks and of worker processes are sampled, which slows the run by a few per cent
+    at most. Seconds are those of all workers together; what a task awaits is under "[awaiting]".
+
+    Args:
+        target: what to profile.
+        {options}
+
+    Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
-    interval_s = parse_duration(interval)
-    if not interval_s > 0:
-        raise UsageError(f"interval={interval!r} is no time between two looks; write for example 1ms")
-    job = plan_profile(target, input, name, budget, **options)
-    return profile("cpu", partial(profile_cpu, interval_s=interval_s), job, CpuProfile, watch, command_line)
+    return CPU.run(target, options)

@@ -14,13 +14,13 @@ from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.compare import Comparison
-from pocket_lab.lab.cpu import CpuProfile
-from pocket_lab.lab.leaks import LeakReport
-from pocket_lab.lab.lines import LineProfile
+from pocket_lab.lab.cpu import CPU
+from pocket_lab.lab.leaks import LEAKS
+from pocket_lab.lab.lines import LINES
 from pocket_lab.lab.load_stored import read_bench
-from pocket_lab.lab.memory import MemoryProfile
+from pocket_lab.lab.memory import MEMORY
 from pocket_lab.lab.result import Result
-from pocket_lab.lab.trace import Trace
+from pocket_lab.lab.trace import TRACE
 from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
 from pocket_lab.view.text.history_table import history_table
@@ -28,11 +28,7 @@ from pocket_lab.view.text.table import TextTable
 
 Key = str | int
 _PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
-    "memory": MemoryProfile,
-    "lines": LineProfile,
-    "cpu": CpuProfile,
-    "trace": Trace,
-    "leaks": LeakReport,
+    verb.name: verb.result for verb in (MEMORY, LINES, CPU, TRACE, LEAKS)
 }
 
 

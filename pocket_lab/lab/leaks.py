@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from pocket_lab.analysis.leaks import FEWEST_RUNS, GROWS, leaks_frame
-from pocket_lab.errors import UsageError
+from pocket_lab.analysis.leaks import GROWS, leaks_frame
 from pocket_lab.frames.leaks import leftovers_frame, memory_series, retained_frame
-from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile
+from pocket_lab.lab.options.keywords import LeaksOptions
+from pocket_lab.lab.options.signature import takes_options
+from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input
-from pocket_lab.measure.sweep import Counts
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.leaks.detector import LEAST, LEAST_APART, find_leaks
 from pocket_lab.records.leaks import MemoryReading
-from pocket_lab.units import parse_counts
+from pocket_lab.records.record import Record
 from pocket_lab.view.findings.leaks import leaks_sentences
 from pocket_lab.view.text.leaks_table import leaks_table
 from pocket_lab.view.text.table import TextTable
@@ -91,40 +92,35 @@ class LeakReport(Result):
         plot_growth(ax, self.memory)
 
 
-def leaks(
-    target: Any,
-    *,
-    runs: int | str = 10,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    budget: float | str | None = None,
-    isolation: str = "process",
-    store: str = "fresh",
-    caches: str = "warm",
-    name: str | None = None,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> LeakReport:
-    """Run the target again and again, and tell what is left: threads, tasks, child processes, descriptors, sockets, memory.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `leaks` alone."""
 
-    After three runs to warm up come `runs` more (three at least, six for a statement about memory). What is still there a
-    second after the last one, and came in three runs or more, in the later half too, is a leak, told with the line that
-    made it; what came once is kept, and no leak. Memory grows if Python's blocks, the bytes of malloc or the resident
-    memory rise from run to run beyond doubt (the slope of Sen with its 95 % interval); then six more runs under tracemalloc
-    tell which lines keep it. Less than a hundred small objects and 8 KiB in all the runs are not seen, since Python itself
-    keeps as much: more runs find smaller leaks. The other options mean what they mean in `bench`; under the drive "load" a
-    run is a window of clients. Raises the target's own error, DeadlineExceeded, or UsageError.
+    runs: int
+
+
+def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
+    return partial(find_leaks, runs=own.runs), ()
+
+
+LEAKS = ProfileVerb("leaks", _Own, LeakReport, _prepare)
+
+
+@takes_options
+def leaks(target: Any, **options: Unpack[LeaksOptions]) -> LeakReport:
+    """Run the target many times and report what is left: threads, tasks, child processes, descriptors, sockets, memory.
+
+    Three warm-up runs come before the counted ones (three at least, six for a statement about memory). A resource is a leak
+    if it still exists a second after the last run and appeared in three runs or more, one of them in the later half; the
+    report names the line that created it. A resource that appeared once is not a leak. Memory grows if Python's blocks, the
+    bytes of malloc or the resident memory have a positive slope (Theil-Sen, 95 % interval); then six more runs under
+    tracemalloc find the lines that keep it. Less than a hundred small objects and 8 KiB over all runs are not detected,
+    since Python itself keeps as much: more runs find smaller leaks. Under the drive "load" a run is a window of clients.
+
+    Args:
+        target: what to run.
+        {options}
+
+    Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    (count,) = parse_counts(runs, "runs")[:1]
-    if count < FEWEST_RUNS:
-        raise UsageError(f"runs={runs}: growth shows in {FEWEST_RUNS} runs at least; ten are a good number")
-    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
-    job = plan_profile(target, input, name, budget, **options)
-    return profile("leaks", partial(find_leaks, runs=count), job, LeakReport, watch, command_line)
+    return LEAKS.run(target, options)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 from markupsafe import Markup
@@ -14,15 +15,16 @@ from pocket_lab.errors import UsageError
 from pocket_lab.frames.calls import bytes_frame
 from pocket_lab.frames.memory import activity_frame, memory_frame, memory_lines_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.points import at_point
-from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile, read_sources, writable_path
+from pocket_lab.lab.options.keywords import MemoryOptions
+from pocket_lab.lab.options.signature import takes_options
+from pocket_lab.lab.profile_verb import ProfileVerb, node_sources
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input
-from pocket_lab.measure.sweep import Counts
-from pocket_lab.profile.memory.instrument import MemoryOptions, profile_memory
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.supervisor import Task
+from pocket_lab.profile.memory import instrument
 from pocket_lab.profile.memory.tracker import Tracking
-from pocket_lab.profile.node_code import node_codes
 from pocket_lab.records.memory import HeapPoint, RunMemory
+from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
 from pocket_lab.units import format_bytes
 from pocket_lab.view.findings.memory import memory_sentences
@@ -125,42 +127,35 @@ class MemoryProfile(Result):
         return [table, lines, *rest[:-1], flames, rest[-1]]
 
 
-def memory(
-    target: Any,
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    budget: float | str | None = None,
-    isolation: str = "process",
-    store: str = "fresh",
-    caches: str = "warm",
-    python_allocators: bool = False,
-    native: bool = False,
-    keep: str | Path | None = None,
-    name: str | None = None,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> MemoryProfile:
-    """Profile the memory of one run of each point with memray, in a process of its own, and attribute it all to nodes.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `memory` alone."""
+
+    python_allocators: bool
+    native: bool
+    keep: Path | None
+
+
+def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
+    tracking = Tracking(own.native, own.python_allocators)
+    capture = instrument.MemoryOptions(tracking, "" if own.keep is None else str(own.keep))
+    return partial(instrument.profile_memory, options=capture), node_sources(job)
+
+
+MEMORY = ProfileVerb("memory", _Own, MemoryProfile, _prepare)
+
+
+@takes_options
+def memory(target: Any, **options: Unpack[MemoryOptions]) -> MemoryProfile:
+    """Profile the memory of one run of each point with memray, in a separate process, and attribute it to nodes.
 
     A node's own peak is the most bytes alive at once that were allocated with it as the innermost node, whichever node
-    holds the peak of the whole process; worker processes are followed too, and added up. `python_allocators=True` follows
-    every Python object, `native=True` puts the calls of C code on the stacks, both more slowly. `keep="run.bin"` keeps
-    memray's capture for its own commands (of several points one file each, and one more for each worker process). The
-    other options mean what they mean in `bench`; without a budget a run takes as long as it takes. Raises the target's own
-    error, DeadlineExceeded, or UsageError.
+    holds the peak of the whole process; worker processes are followed and added up.
+
+    Args:
+        target: what to profile.
+        {options}
+
+    Raises the target's own error, DeadlineExceeded, or UsageError.
     """
-    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
-    job = plan_profile(target, input, name, budget, **options)
-    kept = "" if keep is None else str(writable_path(keep, "keep"))
-    codes, _ = node_codes(job.target, job.points[0].target)
-    sources = read_sources([(code.file, code.first, code.last) for code in codes])
-    task = partial(profile_memory, options=MemoryOptions(Tracking(native, python_allocators), kept))
-    return profile("memory", task, job, MemoryProfile, watch, command_line, sources)
+    return MEMORY.run(target, options)

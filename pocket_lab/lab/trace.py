@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import astuple
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
@@ -16,13 +16,16 @@ from pocket_lab.analysis.timeline import Timeline, timeline
 from pocket_lab.analysis.what_if import WhatIf, what_if
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.spans import PHASES, by_point, spans_frame, traced_nodes_frame
-from pocket_lab.lab.collect import Watcher
-from pocket_lab.lab.profiling import plan_profile, profile, writable_path
+from pocket_lab.lab.options.keywords import TraceOptions
+from pocket_lab.lab.options.request import parse_request
+from pocket_lab.lab.options.signature import takes_options
+from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.job import Input
-from pocket_lab.measure.sweep import Counts
+from pocket_lab.measure.job import Job
+from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.records.point import Point, describe
+from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Traced
 from pocket_lab.sharing.exchange.chrome import save_chrome
 from pocket_lab.view.findings.trace import (
@@ -208,38 +211,35 @@ def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:
     return spans[spans["run"] == (runs["end_s"] - runs["start_s"]).idxmax()]
 
 
-def trace(
-    target: Any,
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    input: Any = Input.ABSENT,
-    drive: str = "run",
-    rate: float | str | None = None,
-    budget: float | str | None = None,
-    isolation: str = "process",
-    store: str = "fresh",
-    caches: str = "warm",
-    chrome: str | Path | None = None,
-    name: str | None = None,
-    command_line: str | None = None,
-    watch: Watcher | None = None,
-) -> Trace:
-    """Record who ran when on which worker in one run of each point (under "load", a window), in a process of its own.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The options of `trace` alone."""
 
-    A run shorter than half a second, and a window, is the second one: the first warms up. `chrome` is a file to write the
-    spans to as well (`Trace.save_chrome`). The other options mean what they mean in `bench`; without a budget a run takes as
-    long as it takes. Raises the target's own error where no point could be traced (`pocket_lab.last()` has the spans until
-    then), DeadlineExceeded, or UsageError.
+    chrome: Path | None
+
+
+def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
+    return profile_spans, ()
+
+
+TRACE = ProfileVerb("trace", _Own, Trace, _prepare)
+
+
+@takes_options
+def trace(target: Any, **options: Unpack[TraceOptions]) -> Trace:
+    """Record which node ran when on which worker in one run of each point (under "load", a window), in a separate process.
+
+    Of a run shorter than half a second, and of a window, the second one is recorded: the first is a warm-up.
+
+    Args:
+        target: what to profile.
+        {options}
+
+    Raises the target's own error where no point could be traced (`pocket_lab.last()` has the spans until then),
+    DeadlineExceeded, or UsageError.
     """
-    options: dict[str, Any] = {"size": size, "sizes": sizes, "workers": workers, "executor": executor, "executors": executors}
-    options |= {"drive": drive, "rate": rate, "isolation": isolation, "store": store, "caches": caches}
-    job = plan_profile(target, input, name, budget, **options)
-    file = None if chrome is None else writable_path(chrome, "chrome")
-    result = profile("trace", profile_spans, job, Trace, watch, command_line)
-    if file is not None:
-        result.save_chrome(file)
+    request = parse_request(TRACE.name, TRACE.own, options)
+    result = TRACE.profile(target, request)
+    if request.own.chrome is not None:
+        result.save_chrome(request.own.chrome)
     return result

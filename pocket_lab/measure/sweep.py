@@ -1,9 +1,11 @@
-"""What a verb is asked for, parsed once: a frozen Sweep."""
+"""The points of a sweep and how they are measured: options parsed once into a frozen Sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pocket_lab.errors import UsageError
@@ -38,79 +40,108 @@ class Sweep:
     caches: str = "warm"
 
 
-def parse_sweep(
-    *,
-    size: int | str | None = None,
-    sizes: Counts | None = None,
-    workers: Counts | None = None,
-    executor: str | None = None,
-    executors: str | Iterable[str] | None = None,
-    drive: str = "run",
-    rate: float | str | None = None,
-    precision: float | str = 0.02,
-    budget: float | str = 30.0,
-    point_timeout: float | str | None = None,
-    isolation: str = "process",
-    fresh_input: bool = False,
-    store: str = "fresh",
-    caches: str = "warm",
-) -> Sweep:
-    """Check every option and put it into base units; raises a UsageError that names the option."""
-    asked = _one_of("size", size, "sizes", sizes)
-    precision_fraction, budget_s = parse_fraction(precision), parse_duration(budget)
-    timeout_s = None if point_timeout is None else parse_duration(point_timeout)
-    if not 0 < precision_fraction < 1:
-        raise UsageError(f"precision={precision!r} is not between 0 and 1; write for example 2%")
-    if budget_s <= 0:
-        raise UsageError(f"budget={budget!r} leaves no time to measure; write for example 30s")
-    if timeout_s is not None and timeout_s <= 0:
-        raise UsageError(f"point_timeout={point_timeout!r} leaves no time for a batch; write for example 5s")
-    if timeout_s is not None and isolation == "kernel":
+def parse_sweep(**options: Any) -> Sweep:
+    """Check every option and convert it to base units; the fields of `Sweep` that are not given keep their defaults.
+
+    `size` and `executor` are the singular forms of `sizes` and `executors`. Raises a UsageError that names the option, and
+    TypeError for an unknown one.
+    """
+    refuse_unknown("parse_sweep", options, SWEEP_OPTIONS)
+    values = {name: value for name, value in options.items() if name in PARSERS}
+    for singular, plural in SINGULAR.items():
+        if options.get(singular) is not None:
+            if options.get(plural) is not None:
+                raise UsageError(f"{singular}= and {plural}= mean the same; give one of them")
+            values[plural] = options[singular]
+    sweep = Sweep(**{_FIELDS.get(name, name): PARSERS[name](value) for name, value in values.items()})
+    if sweep.point_timeout_s is not None and sweep.isolation == "kernel":
         raise UsageError('point_timeout ends a process of its own, so it has no effect with isolation="kernel"')
-    return Sweep(
-        sizes=(None,) if asked is None else parse_counts(asked, "sizes"),
-        workers=(1,) if workers is None else parse_counts(workers, "workers", smallest=1),
-        executors=_parse_executors(_one_of("executor", executor, "executors", executors)),
-        drive=_choice("drive", drive, DRIVES),
-        rate=_parse_rate(rate, drive),
-        precision=precision_fraction,
-        budget_s=budget_s,
-        point_timeout_s=timeout_s,
-        isolation=_choice("isolation", isolation, ISOLATIONS),
-        fresh_input=bool(fresh_input),
-        store=_choice("store", store, STORES),
-        caches=_choice("caches", caches, CACHES),
-    )
+    if sweep.rate is not None and sweep.drive != "load":
+        raise UsageError(
+            f'rate={options["rate"]!r} is for the drive "load" (requests a second); this is the drive "{sweep.drive}"'
+        )
+    return sweep
 
 
-def _parse_rate(rate: float | str | None, drive: str) -> float | None:
-    if rate is None:
-        return None
-    if drive != "load":
-        raise UsageError(f'rate={rate!r} is for the drive "load" (requests a second); this is the drive "{drive}"')
-    try:
-        per_s = float(rate)
-    except (TypeError, ValueError):
-        per_s = -1.0
-    if not 0 < per_s < float("inf"):
-        raise UsageError(f"rate={rate!r} is no number of requests a second; write for example 200")
-    return per_s
+def refuse_unknown(function: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Raise a TypeError for an option that is not known, with the nearest name."""
+    names = list(known)
+    for option in options:
+        if option not in names:
+            near = difflib.get_close_matches(option, names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the options are {', '.join(names)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {option!r}{hint}")
 
 
-def _one_of(name: str, value: Any, plural: str, values: Any) -> Any:
-    if value is not None and values is not None:
-        raise UsageError(f"{name}= and {plural}= mean the same; give one of them")
-    return values if value is None else value
+def parse_choice(option: str, known: tuple[str, ...], value: str) -> str:
+    """One of the known values; raises a UsageError that lists them."""
+    if value not in known:
+        raise UsageError(f"{option}: {value!r} is not known; choose from {', '.join(known)}")
+    return value
+
+
+def _parse_sizes(value: Counts | None) -> tuple[int | None, ...]:
+    return (None,) if value is None else parse_counts(value, "sizes")
+
+
+def _parse_workers(value: Counts | None) -> tuple[int, ...]:
+    return (1,) if value is None else parse_counts(value, "workers", smallest=1)
 
 
 def _parse_executors(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
-    return tuple(dict.fromkeys(_choice("executors", name, EXECUTORS) for name in names))
+    return tuple(dict.fromkeys(parse_choice("executors", EXECUTORS, name) for name in names))
 
 
-def _choice(option: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise UsageError(f"{option}: {value!r} is not known; choose from {', '.join(known)}")
-    return value
+def _parse_rate(value: float | str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        per_s = float(value)
+    except (TypeError, ValueError):
+        per_s = -1.0
+    if not 0 < per_s < float("inf"):
+        raise UsageError(f"rate={value!r} is not a positive number of requests a second; write for example 200")
+    return per_s
+
+
+def _parse_precision(value: float | str) -> float:
+    fraction = parse_fraction(value)
+    if not 0 < fraction < 1:
+        raise UsageError(f"precision={value!r} is not between 0 and 1; write for example 2%")
+    return fraction
+
+
+def _parse_budget(value: float | str) -> float:
+    budget_s = parse_duration(value)
+    if budget_s <= 0:
+        raise UsageError(f"budget={value!r} leaves no time to measure; write for example 30s")
+    return budget_s
+
+
+def _parse_point_timeout(value: float | str | None) -> float | None:
+    timeout_s = None if value is None else parse_duration(value)
+    if timeout_s is not None and timeout_s <= 0:
+        raise UsageError(f"point_timeout={value!r} leaves no time for a batch; write for example 5s")
+    return timeout_s
+
+
+SINGULAR = {"size": "sizes", "executor": "executors"}
+PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "sizes": _parse_sizes,
+    "workers": _parse_workers,
+    "executors": _parse_executors,
+    "drive": partial(parse_choice, "drive", DRIVES),
+    "rate": _parse_rate,
+    "precision": _parse_precision,
+    "budget": _parse_budget,
+    "point_timeout": _parse_point_timeout,
+    "isolation": partial(parse_choice, "isolation", ISOLATIONS),
+    "fresh_input": bool,
+    "store": partial(parse_choice, "store", STORES),
+    "caches": partial(parse_choice, "caches", CACHES),
+}
+SWEEP_OPTIONS = (*SINGULAR, *PARSERS)
+_FIELDS = {"budget": "budget_s", "point_timeout": "point_timeout_s"}

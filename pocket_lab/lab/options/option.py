@@ -1,0 +1,57 @@
+"""An option of a verb: its name, parser, default, help, and the verbs and faces that take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Face = Literal["python", "magic", "shell"]
+Kind = Literal["text", "flag", "object", "objects"]
+
+
+def keep_value(value: Any) -> Any:
+    """The parser of an option that takes any value."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table of options.
+
+    `default` is the value in Python, `defaults` the verbs that have another one; `parse` takes text or a value and raises
+    UsageError. `aliases` and `short` are further spellings on a command line. `kind` is "object" (or "objects", a list) for an
+    expression of the notebook, which is "module:name" in the shell, and "flag" for an option without a value there.
+    `choices` are known values, for completion.
+    """
+
+    name: str
+    help: str
+    verbs: tuple[str, ...]
+    default: Any = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    parse: Callable[[Any], Any] = keep_value
+    metavar: str | None = None
+    short: str | None = None
+    aliases: tuple[str, ...] = ()
+    kind: Kind = "text"
+    faces: tuple[Face, ...] = ("python", "magic", "shell")
+    choices: tuple[str, ...] = ()
+
+    def default_of(self, verb: str) -> Any:
+        """The default in Python of this option of a verb."""
+        return self.defaults.get(verb, self.default)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The spellings on a command line: --name, its aliases, -n."""
+        names = [f"--{name.replace('_', '-')}" for name in (self.name, *self.aliases)]
+        return (*names, *([] if self.short is None else [self.short]))
+
+    def help_of(self, verb: str, face: Face) -> str:
+        """The help of a face, with the default where it is a text."""
+        source = "an expression of this notebook" if face == "magic" else "module:name"
+        default = self.default_of(verb)
+        notes = [source] if self.kind in ("object", "objects") and face != "python" else []
+        notes += [f"default {default}"] if isinstance(default, str) and face != "python" else []
+        return f"{self.help} ({'; '.join(notes)})" if notes else self.help

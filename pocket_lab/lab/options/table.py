@@ -1,0 +1,242 @@
+"""The table of options. A new option is one row here, and its key in the TypedDict of `keywords.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pocket_lab.errors import UsageError
+from pocket_lab.executors.registry import EXECUTORS
+from pocket_lab.lab.options.option import Face, Option
+from pocket_lab.measure.job import Input
+from pocket_lab.measure.sweep import CACHES, DRIVES, ISOLATIONS, PARSERS, STORES
+from pocket_lab.units import parse_counts, parse_duration, parse_fraction
+
+PROFILES = ("memory", "lines", "cpu", "trace", "leaks")
+TIMED = ("bench", "compare")
+ALL = (*TIMED, *PROFILES)
+
+
+def _parse_margin(value: float | str | None) -> float | None:
+    fraction = None if value is None else parse_fraction(value)
+    if fraction is not None and not 0 < fraction < 1:
+        raise UsageError(f"margin={value!r} is not between 0 and 1; write for example 1%")
+    return fraction
+
+
+def _parse_interval(value: float | str) -> float:
+    interval_s = parse_duration(value)
+    if not interval_s > 0:
+        raise UsageError(f"interval={value!r} must be a positive duration between two samples; write for example 1ms")
+    return interval_s
+
+
+def _parse_runs(value: int | str) -> int:
+    from pocket_lab.analysis.leaks import FEWEST_RUNS  # here, as it loads pandas
+
+    (count,) = parse_counts(value, "runs")[:1]
+    if count < FEWEST_RUNS:
+        raise UsageError(f"runs={value}: growth shows in {FEWEST_RUNS} runs at least; ten are a good number")
+    return count
+
+
+def writable_path(option: str) -> Callable[[str | Path | None], Path | None]:
+    """The parser of a file that is written after the run: an absolute path; UsageError where its folder does not exist."""
+
+    def parse(value: str | Path | None) -> Path | None:
+        if value is None:
+            return None
+        path = Path(value).absolute()
+        if not path.parent.is_dir() or path.is_dir():
+            raise UsageError(
+                f"{option}={str(value)!r} is not a writable file path: {path.parent} must be a folder and the name a file"
+            )
+        return path
+
+    return parse
+
+
+def _of_sweep(name: str, help: str, verbs: tuple[str, ...] = ALL, default: Any = None, **more: Any) -> Option:
+    """An option that `Sweep` holds, with its parser."""
+    return Option(name, help, verbs, default, parse=PARSERS[name], **more)
+
+
+OPTIONS = (
+    Option("size", "one size; the same as sizes", ALL, faces=("python",)),
+    _of_sweep(
+        "sizes",
+        'numbers handed to the input, or text such as "10,100,1k" or "2^4..2^12"; without, one point',
+        metavar="10,100,1k",
+        short="-s",
+        aliases=("size",),
+    ),
+    _of_sweep(
+        "workers",
+        'worker counts, or text such as "1,2,4" or "1..8": tasks in flight of the outermost fan-out of a run, or runs in '
+        "flight, or clients",
+        metavar="1,2,4",
+        short="-w",
+    ),
+    Option("executor", "one executor; the same as executors", ALL, faces=("python",)),
+    _of_sweep(
+        "executors",
+        'how workers run: "serial", "threads", "processes", or "asyncio" for async nodes',
+        metavar="threads,processes",
+        short="-e",
+        aliases=("executor",),
+        choices=EXECUTORS,
+    ),
+    Option(
+        "input",
+        "a function of the size, or the input itself; without, the size (range(size) for map)",
+        ALL,
+        Input.ABSENT,
+        short="-i",
+        kind="object",
+    ),
+    _of_sweep(
+        "drive",
+        '"run" (one input, one run), "map" (a list, each item a run) or "load" (each worker is a client that runs again and '
+        "again: latencies, their percentiles, requests a second)",
+        default="run",
+        metavar="DRIVE",
+        short="-d",
+        choices=DRIVES,
+    ),
+    _of_sweep(
+        "rate",
+        'requests a second that start at fixed times under "load", answered or not; latency counts from the intended start. '
+        "Without, a client sends its next request after its last answer",
+        metavar="200",
+    ),
+    Option("runs", "how often to run each point after the warm-up", ("leaks",), 10, parse=_parse_runs, metavar="10"),
+    Option(
+        "memory",
+        "add a run of each point under memray after the sweep, beyond its budget: peaks and allocations of points and nodes",
+        ("bench",),
+        False,
+        parse=bool,
+        kind="flag",
+    ),
+    _of_sweep(
+        "precision",
+        "a point is done when half its 95 % interval is within this fraction of its median",
+        ("bench",),
+        "2%",
+        metavar="2%",
+        short="-p",
+    ),
+    Option(
+        "margin",
+        "the smallest change that counts: 1% by default, 10% for two results of bench, which were not measured together",
+        ("compare",),
+        parse=_parse_margin,
+        metavar="1%",
+        short="-m",
+    ),
+    _of_sweep(
+        "budget",
+        "the longest time for the whole measurement, to within one batch or run; a profile has no limit by default",
+        default="30s",
+        defaults={"compare": "10s", **dict.fromkeys(PROFILES)},
+        metavar="30s",
+        short="-b",
+    ),
+    _of_sweep("point_timeout", "the longest time for one batch; a longer one is stopped and fails", TIMED, metavar="5s"),
+    _of_sweep(
+        "isolation",
+        '"process" for a process of its own, or "kernel" for a target that cannot be sent to another process',
+        ("bench", *PROFILES),
+        "process",
+        metavar="WHERE",
+        choices=ISOLATIONS,
+    ),
+    _of_sweep("fresh_input", "build a new input for each run, for a target that changes its input", TIMED, False, kind="flag"),
+    _of_sweep(
+        "store",
+        '"fresh" for each run of a graph, or "shared" by all runs of a point: a warm, contended store',
+        default="fresh",
+        metavar="STORE",
+        choices=STORES,
+    ),
+    _of_sweep(
+        "caches",
+        '"warm", or "cold" to clear the caches of the target (everything with cache_clear) before each run',
+        default="warm",
+        metavar="CACHES",
+        choices=CACHES,
+    ),
+    Option("python_allocators", "follow every Python object, more slowly", ("memory",), False, parse=bool, kind="flag"),
+    Option("native", "show calls of C code on the stacks, more slowly", ("memory",), False, parse=bool, kind="flag"),
+    Option(
+        "keep",
+        "keep memray's capture in this file for memray's own commands; one file per point and worker process",
+        ("memory",),
+        parse=writable_path("keep"),
+        metavar="FILE",
+    ),
+    Option(
+        "also",
+        "functions, classes or modules to follow beside the nodes",
+        ("lines",),
+        (),
+        metavar="A,B",
+        kind="objects",
+    ),
+    Option("interval", "the time between two samples of the stacks", ("cpu",), "1ms", parse=_parse_interval, metavar="1ms"),
+    Option(
+        "chrome",
+        "write the spans to this file, for ui.perfetto.dev or chrome://tracing",
+        ("trace",),
+        parse=writable_path("chrome"),
+        metavar="FILE",
+    ),
+    Option("name", "the name of the run in results and in the history", ALL, metavar="NAME"),
+    Option(
+        "resume",
+        "continue the newest run of that name in the history; no point is measured twice",
+        ("bench",),
+        False,
+        parse=bool,
+        kind="flag",
+        faces=("python", "shell"),
+    ),
+    Option(
+        "resume",
+        "continue the newest run of that name in the history; without a target, with its earlier options",
+        ("bench",),
+        metavar="NAME",
+        faces=("magic",),
+    ),
+    Option(
+        "force",
+        "compare results of bench from different machines or versions, with a caveat",
+        ("compare",),
+        False,
+        parse=bool,
+        kind="flag",
+    ),
+    Option(
+        "fail_on",
+        "exit with 1 where a pair has this verdict by at least this much; several rules are separated by commas",
+        ("compare",),
+        metavar="slower:5%",
+        faces=("shell",),
+    ),
+    Option("html", "write a self-contained report", ALL, parse=Path, metavar="FILE", faces=("shell",)),
+    Option("delete", "delete the run", ("history",), False, kind="flag", faces=("magic", "shell")),
+    Option("rename", "give the run another name", ("history",), metavar="NAME", faces=("magic", "shell")),
+    Option("tag", "add tags, separated by commas", ("history",), metavar="A,B", faces=("magic", "shell")),
+    Option("untag", "remove tags, separated by commas", ("history",), metavar="A,B", faces=("magic", "shell")),
+    Option("window", "the time over which throughput is counted: 1m", ("monitor",), metavar="1m", faces=("magic",)),
+    Option("every", "how often the table is drawn", ("monitor",), "1s", metavar="1s", faces=("magic",)),
+    Option("stop", "end the live view and stop watching the graph", ("monitor",), False, kind="flag", faces=("magic",)),
+    Option("command_line", "the line of a magic or a shell, kept in the history", ALL, faces=("python",)),
+    Option("watch", "called with every record as it is measured", ALL, faces=("python",)),
+)
+
+
+def options_of(verb: str, face: Face = "python") -> tuple[Option, ...]:
+    """The options of a verb in a face, in the order of the table."""
+    return tuple(option for option in OPTIONS if verb in option.verbs and face in option.faces)
