@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.analysis.compare import MARGIN
-from pocket_lab.errors import HistoryError
+from pocket_lab.errors import HistoryError, UsageError
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
@@ -98,6 +98,38 @@ class History:
 
     def _archive(self) -> Archive:
         return Archive(self._path)
+
+
+def use_history(
+    run: Key | None = None, delete: bool = False, rename: str | None = None, tag: str | None = None, untag: str | None = None
+) -> Result | History:
+    """Change one run and return the history, or return one run, or the history; tags are separated by commas.
+
+    Raises UsageError for a change without a run and for several changes at once.
+    """
+    history = History()
+    changes = [delete, rename, tag, untag]
+    if run is None:
+        if any(changes):
+            raise UsageError("give the name or the number of the run to change")
+        return history
+    if sum(map(bool, changes)) > 1:
+        raise UsageError("give only one of --delete, --rename, --tag, --untag")
+    if delete:
+        history.delete(run)
+    elif rename:
+        history.rename(run, rename)
+    elif tag:
+        history.tag(run, *_names(tag))
+    elif untag:
+        history.untag(run, *_names(untag))
+    else:
+        return history.load(run)
+    return history
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _read(archive: Archive, entry: Entry) -> Result:

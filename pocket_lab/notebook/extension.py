@@ -9,33 +9,33 @@ if TYPE_CHECKING:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics, and the display of results exactly once."""
+    """Register the magics, the completion of their options, and the display of results exactly once."""
     from pocket_lab.lab.history import History
     from pocket_lab.lab.monitor import Monitor
     from pocket_lab.lab.result import Result
+    from pocket_lab.notebook import completion
     from pocket_lab.notebook.magic_runner import MagicRunner
-    from pocket_lab.notebook.magics import MeasureMagics
-    from pocket_lab.notebook.monitor_magic import MonitorMagics
-    from pocket_lab.notebook.profile_magics import ProfileMagics
+    from pocket_lab.notebook.magics import make_magics
 
     runner = MagicRunner(shell)
-    shell.register_magics(MeasureMagics(shell, runner), ProfileMagics(shell, runner), MonitorMagics(shell, runner))
-    for kind in (Result, History, Monitor):
-        shell.display_formatter.ipython_display_formatter.for_type(kind, runner.show)
+    for kind, magic in make_magics(runner):
+        shell.register_magic_function(magic, kind, magic.__name__)
+    completion.install(shell)
+    for shown in (Result, History, Monitor):
+        shell.display_formatter.ipython_display_formatter.for_type(shown, runner.show)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magics and the display hook away again."""
+    """Remove the magics, the completion and the display hook."""
     from pocket_lab.lab.history import History
     from pocket_lab.lab.monitor import Monitor
     from pocket_lab.lab.result import Result
-    from pocket_lab.notebook.magics import MeasureMagics
-    from pocket_lab.notebook.monitor_magic import MonitorMagics
-    from pocket_lab.notebook.profile_magics import ProfileMagics
+    from pocket_lab.notebook import completion
+    from pocket_lab.notebook.magics import NAMES
 
-    for magics in (MeasureMagics, ProfileMagics, MonitorMagics):
-        for kind, names in magics.magics.items():
-            for name in names:
-                shell.magics_manager.magics[kind].pop(name, None)
+    for magics in shell.magics_manager.magics.values():
+        for name in NAMES:
+            magics.pop(name, None)
+    completion.uninstall(shell)
     for shown in (Result, History, Monitor):
         shell.display_formatter.ipython_display_formatter.pop(shown, None)

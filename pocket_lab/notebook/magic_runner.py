@@ -1,10 +1,9 @@
-"""What every magic does with its line: parse it, call its verb, show the result exactly once."""
+"""Parse the line of a magic, call its verb, and show the result exactly once."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from IPython.core.error import UsageError as IPythonUsageError
@@ -18,6 +17,9 @@ from pocket_lab.lab.compare import Variant
 from pocket_lab.lab.history import History
 from pocket_lab.lab.last_result import last
 from pocket_lab.lab.monitor import Monitor
+from pocket_lab.lab.options.arguments import with_nearest
+from pocket_lab.lab.options.table import options_of
+from pocket_lab.lab.options.verbs import Verb
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.planning import target_name
 from pocket_lab.notebook.expressions import compile_cell, evaluate
@@ -26,13 +28,12 @@ from pocket_lab.view.text.failure import is_from_target, render_failure
 from pocket_lab.view.text.terminal import TerminalProgress
 
 Shown = Result | History | Monitor
-_EXPRESSIONS = ("input", "also")
 _STOPPED = "KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"
 _STOPPED_EARLY = "KeyboardInterrupt: stopped before anything was measured"
 
 
 class MagicRunner:
-    """A shell in which magics ask, and what was shown last."""
+    """Runs the verbs of magics in a shell, and shows each result once."""
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
@@ -46,13 +47,11 @@ class MagicRunner:
             publish_display_data(result._repr_mimebundle_())
 
     def has_shown(self, shown: Shown) -> None:
-        """This cell has shown it in a way of its own."""
+        """Note that this cell has already shown it."""
         self._shown = (self.shell.execution_count, shown)
 
-    def call(
-        self, magic: Any, verb: Callable[..., Any], line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
-    ) -> Any:
-        """The result of the verb for the options in the line; what an interrupt leaves is shown before it is raised again."""
+    def call(self, magic: Any, verb: Verb, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """The result of the verb for the options in the line; a partial result is shown before an interrupt is raised again."""
         names = {"notebook": sys.modules["__main__"], **self.shell.user_ns, **(local_ns or {})}
         options = parse(magic, line)
         if "resume" in options:
@@ -60,15 +59,16 @@ class MagicRunner:
         else:
             options["command_line"] = f"%{'' if cell is None else '%'}{magic.__name__} {line}".strip()
         targets = self._targets(options, cell, names)
-        options |= {name: evaluate(options[name], names) for name in _EXPRESSIONS if name in options}
+        expressions = [option.name for option in options_of(verb.name, "magic") if option.kind in ("object", "objects")]
+        options |= {name: evaluate(options[name], names) for name in expressions if name in options}
         before = last()
         try:
             with self._progress() as watch:
-                result = verb(*targets, watch=watch, **options)
+                result = verb.load()(*targets, watch=watch, **options)
         except KeyboardInterrupt as stop:
             partial = last()
-            told = _STOPPED if partial is not before else _STOPPED_EARLY
-            stop._render_traceback_ = lambda: [told]  # type: ignore[attr-defined]
+            message = _STOPPED if partial is not before else _STOPPED_EARLY
+            stop._render_traceback_ = lambda: [message]  # type: ignore[attr-defined]
             if partial is not before:
                 display(partial)
             raise
@@ -84,11 +84,11 @@ class MagicRunner:
         return result
 
     def _progress(self) -> ProgressWidget | TerminalProgress:
-        """A widget where there is a kernel to carry it, the terminal's bar in IPython at a terminal."""
+        """A widget in a kernel, a bar in IPython at a terminal."""
         return ProgressWidget() if hasattr(self.shell, "kernel") else TerminalProgress(Console())
 
     def _targets(self, options: dict[str, Any], cell: str | None, names: dict[str, Any]) -> list[Any]:
-        """What to measure, taken out of the options; what has no name of its own is called as it was written."""
+        """The targets, removed from the options; a target without a name gets its expression as its name."""
         if "a" in options:
             return _sides((options.pop("a"), options.pop("b")), names)
         expression = options.pop("target")
@@ -103,53 +103,54 @@ class MagicRunner:
                 raise UsageError("give the graph, node or function to measure, for example %pocket_bench graph")
             return evaluate(expression, names)
         if expression is not None:
-            raise UsageError(f"%%pocket_bench measures its cell; take {expression!r} away, or write %pocket_bench {expression}")
+            raise UsageError(f"%%pocket_bench measures its cell; remove {expression!r}, or write %pocket_bench {expression}")
         body = self.shell.transform_cell(cell)
         file = self.shell.compile.cache(body, self.shell.execution_count, raw_code=cell)
         return compile_cell(body, file, self.shell.user_ns)
 
 
 def parse(magic: Any, line: str) -> dict[str, Any]:
-    """The options that were given, by name; what the parser refuses is one line."""
+    """The options in the line, by name; raises a UsageError of one line for invalid ones."""
     try:
         parsed: argparse.Namespace = parse_argstring(magic, line)
     except IPythonUsageError as error:
-        raise UsageError(f"{error}; %{magic.__name__}? lists the options") from None
+        message = with_nearest(str(error), magic.__name__.removeprefix("pocket_"), "magic")
+        raise UsageError(f"{message}; %{magic.__name__}? lists the options") from None
     return {name: _unquoted(value) for name, value in vars(parsed).items() if value is not None or name == "target"}
 
 
 def _sides(expressions: tuple[str, str], names: dict[str, Any]) -> list[Any]:
     """The sides of a comparison; @name is a run of the history.
 
-    A side has its expression for a name where it has none of its own, or the same as the other one.
+    A side is named by its expression where it has no name, or the same name as the other side.
     """
     sides = [text[1:] if text.startswith("@") else evaluate(text, names) for text in expressions]
     if any(isinstance(side, str | Bench | Variant) for side in sides):
         return sides
-    told = [target_name(side) for side in sides]
-    alike = told[0] == told[1] and expressions[0] != expressions[1]
+    target_names = [target_name(side) for side in sides]
+    alike = target_names[0] == target_names[1] and expressions[0] != expressions[1]
     return [
         Variant(side, name=text) if alike or name == "<lambda>" else side
-        for side, name, text in zip(sides, told, expressions, strict=True)
+        for side, name, text in zip(sides, target_names, expressions, strict=True)
     ]
 
 
 def _resuming(magic: Any, options: dict[str, Any], cell: str | None) -> dict[str, Any]:
-    """The options of the run to go on with, where no target is given, and those that are given now."""
+    """The options of the run to resume, where no target is given, overridden by those of this line."""
     name = options.pop("resume")
     earlier: dict[str, Any] = {}
     if options.get("target") is None:
-        asked = History().command_line(name) or ""
-        kind, _, line = asked.partition(" ")
+        command_line = History().command_line(name) or ""
+        kind, _, line = command_line.partition(" ")
         if kind.lstrip("%") != magic.__name__ or (kind.startswith("%%") and cell is None):
-            raise UsageError(f'"{name}" was not asked for by %{magic.__name__} alone: give its target or its cell again')
+            raise UsageError(f'"{name}" has no line of %{magic.__name__} with a target: give its target or its cell again')
         earlier = parse(magic, line)
         options.pop("target", None)
     return {**earlier, **options, "name": name, "resume": True}
 
 
 def _show_user_traceback(error: BaseException) -> None:
-    """Give an error of the target the rendering that IPython asks for; a UsageError has its own."""
+    """Make IPython render an error of the target without our own frames; a UsageError has its own rendering."""
     if is_from_target(error) and not isinstance(error, UsageError):
         error._render_traceback_ = lambda: render_failure(error)  # type: ignore[attr-defined]
 

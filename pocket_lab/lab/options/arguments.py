@@ -1,4 +1,4 @@
-"""The options of a verb as arguments of a parser: for a magic's line and for the shell."""
+"""The options of a verb as arguments of a parser: for the line of a magic and for the shell."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from typing import Any
 
 from pocket_lab.lab.options.option import Face
 from pocket_lab.lab.options.table import options_of
-from pocket_lab.lab.options.verbs import Verb
+from pocket_lab.lab.options.verbs import HISTORY, Verb
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: Verb, face: Face) -> None:
-    """Add the targets and the options of a verb; what is not given is None, so that the verb's own default holds."""
+    """Add the targets and the options of a verb; an option of the Python function is None if not given."""
+    source = " (module:name)" if face == "shell" else " (an expression of this notebook)"
     for name, help in verb.targets:
-        source = "module:name" if face == "shell" else "an expression of this notebook"
-        optional: dict[str, Any] = {"nargs": "?"} if verb.has_cell and face == "magic" else {}
-        parser.add_argument(name, help=f"{help} ({source})", **optional)
-    add_options(parser, verb.name, face)
-
-
-def add_options(parser: argparse.ArgumentParser, verb: str, face: Face) -> None:
-    """Add the options of a verb alone."""
-    for option in options_of(verb, face):
+        is_optional = verb is HISTORY or (verb.has_cell and face == "magic")
+        parser.add_argument(name, nargs="?" if is_optional else None, help=help + (source if verb.has_objects else ""))
+    for option in options_of(verb.name, face):
         how: dict[str, Any] = {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
-        help = option.help_of(verb, face).replace("%", "%%")
-        parser.add_argument(*option.flags, dest=option.name, default=None, help=help, **how)
+        help = option.help_of(verb.name, face).replace("%", "%%")
+        default = None if "python" in option.faces else option.default_of(verb.name)
+        parser.add_argument(*option.flags, dest=option.name, default=default, help=help, **how)
 
 
-def nearest_option(parser: argparse.ArgumentParser, message: str) -> str:
-    """The message of a parser, with the nearest option where it refuses an unknown one."""
+def with_nearest(message: str, verb: str, face: Face) -> str:
+    """The message of a parser that refuses an unknown option, with the nearest option of the verb."""
     unknown = next((word for word in message.split() if word.startswith("--")), None)
-    if unknown is None or "unrecognized" not in message:
+    if unknown is None or "unrecognized arguments" not in message:
         return message
-    known = [flag for action in parser._actions for flag in action.option_strings]
-    near = difflib.get_close_matches(unknown, known, 1)
+    near = difflib.get_close_matches(unknown, [flag for option in options_of(verb, face) for flag in option.flags], 1)
     return f"{message}; did you mean {near[0]}?" if near else message

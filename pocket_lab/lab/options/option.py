@@ -49,9 +49,11 @@ class Option:
         return (*names, *([] if self.short is None else [self.short]))
 
     def help_of(self, verb: str, face: Face) -> str:
-        """The help of a face, with the default where it is a text."""
-        source = "an expression of this notebook" if face == "magic" else "module:name"
+        """The help of a face; a command line also shows where objects come from, and the default."""
         default = self.default_of(verb)
-        notes = [source] if self.kind in ("object", "objects") and face != "python" else []
-        notes += [f"default {default}"] if isinstance(default, str) and face != "python" else []
+        notes = []
+        if face != "python":
+            source = "an expression of this notebook" if face == "magic" else "module:name"
+            notes += [source] if self.kind in ("object", "objects") else []
+            notes += [f"default {default or 'none'}"] if isinstance(default, str) or verb in self.defaults else []
         return f"{self.help} ({'; '.join(notes)})" if notes else self.help

@@ -34,7 +34,11 @@ def takes_options(function: F) -> F:
     function.__signature__ = signature.replace(parameters=[*targets, *keywords])  # type: ignore[attr-defined]
     texts = [
         textwrap.fill(
-            f"{option.name}: {option.help}.", _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8, break_on_hyphens=False
+            f"{option.name}: {option.help_of(verb, 'python')}.",
+            _WIDTH,
+            initial_indent=" " * 4,
+            subsequent_indent=" " * 8,
+            break_on_hyphens=False,
         )
         for option in options
     ]

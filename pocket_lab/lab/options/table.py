@@ -137,7 +137,7 @@ OPTIONS = (
     ),
     _of_sweep(
         "budget",
-        "the longest time for the whole measurement, to within one batch or run; a profile has no limit by default",
+        "the longest time for the whole measurement, to within one batch or run; None is no limit for a profile",
         default="30s",
         defaults={"compare": "10s", **dict.fromkeys(PROFILES)},
         metavar="30s",
