@@ -14,7 +14,7 @@ from rich.console import Console
 
 import pocket_lab
 from pocket_lab.errors import UsageError
-from pocket_lab.lab.options.arguments import add_arguments
+from pocket_lab.lab.options.arguments import add_arguments, with_nearest
 from pocket_lab.lab.options.completion import SHELLS, completion_script
 from pocket_lab.lab.options.option import Kind
 from pocket_lab.lab.options.table import options_of
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Run one command and return its exit code: 0, 1 if the target failed or a check did, 2 for invalid usage."""
     console = console or Console()
-    options = vars(_parser().parse_args(arguments))
+    parser = _parser()
+    parsed, unknown = parser.parse_known_args(arguments)
+    options = vars(parsed)
+    if unknown:
+        verb = options.get("verb", HISTORY)
+        parser.error(with_nearest(f"unrecognized arguments: {' '.join(unknown)}", verb.name, "shell"))
     command = options.pop("command")
     if "command_line" in options:
         options["command_line"] = f"pocket-lab {shlex.join(sys.argv[1:] if arguments is None else arguments)}"

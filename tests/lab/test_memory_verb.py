@@ -194,7 +194,7 @@ def test_the_capture_is_kept_on_request_for_memrays_own_commands(tmp_path: Path)
     memory(Graph(fan_out(piece)), sizes="1,2", input=items, workers=2, executor="processes", keep=kept)
     names = {path.name.split(".worker")[0] for path in tmp_path.glob("run-*.bin")}
     assert names == {"run-1-2-processes.bin", "run-1-2-processes", "run-2-2-processes.bin", "run-2-2-processes"}
-    with pytest.raises(UsageError, match="no place for a file"):
+    with pytest.raises(UsageError, match="not a writable file path"):
         memory(hold, size=1, keep=tmp_path / "no" / "run.bin")
 
 

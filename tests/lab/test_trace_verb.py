@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) ->
     def runs(value: int) -> None:
         raise AssertionError("it ran")
 
-    with pytest.raises(UsageError, match=r"chrome=.* is no place for a file"):
+    with pytest.raises(UsageError, match=r"chrome=.* is not a writable file path"):
         trace(runs, size=1, chrome=tmp_path / "nowhere" / "trace.json")
 
 

@@ -156,7 +156,7 @@ def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: An
         ("%pocket_bench graph --bogus 3", "unrecognized arguments: --bogus 3"),
         ("%pocket_bench graph --executors gpu", "'gpu' is not known; choose from serial, threads, processes"),
         ("%pocket_bench docs", "25 cannot be measured"),
-        ("%pocket_memory graph --size 1 --keep no/such/folder/run.bin", "no place for a file"),
+        ("%pocket_memory graph --size 1 --keep no/such/folder/run.bin", "not a writable file path"),
         ("%%pocket_bench graph\npass", "measures its cell"),
         ("%%pocket_bench\nfor", "not valid Python"),
         ("%%pocket_bench\n# nothing", "no body"),
