@@ -15,8 +15,8 @@ from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.runtime.block import Source
 from pocket_lab.graph.runtime.fan_out import FanOutPlan, OnError
+from pocket_lab.graph.runtime.fast_loops import Chain
 from pocket_lab.graph.runtime.plan import Plan
-from pocket_lab.graph.runtime.specialise import Chain
 from pocket_lab.graph.runtime.workers import Workers
 from pocket_lab.graph.store import Store
 

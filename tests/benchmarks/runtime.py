@@ -90,8 +90,7 @@ def overheads() -> list[Pair]:
 
     return [
         Pair("chain of 10 plain nodes / a loop of 10 calls", plain.run, loop, most=1.5),
-        Pair("10 nodes prep, exec, post / a loop of 10 calls", full.run, loop, most=4.5),
-        Pair("10 nodes prep, exec, post / the same 30 calls", full.run, three_calls),
+        Pair("10 nodes prep, exec, post / the same 30 calls", full.run, three_calls, most=1.6),
         Pair("10 plain nodes with a span observer / a loop of 10 calls", with_spans, loop, most=8),
         Pair("chain of 10 async nodes / a loop of 10 awaits", plain_chain(awaited).arun, await_loop_of(awaited), most=2.5),
         Pair("a run of one node / one call", plain_chain(execs[:1]).run, execs[0], most=6),

@@ -1,25 +1,27 @@
-"""Blocks: the longest runs of nodes of one shape that are entered only from the one before."""
+"""Blocks: the longest chains of nodes of one kind, each entered only from the node before it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT
-from pocket_lab.graph.runtime.lifecycle import Left, Step
-from pocket_lab.graph.runtime.specialise import Chain, Leave, Shape
-from pocket_lab.graph.runtime.steps import is_short, needs_context, prepare, shows_context
+from pocket_lab.graph.runtime.fast_loops import Chain, Leave, awaited_chain, observed_chain, phased_chain, plain_chain
+from pocket_lab.graph.runtime.lifecycle import driven, general_chain
+from pocket_lab.graph.runtime.steps import Kind, Step, prepare
 
 Routes = Mapping[str, Mapping[str, Node]]
+_FAST_CHAINS = {"plain": plain_chain, "awaited": awaited_chain, "observed": observed_chain, "phased": phased_chain}
 _NOTHING: Mapping[str, Node] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a plan is compiled from."""
+    """The nodes, routes and options that a plan is compiled from."""
 
     name: str
     first: Node
@@ -35,44 +37,61 @@ class Source:
             yield from targets.values()
 
 
+@dataclass(slots=True)
+class Left:
+    """How a chain ended other than by "default" at its last node."""
+
+    value: Any
+    action: Any
+    position: int
+
+
 @dataclass(eq=False)
 class Block:
-    """Steps of one shape in a row; `routes[i]` says where the actions of step i lead, `after` where the last goes on to."""
+    """Steps of one kind in a row.
+
+    `routes[i]` maps the actions of step i to the blocks they lead to; `after` is the block that follows the last step.
+    """
 
     steps: Sequence[Step]
-    shape: Shape
+    kind: Kind
+    on_loop: bool
     routes: list[dict[str, Block]] = field(default_factory=list)
     after: Block | None = None
 
     def __post_init__(self) -> None:
         self.length = len(self.steps)
-        self.needs_context = needs_context(self.shape)
-        self.shows_context = shows_context(self.shape)
+        self.is_async = self.kind == "awaited" or (self.on_loop and self.kind == "general")
+        self.needs_context = any(step.needs_context for step in self.steps)
+        self.shows_context = any(step.shows_context for step in self.steps)
 
     def chain(self, checked: bool = False, *, steps: Sequence[Step] | None = None, leave: Leave = Left) -> Chain:
-        """The function that runs the steps (or others of this shape); `checked` asks the context before each."""
-        shape = self.shape.checked() if checked else self.shape
-        return shape.chain(self.steps if steps is None else steps, leave)
+        """The function that runs the steps (or these instead); `checked` checks the context before each step."""
+        run = self.steps if steps is None else steps
+        if self.kind != "general":
+            return _FAST_CHAINS[self.kind](run, checked, leave)
+        general = general_chain(run, checked, leave, self.on_loop)
+        return general if self.on_loop else driven(general)
 
     @cached_property
     def bare(self) -> Chain:
-        """The chain that asks nobody between its steps."""
+        """The chain without checks between its steps."""
         return self.chain()
 
     @cached_property
     def checked(self) -> Chain:
-        """The chain that asks the context before each step whether to go on."""
+        """The chain that checks the context before each step."""
         return self.chain(checked=True)
 
     @property
     def routed(self) -> bool:
-        """Whether any route leads on from here, beyond the chain itself."""
+        """Whether any route leads from here to another block."""
         return bool(self.routes[-1]) or any(action != DEFAULT for routes in self.routes for action in routes)
 
 
 def compile_blocks(source: Source, on_loop: bool) -> dict[str, Block]:
     """The blocks of a graph by the names of their first nodes."""
-    routes, prepared = source.routes, {node.name: prepare(node, on_loop, source.observers) for node in source.nodes()}
+    routes, steps = source.routes, {node.name: prepare(node, on_loop, source.observers) for node in source.nodes()}
     entered_from = _entries(source)
     blocks: dict[str, Block] = {}
     names: dict[str, list[str]] = {}
@@ -82,13 +101,12 @@ def compile_blocks(source: Source, on_loop: bool) -> dict[str, Block]:
         if head in blocks:
             continue
         chain = names[head] = [head]
-        shape = prepared[head][1]
-        while is_short(shape):
-            following = routes.get(chain[-1], _NOTHING).get(DEFAULT)
-            if following is None or prepared[following.name][1] != shape or entered_from[following.name] > 1:
+        kind = steps[head].kind
+        while (following := routes.get(chain[-1], _NOTHING).get(DEFAULT)) is not None:
+            if steps[following.name].kind != kind or entered_from[following.name] > 1:
                 break
             chain.append(following.name)
-        blocks[head] = Block([prepared[name][0] for name in chain], shape)
+        blocks[head] = Block([steps[name] for name in chain], kind, on_loop)
         inside = set(chain[1:])
         waiting += [
             target.name for name in chain for target in routes.get(name, _NOTHING).values() if target.name not in inside
@@ -102,7 +120,7 @@ def compile_blocks(source: Source, on_loop: bool) -> dict[str, Block]:
 
 
 def _entries(source: Source) -> dict[str, int]:
-    """How many ways lead into each node; one by another action than "default" counts for two."""
+    """How many routes lead into each node; a route by another action than "default" counts twice."""
     entries: dict[str, int] = {source.first.name: 1}
     for targets in source.routes.values():
         for action, target in targets.items():

@@ -1,238 +1,172 @@
-"""The life cycle of a chain of nodes, written once, for the most general node.
+"""The life cycle of a node in its general form: prep, exec, fallback, post, with retries, a timeout, hooks and observers.
 
-`specialise` cuts from `chain_of` the function of each shape of node: a branch on a flag that does not hold is left out,
-a call of a plain function loses its `await` and the keywords that it does not take, and a chain without any `await` is a
-plain function. What remains for nodes that only have an exec function is a loop of plain calls.
+It is written once, as a coroutine. On an event loop it is awaited. In plain code `driven` runs it: no function of the nodes
+is async there and a wait blocks, so that it ends without ever being suspended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from operator import length_hint
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter as clock
 from typing import Any
 
-from pocket_lab.errors import DeadlineExceeded, NodeError, ProcessDied
-from pocket_lab.executors.outcome import text_of
-from pocket_lab.graph import context
-from pocket_lab.graph.context import Context, stops
+from pocket_lab.graph.context import Context, pause, stops
 from pocket_lab.graph.node import Route
 from pocket_lab.graph.path import DEFAULT
+from pocket_lab.graph.runtime.failures import failure_of, is_late, not_an_action, pair_of
+from pocket_lab.graph.runtime.fast_loops import Chain, Leave
+from pocket_lab.graph.runtime.steps import Step
 from pocket_lab.graph.store import ReadOnlyStore, Store
-from pocket_lab.units import format_duration
 
-pause: Callable[..., Any] = context.pause
-
-# The flags: what a shape of node has. They are names for `specialise`; here they only have to be there.
-PREP = EXEC = FALLBACK = POST = RETRY = TIMED = HOOKED = True
-OBSERVED = CHECKED = REPORTS = True
-FLAGS = frozenset({"PREP", "EXEC", "FALLBACK", "POST", "RETRY", "TIMED", "HOOKED", "OBSERVED", "CHECKED", "REPORTS"})
+AsyncChain = Callable[[Any, Store, Any], Coroutine[Any, Any, Any]]
 
 
-Phases = Sequence[tuple[int, str]]
+def general_chain(steps: Sequence[Step], checked: bool, leave: Leave, on_loop: bool) -> AsyncChain:
+    """A coroutine function that runs any steps in order.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """A node made ready to run: what a row of a chain is taken from."""
-
-    name: str
-    prep: Callable[..., Any] | None
-    exec_: Callable[..., Any] | None
-    fallback: Callable[..., Any] | None
-    post: Callable[..., Any] | None
-    waits_s: tuple[float | None, ...]
-    timeout_s: float | None
-    succeed: Any
-    fail: Any
-
-
-@dataclass(slots=True)
-class Left:
-    """How a chain ended other than by "default" at its last node."""
-
-    value: Any
-    action: Any
-    position: int
-
-
-def chain_of(
-    steps: Sequence[Step], rows: Sequence[Any], phases: Phases, leave: Callable[[Any, str, int], Any]
-) -> Callable[[Any, Store, Context | None], Any]:
-    """One node after the other: the last output, or at the first action other than "default" what `leave` makes of it.
-
-    `rows` are the fields of the steps that the loop uses, `phases` the lines on which it calls them.
+    It returns the last output, or what `leave` makes of the first action other than "default". `checked` calls
+    `context.check()` before each step.
     """
+    numbered = tuple(enumerate(steps))
+    pause_on_loop: Any = None
+    if on_loop:
+        from pocket_lab.graph.runtime import event_loop_waits
 
-    async def chain(value: Any, store: Store, ctx: Any) -> Any:
-        remaining = iter(rows)
-        if PREP:
-            readonly = ReadOnlyStore(store)
-        if OBSERVED:
-            record = ctx.sink
-            begun = prepared_at = executed_at = 0.0
-            retried: tuple[float, ...] = ()
-        if TIMED:
-            own = None  # the context of this node's timeout, once it runs: until then a late run is not the node's fault
-        if CHECKED and HOOKED:
-            ctx.check()
-        try:
-            for name, prep, exec_, fallback, post, waits_s, timeout_s in remaining:
-                if CHECKED and not HOOKED:
-                    if OBSERVED:
-                        begun = 0.0
-                    ctx.check()
-                if REPORTS:
-                    ctx = ctx.named(name)
-                if TIMED:
-                    outside, ctx = ctx, ctx.within(timeout_s)
-                    own = ctx
-                if OBSERVED:
-                    begun = clock()
-                    if RETRY:
-                        retried = ()
-                if PREP:
-                    if RETRY:
-                        for wait_s in waits_s:
-                            try:
-                                prepared = await prep(readonly, value, ctx=ctx)
-                                break
-                            except Exception as error:
-                                if stops(error, None) or wait_s is None or not await pause(ctx, wait_s):
-                                    raise
-                                if OBSERVED:
-                                    retried += (clock(),)
-                    else:
-                        prepared = await prep(readonly, value, ctx=ctx)
-                    if TIMED:
-                        ctx.check()
-                    if OBSERVED:
-                        prepared_at = clock()
-                if not EXEC:
-                    result = prepared if PREP else value
-                elif RETRY or FALLBACK:
-                    for wait_s in waits_s:
+        pause_on_loop = event_loop_waits.pause
+
+    async def chain(value: Any, store: Store, context: Any) -> Any:
+        record = None if context is None else context.sink
+        readonly = ReadOnlyStore(store)
+        begun = prepared_at = executed_at = 0.0
+        retried: tuple[float, ...] = ()
+        for position, step in numbered:
+            if checked:
+                context.check()
+            ctx, own, action = context, None, DEFAULT
+            is_timed = False
+            if step.shows_context and context.reports is not None:
+                ctx = context.named(step.name)
+            if step.timeout_s is not None:
+                is_timed, outside = True, ctx
+                own = ctx = outside.within(step.timeout_s)
+            if record is not None:
+                retried = ()
+                begun = prepared_at = clock()
+            phase = "prep"
+            try:
+                prepared = value
+                if (prep := step.prep) is not None:
+                    for wait_s in step.waits_s:
                         try:
-                            result = await exec_(prepared if PREP else value, store=store, ctx=ctx)
-                            if TIMED:
+                            prepared = prep(readonly, value, ctx=ctx) if step.shows_prep else prep(readonly, value)
+                            if step.awaits_prep:
+                                prepared = await prepared
+                            break
+                        except Exception as error:
+                            if stops(error, None) or wait_s is None:
+                                raise
+                            if not (await pause_on_loop(ctx, wait_s) if on_loop else pause(ctx, wait_s)):
+                                raise
+                            retried += (clock(),)
+                    if is_timed:
+                        ctx.check()
+                    if record is not None:
+                        prepared_at = clock()
+                phase = "exec"
+                exec_ = step.exec_
+                if exec_ is None:
+                    result = prepared
+                elif step.has_one_attempt:
+                    result = exec_(prepared, ctx=ctx) if step.shows_exec else exec_(prepared)
+                    if step.awaits_exec:
+                        result = await result
+                else:
+                    for wait_s in step.waits_s:
+                        try:
+                            if step.runs_nodes:
+                                result = exec_(prepared, store=store, ctx=ctx)
+                            else:
+                                result = exec_(prepared, ctx=ctx) if step.shows_exec else exec_(prepared)
+                            if step.awaits_exec:
+                                result = await result
+                            if is_timed:
                                 ctx.check()
                             break
                         except Exception as error:
-                            if stops(error, own if TIMED else None):
+                            if stops(error, own):
                                 raise
-                            if RETRY and wait_s is not None and not is_late(error) and await pause(ctx, wait_s):
-                                if OBSERVED:
-                                    retried += (clock(),)
+                            again_s = None if is_late(error) else wait_s
+                            if again_s is not None and (await pause_on_loop(ctx, again_s) if on_loop else pause(ctx, again_s)):
+                                retried += (clock(),)
                                 continue
-                            if not FALLBACK:
+                            fallback = step.fallback
+                            if fallback is None:
                                 raise
-                            if TIMED:
+                            phase = "fallback"
+                            if is_timed:
                                 ctx = outside
-                            result = await fallback(prepared if PREP else value, error, ctx=ctx)
+                            result = fallback(prepared, error, ctx=ctx) if step.shows_fallback else fallback(prepared, error)
+                            if step.awaits_fallback:
+                                result = await result
                             break
-                else:
-                    result = await exec_(prepared if PREP else value, store=store, ctx=ctx)
-                    if TIMED:
-                        ctx.check()
-                if OBSERVED:
+                if record is not None:
                     executed_at = clock()
-                if OBSERVED or HOOKED:
-                    action = DEFAULT
+                post = step.post
                 if result.__class__ is Route:
                     action, result = result.action, result.value
-                    if (HOOKED or OBSERVED) and not isinstance(action, str):
+                    if post is None and not isinstance(action, str):
                         raise not_an_action(action)
-                    if not (POST or OBSERVED or HOOKED) and action != DEFAULT:
-                        value = result
-                        break
-                if POST:
-                    answer = await post(store, value, prepared if PREP else value, result, ctx=ctx)
-                    if HOOKED or OBSERVED or answer.__class__ is not tuple:
-                        answer = pair_of(answer)
-                    value, action = answer
-                    if TIMED:
-                        ctx.check()
+                if post is None:
+                    output = result
                 else:
-                    value = result
-                if OBSERVED:
-                    ended = clock() if POST else executed_at
-                    if PREP or POST or RETRY:
-                        record((name, begun, ended, action, (prepared_at if PREP else begun, executed_at, retried, "")))
-                    else:
-                        record((name, begun, ended, action, None))
-                if (POST or OBSERVED or HOOKED) and action != DEFAULT:
-                    break
-            else:
-                if not HOOKED:
-                    return value
-        except BaseException if HOOKED or OBSERVED else Exception as error:  # noqa: B030 (one of the two is cut)
-            step = steps[position_of(rows, remaining)]
-            phase = phase_at(phases, error)
-            failure = failure_of(step, phase, error, own if TIMED else None)
-            if OBSERVED and begun:
-                now = clock()
-                prepared_s = now if phase == "prep" else prepared_at if PREP else begun
-                details = (prepared_s, executed_at if phase == "post" else now, retried, phase)
-                record((step.name, begun, now, "", details))
-            if HOOKED:
-                fail = step.fail
-                await fail(store, error, ctx=ctx)
-            if failure is error:
-                raise
-            raise failure from error
-        if HOOKED:
-            succeed = steps[0].succeed
-            await succeed(store, value, ctx=ctx)
-            if action == DEFAULT:
-                return value
-        return leave(value, action, position_of(rows, remaining))
+                    phase = "post"
+                    answer = (
+                        post(store, value, prepared, result, ctx=ctx)
+                        if step.shows_post
+                        else post(store, value, prepared, result)
+                    )
+                    if step.awaits_post:
+                        answer = await answer
+                    output, action = pair_of(answer)
+                    if is_timed:
+                        ctx.check()
+                if record is not None:
+                    ended = executed_at if post is None else clock()
+                    details = (prepared_at, executed_at, retried, "") if step.has_details else None
+                    record((step.name, begun, ended, action, details))
+            except BaseException as error:
+                failure = failure_of(step, phase, error, own)
+                if record is not None:
+                    now = clock()
+                    prepared_s = now if phase == "prep" else prepared_at
+                    record((step.name, begun, now, "", (prepared_s, executed_at if phase == "post" else now, retried, phase)))
+                if step.fail is not None:
+                    reported = step.fail(store, error, ctx=ctx)
+                    if step.awaits_fail:
+                        await reported
+                if failure is error:
+                    raise
+                raise failure from error
+            if step.succeed is not None:
+                reported = step.succeed(store, output, ctx=ctx)
+                if step.awaits_succeed:
+                    await reported
+            value = output
+            if action != DEFAULT:
+                return leave(value, action, position)
+        return value
 
     return chain
 
 
-def position_of(rows: Sequence[Any], remaining: Any) -> int:
-    """Which row a loop over `remaining`, an iterator of the rows, is at; the loop itself keeps no count."""
-    return len(rows) - length_hint(remaining) - 1
+def driven(chain: AsyncChain) -> Chain:
+    """The plain function of a coroutine function that is never suspended."""
 
+    def run(value: Any, store: Store, context: Context | None) -> Any:
+        try:
+            chain(value, store, context).send(None)
+        except StopIteration as end:
+            return end.value
+        raise AssertionError("a life cycle in plain code waited for an event loop")
 
-def phase_at(phases: Phases, error: BaseException) -> str:
-    """The phase that raised, by the line of the chain that called it; the loop itself takes no note."""
-    assert error.__traceback__ is not None
-    line = error.__traceback__.tb_lineno
-    return next((phase for first, phase in reversed(phases) if first <= line), "exec")
-
-
-def pair_of(answer: Any) -> tuple[Any, str]:
-    """The output and the action that a post returned, in whatever form; raises TypeError for what is neither."""
-    pair = (answer.value, answer.action) if isinstance(answer, Route) else answer
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        raise _not_a_pair(answer)
-    if not isinstance(pair[1], str):
-        raise not_an_action(pair[1])
-    return pair
-
-
-def not_an_action(action: Any) -> TypeError:
-    """The error of an action that is no text."""
-    return TypeError(f"an action is a text, got {action!r}")
-
-
-def is_late(error: BaseException) -> bool:
-    """Whether a deadline has passed, so that there is no time for another attempt."""
-    return isinstance(error, DeadlineExceeded)
-
-
-def failure_of(step: Step, phase: str, error: BaseException, own: Context | None) -> BaseException:
-    """What a chain raises for an error of a node: a NodeError, or the error itself where it has its name or ends the run."""
-    if stops(error, own) or isinstance(error, (NodeError, ProcessDied)):
-        return error
-    if own is not None and own.owns(error) and step.timeout_s is not None:
-        return NodeError(step.name, phase, None, f"it passed its timeout of {format_duration(step.timeout_s)}")
-    if phase == "post" and isinstance(error, ValueError) and (raised := error.__traceback__) and raised.tb_next is None:
-        return failure_of(step, phase, _not_a_pair(raised.tb_frame.f_locals["answer"]), own)
-    return NodeError(step.name, phase, None, text_of(error))
-
-
-def _not_a_pair(answer: Any) -> TypeError:
-    return TypeError(f"post returns (output, action) or a Route, got {answer!r}")
+    return run

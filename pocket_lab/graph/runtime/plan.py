@@ -15,9 +15,10 @@ from pocket_lab.executors.outcome import is_machinery, text_of
 from pocket_lab.graph.context import Context, TooManySteps
 from pocket_lab.graph.observers import Observer, Run, Sink, begin
 from pocket_lab.graph.path import DEFAULT
-from pocket_lab.graph.runtime.block import Block, Source, compile_blocks
-from pocket_lab.graph.runtime.lifecycle import Left, Step, not_an_action
-from pocket_lab.graph.runtime.specialise import Chain
+from pocket_lab.graph.runtime.block import Block, Left, Source, compile_blocks
+from pocket_lab.graph.runtime.failures import not_an_action
+from pocket_lab.graph.runtime.fast_loops import Chain
+from pocket_lab.graph.runtime.steps import Step
 from pocket_lab.graph.store import Store
 
 
@@ -45,7 +46,7 @@ class Plan:
         """As `run`, on the running event loop; the deadline of the context cuts an await off."""
         if context is None or context.deadline_s is None:
             return await self._on_loop.arun(value, store, context)
-        from pocket_lab.graph.runtime.on_loop import bounded
+        from pocket_lab.graph.runtime.event_loop_waits import bounded
 
         return await bounded(self._on_loop.arun)(value, store, context, ctx=context)
 
@@ -135,7 +136,7 @@ class _Program:
             if steps_left < block.length:
                 chain = self._cut(block, int(steps_left), context)
             value = chain(value, store, context)
-            if block.shape.is_async:
+            if block.is_async:
                 value = await value
             if value.__class__ is Left:
                 steps_left -= value.position + 1

@@ -1,80 +1,123 @@
-"""A node made ready for a chain: its functions bound, and its shape."""
+"""A step: a node with its functions ready to be called, and the kind of loop that can run it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pocket_lab.graph.callables import is_async, takes
 from pocket_lab.graph.node import Function, Node
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.runtime.hooks import after_failure, after_success
-from pocket_lab.graph.runtime.lifecycle import Step
-from pocket_lab.graph.runtime.specialise import Shape
 
-_FLAG_OF = {"prep": "PREP", "exec_": "EXEC", "fallback": "FALLBACK", "post": "POST"}
-_FUNCTIONS = (*_FLAG_OF, "succeed", "fail")
-_LONG = frozenset({"RETRY", "TIMED", "HOOKED", "FALLBACK"})
+Kind = Literal["plain", "awaited", "observed", "phased", "general"]
 
 
-def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> tuple[Step, Shape]:
-    """The functions of a node as a chain calls them, and which chain that is; `on_loop` says whether an event loop runs it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What the runtime needs of a node.
+
+    `waits_s` holds the wait after each attempt and ends with None. A function `shows` the context if it takes it as `ctx`.
+    `runs_nodes` says that exec runs other nodes (it takes the store and the context). A step without details is recorded
+    with the times at which its only call began and ended.
+    """
+
+    name: str
+    kind: Kind
+    prep: Callable[..., Any] | None
+    exec_: Callable[..., Any] | None
+    fallback: Callable[..., Any] | None
+    post: Callable[..., Any] | None
+    succeed: Callable[..., Any] | None
+    fail: Callable[..., Any] | None
+    waits_s: tuple[float | None, ...]
+    timeout_s: float | None
+    awaits_prep: bool
+    awaits_exec: bool
+    awaits_fallback: bool
+    awaits_post: bool
+    awaits_succeed: bool
+    awaits_fail: bool
+    shows_prep: bool
+    shows_exec: bool
+    shows_fallback: bool
+    shows_post: bool
+    runs_nodes: bool
+    has_one_attempt: bool
+    shows_context: bool
+    needs_context: bool
+    has_details: bool
+
+
+def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
+    """The step of a node for plain code, or for an event loop with `on_loop`."""
     body = node.body(on_loop, observers)
     timeout_s = node.timeout_s
-    step = Step(
+    prep, post, fallback = _bounded(node.prep, timeout_s), _bounded(node.post, timeout_s), node.fallback
+    exec_ = _bounded(body or node.exec or (None if node.prep or node.post else _pass_on), timeout_s)
+    succeed, fail = (after_success(node), after_failure(node)) if node.hooks() else (None, None)
+    waits_s = (*node.retry.waits_s(), None)
+    shows = {name: _takes_ctx(f) for name, f in (("prep", prep), ("exec", exec_), ("fallback", fallback), ("post", post))}
+    awaits = {name: _is_async(f) for name, f in (("prep", prep), ("exec", exec_), ("fallback", fallback), ("post", post))}
+    awaits |= {"succeed": _is_async(succeed), "fail": _is_async(fail)}
+    retries, is_timed = len(waits_s) > 1, timeout_s is not None
+    is_guarded = retries or is_timed or fallback is not None or succeed is not None
+    is_phased = prep is not None or post is not None
+    shows_context = any(shows.values()) or succeed is not None  # a hook may take the context too
+    return Step(
         name=node.name,
-        prep=_bounded(node.prep, timeout_s),
-        exec_=_bounded(body or node.exec or (None if node.prep or node.post else _pass_on), timeout_s),
-        fallback=node.fallback,
-        post=_bounded(node.post, timeout_s),
-        waits_s=(*node.retry.waits_s(), None),
+        kind=_kind(is_guarded or shows_context, is_phased, bool(observers), any(awaits.values())),
+        prep=prep,
+        exec_=exec_,
+        fallback=fallback,
+        post=post,
+        succeed=succeed,
+        fail=fail,
+        waits_s=waits_s,
         timeout_s=timeout_s,
-        succeed=after_success(node) if node.hooks() else None,
-        fail=after_failure(node) if node.hooks() else None,
+        awaits_prep=awaits["prep"],
+        awaits_exec=awaits["exec"],
+        awaits_fallback=awaits["fallback"],
+        awaits_post=awaits["post"],
+        awaits_succeed=awaits["succeed"],
+        awaits_fail=awaits["fail"],
+        shows_prep=shows["prep"],
+        shows_exec=shows["exec"],
+        shows_fallback=shows["fallback"],
+        shows_post=shows["post"],
+        runs_nodes=body is not None,
+        has_one_attempt=not (retries or is_timed or fallback is not None or body is not None),
+        shows_context=shows_context,
+        needs_context=retries or is_timed or bool(observers) or shows_context,
+        has_details=retries or is_phased,
     )
-    present = {name: function for name in _FUNCTIONS if (function := getattr(step, name)) is not None}
-    conditions = {
-        "RETRY": len(step.waits_s) > 1,
-        "TIMED": timeout_s is not None,
-        "HOOKED": step.succeed is not None,
-        "OBSERVED": bool(observers),
-    }
-    flags = {flag for flag, holds in conditions.items() if holds} | {_FLAG_OF[name] for name in present if name in _FLAG_OF}
-    awaited = {name for name, function in present.items() if is_async(function)}
-    if on_loop and "RETRY" in flags:
-        awaited.add("pause")
-    keywords = {(name, "ctx") for name, function in present.items() if takes(function, "ctx")}
-    if keywords:
-        flags |= {"REPORTS"}
-    if body is not None:
-        keywords |= {("exec_", "ctx"), ("exec_", "store")}
-    return step, Shape(frozenset(flags), frozenset(awaited), frozenset(keywords))
 
 
-def needs_context(shape: Shape) -> bool:
-    """Whether a chain of this shape cannot run without a Context."""
-    return bool(shape.flags & {"RETRY", "TIMED", "OBSERVED"}) or shows_context(shape)
+def _kind(is_special: bool, is_phased: bool, is_observed: bool, is_async: bool) -> Kind:
+    """The fastest loop that has all a node needs; `is_special` for what only the general one has."""
+    if is_special or is_phased + is_observed + is_async > 1:
+        return "general"
+    return "phased" if is_phased else "observed" if is_observed else "awaited" if is_async else "plain"
 
 
-def shows_context(shape: Shape) -> bool:
-    """Whether a function of the user's gets to see the context, and so can cancel it."""
-    return any(key == "ctx" for _, key in shape.keywords)
+def _is_async(function: Function | None) -> bool:
+    return function is not None and is_async(function)
 
 
-def is_short(shape: Shape) -> bool:
-    """Whether nodes of this shape can share a chain; the others have one each."""
-    return not shape.flags & _LONG
+def _takes_ctx(function: Function | None) -> bool:
+    return function is not None and takes(function, "ctx")
 
 
 def _pass_on(value: Any) -> Any:
-    """What a node without functions does."""
+    """The exec of a node without functions."""
     return value
 
 
 def _bounded(function: Function | None, timeout_s: float | None) -> Function | None:
-    """An async function that ends at the timeout; a plain one is left to notice it."""
+    """An async function that ends at the timeout; a plain function notices the timeout when it returns."""
     if function is None or timeout_s is None or not is_async(function):
         return function
-    from pocket_lab.graph.runtime.on_loop import bounded
+    from pocket_lab.graph.runtime.event_loop_waits import bounded
 
     return bounded(function)

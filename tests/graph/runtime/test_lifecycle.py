@@ -140,6 +140,14 @@ def test_hooks_get_the_context_where_they_ask_for_it(is_async: bool) -> None:
     assert all(given is context for *_, given in seen)
 
 
+def test_a_hook_can_cancel_a_run_that_was_given_no_context() -> None:
+    def stop(store: Store, output: int, ctx: Context) -> None:
+        ctx.cancel()
+
+    with pytest.raises(Cancelled):
+        Graph(Node("n", exec=abs, on_success=stop) >> Node("after", exec=abs)).run(1)
+
+
 @pytest.mark.parametrize("doomed", HOOKS)
 def test_what_a_hook_raises_is_logged_and_changes_neither_result_nor_error(
     is_async: bool, doomed: str, caplog: pytest.LogCaptureFixture

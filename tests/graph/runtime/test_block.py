@@ -1,4 +1,4 @@
-"""The functions cut from the one life cycle: plain where they can be, shared by shape, out of the way of tracebacks."""
+"""Chains of steps: the quickest loop that a node allows, shared by kind, and absent from tracebacks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import Any
 
 import pytest
 
-from pocket_lab.errors import NodeError
+from pocket_lab.errors import Cancelled, NodeError
 from pocket_lab.executors.outcome import root_cause, user_frames
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
-from pocket_lab.graph.runtime.lifecycle import FLAGS, Left, Step
-from pocket_lab.graph.runtime.specialise import Shape
-from pocket_lab.graph.runtime.steps import is_short, prepare
+from pocket_lab.graph.observers import Visit
+from pocket_lab.graph.runtime.block import Block
+from pocket_lab.graph.runtime.steps import prepare
 from pocket_lab.graph.store import Store
 
-FUNCTIONS = ("prep", "exec_", "fallback", "post", "succeed", "fail", "pause")
+
+def chain_of(*nodes: Node, checked: bool = False, on_loop: bool = False) -> Any:
+    """The function that runs the nodes, which are of one kind."""
+    steps = [prepare(node, on_loop, observers=[]) for node in nodes]
+    (kind,) = {step.kind for step in steps}
+    return Block(steps, kind, on_loop).chain(checked)
 
 
-def chain_of(*nodes: Node, checked: bool = False) -> Any:
-    """The function that runs the nodes, which are of one shape."""
-    prepared = [prepare(node, on_loop=False, observers=[]) for node in nodes]
-    (shape,) = {shape for _, shape in prepared}
-    return (shape.checked() if checked else shape).chain([step for step, _ in prepared], Left)
+def kind_of(node: Node, observers: Any = ()) -> str:
+    return prepare(node, False, observers).kind
 
 
 def plus(name: str, number: int) -> Node:
@@ -41,7 +43,13 @@ def test_nodes_that_only_have_an_exec_run_in_one_plain_function(checked: bool) -
     assert chain(0, Store(), Context()) == 111
     names = set(chain.__code__.co_names) | set(chain.__code__.co_varnames)
     assert not names & {"prepared", "post", "fallback", "retried", "clock", "sink", "waits_s", "within", "succeed"}
-    assert ("check" in names) == checked
+    context = Context()
+    context.cancel()
+    if checked:
+        with pytest.raises(Cancelled):
+            chain(0, Store(), context)
+    else:
+        assert chain(0, Store(), context) == 111
 
 
 def test_a_run_without_a_context_of_a_plain_chain_is_that_function_itself() -> None:
@@ -61,46 +69,99 @@ def test_only_a_chain_with_an_async_function_is_a_coroutine_function() -> None:
     graph = Graph(plus("a", 1) >> plus("b", 10) >> Node("later", exec=later))
     assert graph.plan.is_async
     assert not inspect.iscoroutinefunction(chain_of(graph.nodes["a"], graph.nodes["b"]))
+    assert not inspect.iscoroutinefunction(chain_of(graph.nodes["a"], graph.nodes["b"], on_loop=True))
 
 
-def test_chains_of_one_shape_share_their_code_and_other_shapes_do_not() -> None:
+def test_chains_of_one_kind_share_their_code_and_other_kinds_do_not() -> None:
     def with_ctx(value: int, ctx: Context) -> int:
         return value
 
-    plain, other, asking = chain_of(plus("a", 1)), chain_of(plus("b", 2), plus("c", 3)), chain_of(Node("d", exec=with_ctx))
+    async def later(value: int) -> int:
+        return value
+
+    plain, other = chain_of(plus("a", 1)), chain_of(plus("b", 2), plus("c", 3))
     posting = chain_of(Node("e", exec=abs, post=lambda s, v, p, r: (r, "default")))
+    general = chain_of(Node("d", exec=with_ctx))
+    awaited = chain_of(Node("f", exec=later))
     assert plain.__code__ is other.__code__
-    assert len({chain.__code__ for chain in (plain, asking, posting)}) == 3
-    assert prepare(plus("a", 1), False, [])[1] == prepare(plus("b", 2), False, [])[1]
+    assert len({chain.__code__ for chain in (plain, posting, general, awaited)}) == 4
+
+
+async def _later(*_: Any) -> Any:
+    return 1
 
 
 @pytest.mark.parametrize(
-    ("fields", "short"),
+    ("fields", "kind", "observed"),
     [
-        ({}, True),
-        ({"prep": lambda store, value: value}, True),
-        ({"post": lambda *_: (1, "default")}, True),
-        ({"retry": Retry(1)}, False),
-        ({"timeout": 1}, False),
-        ({"fallback": lambda *_: 0}, False),
-        ({"on_complete": lambda store: None}, False),
+        ({}, "plain", "observed"),
+        ({"prep": lambda store, value: value}, "phased", "general"),
+        ({"post": lambda *_: (1, "default")}, "phased", "general"),
+        ({"exec": _later}, "awaited", "general"),
+        ({"exec": _later, "prep": lambda store, value: value}, "general", "general"),
+        ({"prep": _later}, "general", "general"),
+        ({"exec": lambda value, ctx: value}, "general", "general"),
+        ({"retry": Retry(1)}, "general", "general"),
+        ({"timeout": 1}, "general", "general"),
+        ({"fallback": lambda *_: 0}, "general", "general"),
+        ({"on_complete": lambda store: None}, "general", "general"),
     ],
 )
-def test_nodes_with_retries_timeouts_fallbacks_or_hooks_have_a_chain_each(fields: dict[str, Any], short: bool) -> None:
-    assert is_short(prepare(Node("n", exec=abs, **fields), False, [])[1]) == short
+def test_a_node_runs_in_the_fastest_loop_that_has_all_it_needs(fields: dict[str, Any], kind: str, observed: str) -> None:
+    node = Node("n", **({"exec": abs} | fields))
+    assert kind_of(node) == kind
+    assert kind_of(node, [object()]) == observed
 
 
-@pytest.mark.parametrize("awaited", [(), FUNCTIONS], ids=["plain", "async"])
-def test_every_shape_there_can_be_is_valid_code(awaited: tuple[str, ...]) -> None:
-    for count in range(len(FLAGS) + 1):
-        for flags in map(frozenset, itertools.combinations(sorted(FLAGS), count)):
-            if (flags & {"PREP", "EXEC", "POST"} and not flags & {"OBSERVED"}) or flags == FLAGS:
-                shape = Shape(flags, frozenset(awaited))
-                steps: list[Step] = []
-                assert inspect.iscoroutinefunction(shape.chain(steps, Left)) == bool(awaited)
+class Recorder:
+    """An observer that keeps every visit."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def begin(self, run: Any) -> Any:
+        return self.events.append
 
 
-def test_a_chain_leaves_at_the_first_other_action_with_its_place() -> None:
+PARTS: dict[str, Any] = {
+    "prep": lambda store, value: value + 1,
+    "exec": lambda value: value * 2,
+    "fallback": lambda prepared, error: -1,
+    "post": lambda store, value, prepared, result: (result + value, "default"),
+    "retry": Retry(1),
+    "timeout": 60,
+    "on_complete": lambda store: None,
+}
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("observed", [False, True], ids=["unobserved", "observed"])
+def test_every_combination_of_the_parts_of_a_node_runs_and_does_the_same(is_async: bool, observed: bool) -> None:
+    def fitting(function: Any) -> Any:
+        async def call(*args: Any) -> Any:
+            await asyncio.sleep(0)
+            return function(*args)
+
+        return call if is_async and callable(function) else function
+
+    for count in range(len(PARTS) + 1):
+        for names in itertools.combinations(PARTS, count):
+            node, recorder = Node("n", **{name: fitting(PARTS[name]) for name in names}), Recorder()
+            graph = Graph(node >> plus("end", 100), observers=[recorder] if observed else [])
+            prepared = 5 + ("prep" in names)
+            result = prepared * 2 if "exec" in names else prepared
+            expected = result + 5 if "post" in names else result
+            for context in (None, Context()):
+                assert graph.run(5, context=context) == expected + 100, names
+                assert asyncio.run(graph.arun(5, context=context)) == expected + 100, names
+            visits = [Visit.of(event) for event in recorder.events]
+            assert [(visit.node, visit.action, visit.failed) for visit in visits] == [
+                ("n", "default", ""),
+                ("end", "default", ""),
+            ] * (4 if observed else 0)
+
+
+def test_a_chain_leaves_at_the_first_other_action_with_its_position() -> None:
     def turn(value: int) -> Any:
         return Route(value + 1, "aside") if value == 2 else value + 1
 
@@ -135,7 +196,7 @@ def test_the_traceback_of_a_failing_node_shows_the_users_frames_and_ours_by_thei
     assert [name for file, _, name in user_frames(cause) if file == __file__] == ["later" if is_async else "outer", "inner"]
     shown = "".join(traceback.format_exception(caught.value))
     assert "return 1 // value" in shown
-    assert "exec_(" in shown
+    assert ("await result" if is_async and fields else "exec_(") in shown
     assert "The above exception was the direct cause" in shown
 
 
