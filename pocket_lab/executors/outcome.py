@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from os.path import dirname, join, realpath
 from typing import Any
 
 FrameTuple = tuple[str, int, str]
 Link = tuple[str, str, tuple[FrameTuple, ...]]
 
 _REMOTE_FRAMES = "_pocket_lab_frames"
-_PACKAGE = Path(__file__).resolve().parent.parent
-_EXAMPLE = str(_PACKAGE / "demo.py")
+_PACKAGE = dirname(dirname(realpath(__file__)))
+_EXAMPLE = join(_PACKAGE, "demo.py")
 _MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/")
 
 
@@ -42,6 +40,8 @@ class RemoteTraceback(Exception):
         self.frames = frames
 
     def __str__(self) -> str:
+        import traceback
+
         return "\n" + "".join(traceback.StackSummary.from_list([(*frame, None) for frame in self.frames]).format())
 
 
@@ -75,6 +75,8 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
     """
     if (remote := getattr(error, _REMOTE_FRAMES, None)) is not None:
         return tuple(remote)
+    import traceback
+
     frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
     start = next((index for index, frame in enumerate(frames) if is_machinery(frame[0])), 0)
     return tuple(frame for frame in frames[start:] if not is_machinery(frame[0]))
@@ -95,6 +97,8 @@ def text_of(error: BaseException) -> str:
 
 def pack_error(error: BaseException) -> tuple[Link, ...]:
     """The chain of an error as (base64 pickle, text, frames), innermost last; without a pickle if that is impossible."""
+    import base64
+
     import cloudpickle
 
     packed = []
@@ -109,6 +113,8 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
 
 def unpack_error(packed: Iterable[Link]) -> BaseException:
     """The error rebuilt, each link with its remote frames; one that cannot be rebuilt becomes a RuntimeError of its text."""
+    import base64
+
     import cloudpickle
 
     cause: BaseException | None = None
