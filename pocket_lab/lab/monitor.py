@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pandas as pd
-from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.monitor import recent_frame, traffic_frame
@@ -118,10 +117,10 @@ class Monitor:
         """What is known now, as a result that does not change any more."""
         return MonitorSnapshot(self._window, tuple(self._traffic.records()))
 
-    def to_html(self) -> Markup:
+    def to_html(self) -> str:
         """The table as an HTML fragment, without the picture, which takes its time to draw."""
         reading = self.read()
-        return page.fragment(reading.title, [reading.table.to_html()])
+        return str(page.fragment(reading.title, [reading.table.to_html()]))
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -92,18 +92,21 @@ class Result(ABC):
         failed = next((record for record in self.records if isinstance(record, Failure)), None)
         return None if failed is None else unpack_error(failed.chain)
 
-    def to_html(self) -> Markup:
+    def to_html(self) -> str:
         """The result as an HTML fragment: table, picture, findings and caveats, with nothing from the network."""
-        return page.fragment(self.title, self._parts())
+        return str(self._fragment())  # a plain str: Markup would escape the strings that a caller adds
 
     def save_html(self, path: str | Path) -> Path:
         """Write a self-contained page and return its path; raises UsageError where it cannot be written."""
         target = Path(path)
         try:
-            target.write_text(page.page(self.title, self.to_html()), encoding="utf-8")
+            target.write_text(page.page(self.title, self._fragment()), encoding="utf-8")
         except OSError as error:
             raise UsageError(f"the report cannot be written to {target}: {error.strerror}") from error
         return target.resolve()
+
+    def _fragment(self) -> Markup:
+        return page.fragment(self.title, self._parts())
 
     def _parts(self) -> list[Markup]:
         from pocket_lab.view.plots.figure import to_svg  # here, so that measuring does not wait for matplotlib
@@ -126,4 +129,4 @@ class Result(ABC):
         return f"<{type(self).__name__} {self.title!r}, {len(self.frame)} rows>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": str(self.to_html())}
+        return {"text/plain": str(self), "text/html": self.to_html()}
