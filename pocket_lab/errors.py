@@ -1,25 +1,18 @@
-"""Every error that Pocket Lab raises on its own account; all of them derive from `PocketLabError`."""
+"""The errors that Pocket Lab raises; all of them derive from `PocketLabError`."""
 
 from __future__ import annotations
 
 
 class PocketLabError(Exception):
-    """The root of every error that Pocket Lab raises itself."""
+    """The base class of the errors of Pocket Lab."""
 
 
 class UsageError(PocketLabError):
-    """A question that cannot be asked: an unknown name, a bad option, a target that cannot be sent."""
+    """Invalid usage: an unknown name, a bad option, a target that cannot be sent to another process."""
 
     def _render_traceback_(self) -> list[str]:
         """One line instead of a traceback where IPython shows the error (the cell still fails)."""
         return [f"{type(self).__name__}: {self}"]
-
-
-class MissingExtra(UsageError):
-    """An optional part is not installed."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed: pip install 'pocket-lab[{extra}]'")
 
 
 class GraphError(PocketLabError):
@@ -50,7 +43,7 @@ class DeadlineExceeded(PocketLabError):
 
 
 class ProcessDied(PocketLabError):
-    """A process of ours ended before its work did: a crash, a kill, a lack of memory."""
+    """A worker or measuring process ended before its work was done: a crash, a kill, a lack of memory."""
 
 
 class HistoryError(PocketLabError):

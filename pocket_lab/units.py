@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from fractions import Fraction
 from operator import index
 from typing import Any
 
@@ -116,6 +115,8 @@ def _parse_count(text: str, what: str) -> int:
         return power
     if len(match["number"]) > _MOST_DIGITS:
         raise UsageError(f"{what}: a count is below 2^63")
+    from fractions import Fraction
+
     count = Fraction(match["number"]) * _COUNT_SUFFIX[match["suffix"]]
     if count.denominator != 1:
         raise UsageError(f"{what}: {text!r} is not a whole number")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +12,6 @@ from typing import NamedTuple, Protocol
 Event = tuple[str, float, float, str, tuple[float, float, tuple[float, ...], str] | None]
 Sink = Callable[[Event], object]
 
-_log = logging.getLogger("pocket_lab")
 _numbers = itertools.count()
 
 
@@ -101,7 +99,9 @@ def sink_of(observers: Sequence[Observer], run: Run) -> Sink:
     try:
         sink = observers[0].begin(run)
     except Exception:  # foreign code raises what it likes
-        _log.exception("an observer failed at the beginning of a run")
+        import logging
+
+        logging.getLogger("pocket_lab").exception("an observer failed at the beginning of a run")
         return _ignore
     return sink if sink.__class__ is BuiltinMethodType else _guarded(sink)
 
@@ -124,7 +124,9 @@ def _guarded(sink: Sink) -> Sink:
         try:
             sink(event)
         except Exception:  # as above
-            _log.exception("an observer failed at a visit to %s", event[0])
+            import logging
+
+            logging.getLogger("pocket_lab").exception("an observer failed at a visit to %s", event[0])
 
     return tell
 

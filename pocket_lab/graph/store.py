@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -20,7 +19,6 @@ Delta = tuple[bool, Any, float | str | None]
 T = TypeVar("T")
 _FOREVER = float("inf")
 _SLACK = 16
-_log = logging.getLogger("pocket_lab")
 
 
 class Limits(NamedTuple):
@@ -215,7 +213,9 @@ class Store:
                 try:
                     self._on_evict(*entry)
                 except Exception:  # foreign code raises what it likes
-                    _log.exception('on_evict failed for the key "%s"', entry[0])
+                    import logging
+
+                    logging.getLogger("pocket_lab").exception('on_evict failed for the key "%s"', entry[0])
 
 
 class ReadOnlyStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ Hook = Callable[..., Any]
 HOOKS = ("on_success", "on_failure", "on_complete", "on_error")
 _AFTER_SUCCESS = ("on_success", "on_complete")
 _AFTER_FAILURE = ("on_failure", "on_complete", "on_error")
-_log = logging.getLogger("pocket_lab")
 
 
 def after_success(node: Node) -> Hook:
@@ -40,7 +38,9 @@ def _in_order(node: Node, names: tuple[str, ...]) -> Hook:
             try:
                 hook(*arguments(name, store, outcome), **({"ctx": ctx} if wants_ctx else {}))
             except Exception:  # foreign code raises what it likes
-                _log.exception('node "%s": its %s hook failed', node.name, name)
+                import logging
+
+                logging.getLogger("pocket_lab").exception('node "%s": its %s hook failed', node.name, name)
 
     async def call_on_loop(store: Any, outcome: Any, *, ctx: Any) -> None:
         for name, hook, wants_ctx in hooks:
@@ -49,6 +49,8 @@ def _in_order(node: Node, names: tuple[str, ...]) -> Hook:
                 if is_async(hook):
                     await answer
             except Exception:  # as above
-                _log.exception('node "%s": its %s hook failed', node.name, name)
+                import logging
+
+                logging.getLogger("pocket_lab").exception('node "%s": its %s hook failed', node.name, name)
 
     return call_on_loop if any(is_async(hook) for _, hook, _ in hooks) else call

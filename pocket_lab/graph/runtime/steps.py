@@ -14,7 +14,7 @@ from pocket_lab.graph.runtime.hooks import after_failure, after_success
 Kind = Literal["plain", "awaited", "observed", "phased", "general"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Step:
     """What the runtime needs of a node.
 
