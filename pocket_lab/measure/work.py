@@ -1,4 +1,4 @@
-"""What a batch at a point does, by its drive."""
+"""The work of a batch, chosen by the drive of its point."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.load.generator import Load
+from pocket_lab.measure.load.generator import LoadGenerator
 from pocket_lab.measure.timing.batch import Work
 from pocket_lab.measure.timing.runs import build_runs
 from pocket_lab.records.point import Point
 
 
 def build_work(job: Job, point: Point, value: Any, pool: Pool) -> Work:
-    """Runs of the target on the workers of the pool, or under "load" clients that run it again and again."""
-    return Load(job, point, value, pool) if point.drive == "load" else build_runs(job, point, value, pool)
+    """Runs of the target on the workers of the pool, or under the drive "load" clients that run it repeatedly."""
+    return LoadGenerator(job, point, value, pool) if point.drive == "load" else build_runs(job, point, value, pool)

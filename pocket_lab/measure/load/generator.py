@@ -1,4 +1,4 @@
-"""The drive "load": a batch is a window of time in which clients run the target again and again."""
+"""The drive "load": a batch is a window of time in which clients run the target repeatedly."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from pocket_lab.stats.histogram import Histogram
 
 _SHORTEST_S = 0.1
 PROFILED_S = 1.0
-_REQUESTS_A_WINDOW = 20
-_WINDOWS_A_POINT = 25
-_LEAD_S = 0.002  # in which every client gets to know when to begin
+_REQUESTS_PER_WINDOW = 20
+_WINDOWS_PER_POINT = 25
+_LEAD_S = 0.002  # between the creation of a window and its start, so that every client has received it
 
 
 @dataclass(slots=True)
-class Load:
+class LoadGenerator:
     """As many clients as the point has workers, in a closed loop, or in an open one where it has a rate.
 
-    Closed: each client sends its next request when the one before is answered. Open (Schroeder, Wierman and Harchol-Balter,
-    "Open versus closed: a cautionary tale", 2006): requests are due at a steady rate, whoever is free takes the next one,
-    and its latency counts from when it was due, so that a slow request is not the only one to look slow.
+    Closed: each client sends its next request when the previous one is answered. Open (Schroeder, Wierman and Harchol-Balter,
+    "Open versus closed: a cautionary tale", 2006): requests are due at a steady rate, the next free client sends them, and
+    a latency counts from the due time, so that it includes the wait behind slow requests.
     """
 
     job: Job
@@ -60,16 +60,16 @@ class Load:
             self.client.__dict__["runs"] = runs
 
     def calibrate(self, batch_s: float) -> Timing:
-        """Warm up for a window, long enough for some requests and short enough for some windows within the budget."""
-        wanted_s = max(_SHORTEST_S, batch_s, _REQUESTS_A_WINDOW / self.point.rate if self.point.rate else 0.0)
-        share_s = self.job.sweep.budget_s / max(len(self.job.points), 1) / _WINDOWS_A_POINT
-        self.window_s = max(min(wanted_s, share_s), _SHORTEST_S / 5)
-        if self.point.rate:  # a whole number of requests
+        """Warm up for one window, long enough for several requests and short enough for several windows in the budget."""
+        needed_s = max(_SHORTEST_S, batch_s, _REQUESTS_PER_WINDOW / self.point.rate if self.point.rate else 0.0)
+        share_s = self.job.sweep.budget_s / max(len(self.job.points), 1) / _WINDOWS_PER_POINT
+        self.window_s = max(min(needed_s, share_s), _SHORTEST_S / 5)
+        if self.point.rate:  # so that a window has a whole number of requests
             self.window_s = max(round(self.window_s * self.point.rate), 1) / self.point.rate
         return self.time(1)
 
     def time(self, loops: int) -> Timing:
-        """One window; `loops` has no say in how many requests that is."""
+        """One window; `loops` is ignored, since the length of the window decides the number of requests."""
         self.reports.clear()
         workers_cpu, cpu = self.pool.cpu_s, process_time()
         window, tallies = self._tallies()
@@ -83,14 +83,14 @@ class Load:
                 Collector(tally.collected).tell(self.job.target.observers, None, None)
         answered, errors = sum(tally.answered for tally in tallies), sum(tally.errors for tally in tallies)
         late = sum(tally.late for tally in tallies)
-        if window.rate is not None:  # the next one begins when this one has ended, however early the last answer came
+        if window.rate is not None:  # the next window begins after the end of this one, even if the last answer came early
             time.sleep(max(window.end_s - clock(), 0.0))
         first_error = next((tally.first_error for tally in tallies if tally.first_error), None)
         answers = Answers(histogram, errors, late, first_error)
         return Timing(answered, _wall_s(window, tallies), cpu_s, answers)
 
     def once(self) -> Timing:
-        """One window of a second, or of one request where that takes longer to come."""
+        """One window of a second, or of the time between two requests where that is longer."""
         self.window_s = PROFILED_S
         if self.point.rate:
             self.window_s = max(round(PROFILED_S * self.point.rate), 1) / self.point.rate
@@ -101,26 +101,26 @@ class Load:
         span = start_s, start_s + self.window_s, self.point.rate
         if self.pool.loop is not None:
             window = Window(*span, itertools.count())
-            return window, self.pool.loop.run(self._clients(window))
+            return window, self.pool.loop.run(self._send_on_loop(window))
         if not self.pool.is_remote:
             window = Window(*span, itertools.count())
-            return window, self._sent(window)
+            return window, self._send(window)
         with NamedTemporaryFile(prefix="pocket-lab-") as file:
-            window = Window(*span, SharedCounter(file.name), is_apart=True)
-            return window, self._sent(window)
+            window = Window(*span, SharedCounter(file.name), is_remote=True)
+            return window, self._send(window)
 
-    def _sent(self, window: Window) -> list[Tally]:
+    def _send(self, window: Window) -> list[Tally]:
         clients = self.point.workers
         return [outcome.get() for outcome in self.pool.imap(self.prepared, [window] * clients, clients)]
 
-    async def _clients(self, window: Window) -> list[Tally]:
+    async def _send_on_loop(self, window: Window) -> list[Tally]:
         assert self.awaited is not None
         calls = [self.client.acall(self.awaited, window) for _ in range(self.point.workers)]
         return await asyncio.gather(*(asyncio.create_task(c, name=f"{WORKER}_{number}") for number, c in enumerate(calls)))
 
 
 def _wall_s(window: Window, tallies: list[Tally]) -> float:
-    """Seconds in which so many requests are answered: closed, at the rates of the clients together; open, until the last."""
+    """The time for all answered requests: closed, at the summed rates of the clients; open, until the last answer."""
     if window.rate is not None:
         return max([tally.ended_s for tally in tallies] + [window.end_s]) - window.start_s
     rate = sum(tally.answered / tally.busy_s for tally in tallies if tally.busy_s)

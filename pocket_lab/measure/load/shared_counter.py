@@ -1,4 +1,4 @@
-"""The numbers 0, 1, 2 ..., each given out once, also to processes that share nothing but a file."""
+"""A counter that threads and processes share through a file: 0, 1, 2 ..., each number once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 
 class SharedCounter:
-    """An iterator over a counter in a file, under a lock; it is sent by the path of the file, which starts empty."""
+    """An iterator over a counter in a file, under a lock; it is pickled as the path of the file, which must start empty."""
 
     def __init__(self, path: str) -> None:
         self._path = path

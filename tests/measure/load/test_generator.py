@@ -1,4 +1,4 @@
-"""Clients that run a target again and again: what they count, and what an open loop shows that a closed one hides."""
+"""Clients that run a target repeatedly: what they count, and what an open loop shows that a closed one hides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.store import Store
 from pocket_lab.measure.job import Input
-from pocket_lab.measure.load.generator import Load
+from pocket_lab.measure.load.generator import LoadGenerator
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.timing.batch import Answers, Timing
@@ -30,18 +30,18 @@ CONCURRENT = ("threads", "processes", "asyncio")
 @contextmanager
 def loaded(
     target: Any, executor: str = "threads", window_s: float = 0.3, input: Any = Input.ABSENT, **options: Any
-) -> Iterator[Load]:
+) -> Iterator[LoadGenerator]:
     """The work of the first point of a sweep, its pool open."""
     sizes = 1 if input is Input.ABSENT else None
     sweep = parse_sweep(**{"drive": "load", "sizes": sizes, "executor": executor, **options})
     job = plan_job(target, input, sweep)
     point = job.points[0]
     if executor == "serial":
-        yield Load(job, point, build_input(job, point), INLINE, window_s=window_s)
+        yield LoadGenerator(job, point, build_input(job, point), INLINE, window_s=window_s)
         return
     with open_pool(executor, point.workers) as pool:
         pool.start()
-        load = Load(job, point, build_input(job, point), pool, window_s=window_s)
+        load = LoadGenerator(job, point, build_input(job, point), pool, window_s=window_s)
         if executor == "processes":
             load.time(1)  # the workers get to know the target
         yield load

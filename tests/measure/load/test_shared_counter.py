@@ -20,7 +20,7 @@ from pocket_lab.measure.load.shared_counter import SharedCounter
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    file = tmp_path / "tickets"
+    file = tmp_path / "numbers"
     file.touch()
     return str(file)
 
@@ -61,8 +61,8 @@ def test_threads_share_out_the_numbers(path: str) -> None:
 
 
 def test_processes_share_out_the_numbers(path: str) -> None:
-    def take(tickets: SharedCounter) -> list[int]:
-        return list(islice(tickets, 300))
+    def take(numbers: SharedCounter) -> list[int]:
+        return list(islice(numbers, 300))
 
     with open_pool("processes", 2) as pool:
         parts = [outcome.get() for outcome in pool.imap(take, [SharedCounter(path)] * 4, 2)]
@@ -71,11 +71,11 @@ def test_processes_share_out_the_numbers(path: str) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads descriptors from /proc")
 def test_the_file_is_open_from_the_first_number_until_its_holder_is_gone(path: str) -> None:
-    tickets = SharedCounter(path)
+    numbers = SharedCounter(path)
     assert opened(path) == 0
-    assert next(tickets) == 0
-    assert next(tickets) == 1
+    assert next(numbers) == 0
+    assert next(numbers) == 1
     assert opened(path) == 1
-    del tickets
+    del numbers
     assert opened(path) == 0
     assert next(SharedCounter(path)) == 2, "the count stands in the file"
