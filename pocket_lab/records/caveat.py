@@ -6,10 +6,56 @@ from dataclasses import dataclass
 
 from pocket_lab.records.point import Point
 
+CODES = {
+    "budget": "The budget ended before every point was profiled: raise it, or profile fewer points.",
+    "caches-apart": "Caches inside worker processes cannot be cleared and stay warm.",
+    "caches-cold": "The caches of the target were cleared before each run, so every run is a first call.",
+    "caches-none": 'caches="cold" was requested, and nothing with a method `cache_clear` was found.',
+    "caches-warm": 'Caches of the target stayed warm, so later runs may do less; caches="cold" clears them before each run.',
+    "died-at-end": "The measuring process died after the last point was measured; no sample is missing.",
+    "drift": "The time of a run rose or fell during the measurement: do not rely on its value, measure again.",
+    "few-samples": "A CPU profile has too few samples for its shares: profile a larger size or more runs.",
+    "history": "The run is not, or not completely, kept in the history.",
+    "history-journal": "Every sample waits for the disk of the history: set POCKET_LAB_HOME to a folder on a local disk.",
+    "in-place": "The target was measured inside the calling process, which shares its clock and cannot end a run that hangs.",
+    "input-changed": "A run changes its input, so later runs get another one; fresh_input=True builds one for each run.",
+    "leaks-worker-lines": "The source lines that keep memory are not traced inside worker processes.",
+    "line-awaits": "The time of a line with an await includes the time in which other tasks run.",
+    "line-loops": "A loop on a single line counts as one hit, however many iterations it has.",
+    "line-native": "Time in C code counts for the line that called it.",
+    "line-profiler": "line_profiler slows down calls of Python functions: compare shares, and take times from a bench.",
+    "line-waits": "Line times of concurrent threads include waits for the interpreter lock; hits are exact.",
+    "load-errors": "Some requests failed; the latencies are those of the others.",
+    "load-late": "Many requests of an open loop began late: the target cannot keep up with this rate.",
+    "memory-pass": "The measuring process died during the memory pass, so some points have no memory figures.",
+    "memory-processes": "Memory of worker processes is measured in each of them; their sum is an upper bound.",
+    "memory-unseen": "Memory that the process held before the run, or that other processes hold, is not measured.",
+    "memory-visits": "The timeline of memory shows only the last visits to nodes.",
+    "native-threads": "Threads that a C library starts have no Python stack and are not sampled.",
+    "no-python-code": "A function is not written in Python, so its lines or stacks are not profiled.",
+    "no-thread-cpu": "This system does not report the CPU time of a thread, so CPU times are missing.",
+    "one-worker": 'One run of the target has one worker, so it was measured at one; the drive "map" varies runs in flight.',
+    "other-environment": "The two stored runs come from different machines or interpreters.",
+    "other-packages": "The two stored runs had different versions of packages.",
+    "other-revision": "The git revision changed between the beginning and the resumption of a run.",
+    "output-cut": "The target printed more than is shown.",
+    "own-executor": "The target has no parameter `executor`, so it starts its workers itself and executors was ignored.",
+    "own-workers": "The target opens its own workers, which are not traced: it is shown as one span.",
+    "pymalloc": "Small objects are counted by the arenas that Python takes; python_allocators=True counts every object.",
+    "sampled": "Times come from samples of the stacks: calls of less than a millisecond are uncertain.",
+    "serial-one-worker": 'The executor "serial" has one worker; other worker counts were ignored.',
+    "shared-source": "Several nodes have the same source lines and are shown as one.",
+    "span-waits": "A span is wall time and includes waits for the interpreter lock, for a core and for other tasks.",
+    "spans-cut": "A run had more spans than are kept, so some are missing.",
+    "unpaired": "Two stored runs were not measured together, so small differences may come from the machine.",
+    "warm-up": "The first rounds were slower and are left out.",
+}
+"""What each code means and, where useful, what to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """A doubt about a result, in one sentence; `point` is None where it holds for the whole sweep."""
+    """A doubt about a result in one sentence, of a kind in CODES; `point` is None where it is about the whole result."""
 
     code: str
     message: str
