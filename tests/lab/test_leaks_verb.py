@@ -1,4 +1,4 @@
-"""leaks on built truths: what a node leaves is found, named and placed, and what it does not leave is not."""
+"""leaks on targets with known leaks: what a node leaves is found, named and located, and nothing else is reported."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib.figure
@@ -96,11 +97,11 @@ def leaked(report: LeakReport, kind: str) -> dict[str, Any]:
 
 
 def line_of(target: Node) -> int:
-    """The only line that a node's function has beside its first."""
+    """The only line in the body of a node's function."""
     return inspect.getsourcelines(target.exec)[1] + 2  # type: ignore[arg-type]
 
 
-def test_a_clean_node_is_clean_each_time() -> None:
+def test_a_clean_node_is_reported_clean_each_time() -> None:
     for _ in range(3):
         report = leaks(clean, size=1, runs=8)
         assert report.ok, str(report)
@@ -123,7 +124,7 @@ def test_what_is_cached_once_is_no_leak() -> None:
         (task, "task", "sleep (Task-"),
     ],
 )
-def test_what_is_left_is_named_and_placed(target: Node, kind: str, name: str) -> None:
+def test_leftovers_are_named_and_located(target: Node, kind: str, name: str) -> None:
     report = leaks(target, size=1, runs=6)
     assert not report.ok
     row = leaked(report, kind)
@@ -174,11 +175,28 @@ def test_a_clean_graph_is_clean_on_worker_processes_and_under_load() -> None:
     assert leaks(Node("n", exec=abs), drive="load", size=4, workers=2, runs=6).ok
 
 
-def test_few_runs_say_that_memory_cannot_be_told() -> None:
+def test_few_runs_cannot_tell_whether_memory_grows() -> None:
     report = leaks(Node("n", exec=abs), size=1, runs=3)
     assert list(report.frame["verdict"]) == ["cannot tell"]
     assert "cannot tell from 3 runs whether it grows" in report.findings[0]
     assert report.ok
+
+
+def test_scipy_is_loaded_only_after_the_last_reading(tmp_path: Path) -> None:
+    seen = tmp_path / "loaded.txt"
+
+    @node
+    def records_scipy(n: int) -> None:
+        import sys
+        import tracemalloc
+
+        if not tracemalloc.is_tracing():
+            with open(seen, "a", encoding="utf-8") as lines:
+                lines.write(f"{any(name.partition('.')[0] == 'scipy' for name in sys.modules)}\n")
+        KEPT.append(bytearray(1 << 20))
+
+    assert leaked(leaks(records_scipy, size=1, runs=6), "memory")["per_run"] == pytest.approx(1 << 20, rel=0.02)
+    assert seen.read_text().split() == ["False"] * 9, "three runs to warm up, and six more"
 
 
 def patched() -> list[Any]:

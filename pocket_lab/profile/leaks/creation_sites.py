@@ -1,4 +1,4 @@
-"""Where threads, tasks, processes and descriptors were made: their makers patched for as long as somebody looks."""
+"""Where threads, tasks, processes and descriptors are created: the functions that create them are patched for a while."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _DEEPEST = 48
 
 
 class CreationSites:
-    """A context manager; inside it every thread, task, process and descriptor of this process is known with its stack.
+    """A context manager that records the stack of every thread, task, process and descriptor that Python code creates.
 
-    A stack is made of (function, file, line), innermost frame first. What C code makes by itself has none.
+    A stack consists of (function, file, line), innermost frame first. What C code creates directly has none.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class CreationSites:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Everything as it was; what somebody else has patched meanwhile stays theirs."""
+        """Restore the original functions, except those that other code has patched meanwhile."""
         for owner, name, original, ours in reversed(self._patched):
             if vars(owner).get(name) is ours:
                 setattr(owner, name, original)
@@ -63,41 +63,41 @@ class CreationSites:
 
         @functools.wraps(original)
         def recorded(*args: Any, **kwargs: Any) -> Any:
-            made = original(*args, **kwargs)
+            created = original(*args, **kwargs)
             try:
-                note(made, args, _stack())
-            except (AttributeError, OSError, TypeError, ValueError):  # a subclass may have made something else of it
+                note(created, args, _caller_stack())
+            except (AttributeError, OSError, TypeError, ValueError):  # a subclass may behave differently
                 pass
-            return made
+            return created
 
         self._patched.append((owner, name, original, recorded))
         setattr(owner, name, recorded)
 
-    def _note_thread(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+    def _note_thread(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
         self.threads[args[0]] = stack
 
-    def _note_task(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        self.tasks[made] = stack
+    def _note_task(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.tasks[created] = stack
 
-    def _note_popen(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+    def _note_popen(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
         self.processes[args[0].pid] = stack
 
-    def _note_process(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        self.processes[made[0] if isinstance(made, tuple) else made] = stack
+    def _note_process(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.processes[created[0] if isinstance(created, tuple) else created] = stack
 
-    def _note_file(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        self.descriptors[made.fileno()] = stack
+    def _note_file(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        self.descriptors[created.fileno()] = stack
 
-    def _note_socket(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
+    def _note_socket(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
         self.descriptors[args[0].fileno()] = stack
 
-    def _note_descriptor(self, made: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        for descriptor in made if isinstance(made, tuple) else (made,):
+    def _note_descriptor(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
+        for descriptor in created if isinstance(created, tuple) else (created,):
             self.descriptors[descriptor] = stack
 
 
-def _stack() -> Stack:
-    """The stack above the patched function, innermost frame first."""
+def _caller_stack() -> Stack:
+    """Return the stack of the caller of the patched function, innermost frame first."""
     frames: list[tuple[str, str, int]] = []
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and len(frames) < _DEEPEST:

@@ -1,4 +1,4 @@
-"""What runs leave behind: the same run again and again, the resources of the process after each, and where memory came from."""
+"""The leak detector: repeated runs, resources and memory of the process after each, and the lines that retain memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.leaks.creation_sites import Stack
 from pocket_lab.profile.leaks.footprint import Footprints
 from pocket_lab.profile.leaks.origin import origin_of
-from pocket_lab.profile.leaks.process_watch import Watch, begin_here, end_here, know_here, left_here, look_here
+from pocket_lab.profile.leaks.process_watch import Watch, begin_here, end_here, observe_here, remaining_here, set_baseline_here
 from pocket_lab.profile.leaks.resources import Resource
 from pocket_lab.profile.node_code import NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
@@ -27,8 +27,8 @@ from pocket_lab.records.record import Record
 from pocket_lab.stats.theil_sen import rises
 
 WARM_UP = 3
-# Blocks, bytes of malloc and resident bytes in all the runs: so much Python, or a pool of processes, keeps by itself for a
-# while (each text file that is opened, for example, leaves a block of 67 bytes, the first sixty times).
+# The smallest growth that counts, in blocks, bytes of malloc and resident bytes over all runs: Python itself, or a pool of
+# processes, keeps as much for a while (each text file that is opened leaves a block of 67 bytes, the first sixty times).
 LEAST = (100.0, 8_192.0, 163_840.0)
 LEAST_APART = (500.0, 65_536.0, 1_048_576.0)
 
@@ -38,7 +38,7 @@ _TRACED_FRAMES = 16
 _MOST_LINES = 10
 _SMALLEST_SHARE = 0.01
 Alive = dict[tuple[str, str, int], tuple[int, int]]  # bytes and blocks by node, file and line
-_UNTRACED = Caveat("leaks-worker-lines", "the source lines that keep memory are not looked for inside worker processes")
+_UNTRACED = Caveat("leaks-worker-lines", "the source lines that keep memory are not traced inside worker processes")
 
 
 def find_leaks(job: Job, runs: int) -> Iterator[Record]:
@@ -72,25 +72,28 @@ class _LeakInstrument(Instrument):
             watch.close()
 
     def run(self, point: Point, pool: Pool, work: Work) -> Iterator[Record]:
-        """Run the point again and again; yields all records."""
+        """Run the point repeatedly; yields all records.
+
+        The slopes come after the last reading: they load scipy, which would look like growth of memory.
+        """
         here, there = Footprints(self._runs), Footprints(self._runs)
         with self.watching(point, pool):
             for _ in range(WARM_UP):
                 work.once()
             if pool.is_remote:
-                there.keep(0, pool.everywhere(know_here))
-            here.keep(0, [self._watch.know()])
+                there.keep(0, pool.everywhere(set_baseline_here))
+            here.keep(0, [self._watch.set_baseline()])
             for run in range(1, self._runs + 1):
                 work.once()
                 if pool.is_remote:
-                    there.keep(run, pool.everywhere(partial(look_here, run)))
-                here.keep(run, [self._watch.look(run)])
+                    there.keep(run, pool.everywhere(partial(observe_here, run)))
+                here.keep(run, [self._watch.observe(run)])
             if pool.loop is not None:  # its tasks make progress only while it runs
                 import asyncio
 
                 pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
-            left = [(MAIN, self._watch.left(_PATIENCE_S))]
-            left += [(WORKER, found) for found in pool.in_worker_processes(partial(left_here, _PATIENCE_S / 10))]
+            left = [(MAIN, self._watch.remaining(_PATIENCE_S))]
+            left += [(WORKER, found) for found in pool.in_worker_processes(partial(remaining_here, _PATIENCE_S / 10))]
         for process, memory in ((MAIN, here), *([(WORKER, there)] if pool.is_remote else [])):
             for run, (blocks, heap, rss) in enumerate(memory):
                 yield MemoryReading(point, run, process, blocks, None if heap < 0 else heap, rss)
@@ -105,7 +108,7 @@ class _LeakInstrument(Instrument):
 
 
 def _grows(memory: Footprints, least: tuple[float, float, float]) -> bool:
-    """Whether any of the three measures of memory goes on rising from run to run, by more than Python's own."""
+    """Whether any of the three measures of memory keeps rising from run to run, by more than Python keeps itself."""
     return any(rises(series, most / (len(series) - 1)) for series, most in zip(memory.series(), least, strict=True))
 
 
@@ -115,23 +118,23 @@ def _leftover(point: Point, run: int, resource: Resource, process: str, finder: 
 
 
 def _retained(point: Point, work: Work, finder: NodeFinder) -> Iterator[Record]:
-    """Some more runs under tracemalloc: bytes after each, and the lines that keep more and more in both halves of them."""
+    """Run again under tracemalloc: yield the bytes after each run, and the lines whose memory grew in both halves."""
     traced_bytes = array("q", bytes(8 * (_TRACED_RUNS + 1)))
     totals = []
     tracemalloc.start(_TRACED_FRAMES)
     try:
         work.once()
-        ours = 0
+        own_bytes = 0  # of the snapshots themselves
         for run in range(_TRACED_RUNS + 1):
             if run:
                 work.once()
             gc.collect()
             before = tracemalloc.get_traced_memory()[0]
-            traced_bytes[run] = before - ours
+            traced_bytes[run] = before - own_bytes
             if run % (_TRACED_RUNS // 2) == 0:
                 totals.append(_by_line(tracemalloc.take_snapshot(), finder))
                 gc.collect()
-                ours += tracemalloc.get_traced_memory()[0] - before
+                own_bytes += tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
     for run, size in enumerate(traced_bytes):
@@ -140,26 +143,26 @@ def _retained(point: Point, work: Work, finder: NodeFinder) -> Iterator[Record]:
 
 
 def _lines(point: Point, first: Alive, middle: Alive, last: Alive) -> Iterator[Retained]:
-    """The lines that kept most, of those that kept more at each look."""
+    """Yield the lines that retained most, of those whose memory grew from each snapshot to the next."""
     found = []
-    for place, (size, count) in last.items():
-        size_before, count_before = first.get(place, (0, 0))
-        if size > middle.get(place, (0, 0))[0] > size_before:
-            found.append(((size - size_before) / _TRACED_RUNS, (count - count_before) / _TRACED_RUNS, place))
+    for line, (size, count) in last.items():
+        size_before, count_before = first.get(line, (0, 0))
+        if size > middle.get(line, (0, 0))[0] > size_before:
+            found.append(((size - size_before) / _TRACED_RUNS, (count - count_before) / _TRACED_RUNS, line))
     found.sort(reverse=True)
     total = sum(one[0] for one in found)
-    for bytes_per_run, blocks_per_run, place in found[:_MOST_LINES]:
+    for bytes_per_run, blocks_per_run, line in found[:_MOST_LINES]:
         if bytes_per_run >= _SMALLEST_SHARE * total:
-            yield Retained(point, *place, bytes_per_run, blocks_per_run)
+            yield Retained(point, *line, bytes_per_run, blocks_per_run)
 
 
 def _by_line(snapshot: Any, finder: NodeFinder) -> Alive:
-    """What is alive by the line of the user's that allocated it."""
+    """Sum what is alive by the node and the line of user code that allocated it."""
     found: Alive = {}
     for statistic in snapshot.statistics("traceback"):
         stack: Stack = tuple(("", frame.filename, frame.lineno) for frame in reversed(statistic.traceback))
-        node, place = origin_of(stack, finder)
-        if place[1]:
-            size, count = found.get((node, place[1], place[2]), (0, 0))
-            found[node, place[1], place[2]] = size + statistic.size, count + statistic.count
+        node, (_, file, line) = origin_of(stack, finder)
+        if file:
+            size, count = found.get((node, file, line), (0, 0))
+            found[node, file, line] = size + statistic.size, count + statistic.count
     return found

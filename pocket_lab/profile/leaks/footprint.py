@@ -1,4 +1,4 @@
-"""How much memory this process has now: Python's blocks, what malloc has handed out, and resident memory."""
+"""The memory of this process: blocks of Python's allocator, bytes that malloc has handed out, resident bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 
 class Footprint(NamedTuple):
-    """`heap_bytes` is -1 where malloc does not tell; `rss_bytes` leaves out what files back, where the system tells that."""
+    """`heap_bytes` is -1 where malloc does not report it; `rss_bytes` excludes file-backed pages if the system reports them."""
 
     blocks: int
     heap_bytes: int
@@ -22,7 +22,7 @@ class Footprint(NamedTuple):
 
 
 def footprint() -> Footprint:
-    """The memory of this process after its garbage was collected."""
+    """Return the memory of this process after a garbage collection."""
     gc.collect()
     return Footprint(sys.getallocatedblocks(), _heap_bytes(), _rss_bytes())
 
@@ -37,18 +37,18 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class Footprints:
-    """A footprint after each of so many runs and one before them, in a memory that is taken beforehand."""
+    """A footprint before the first run and after each run, in memory that is allocated in advance."""
 
     def __init__(self, runs: int) -> None:
         self._columns = tuple(array("q", bytes(8 * (runs + 1))) for _ in Footprint._fields)
 
     def keep(self, run: int, several: Sequence[Footprint]) -> None:
-        """Those of one or more processes after a run, added up."""
+        """Store the sum of the footprints of one or more processes after a run."""
         for column, parts in zip(self._columns, zip(*several, strict=True), strict=True):
             column[run] = sum(parts)
 
     def series(self) -> tuple[array[int], ...]:
-        """Blocks, heap bytes and resident bytes by run."""
+        """Return blocks, heap bytes and resident bytes by run."""
         return self._columns
 
     def __iter__(self) -> Iterator[Footprint]:
@@ -57,7 +57,7 @@ class Footprints:
 
 @cache
 def _mallinfo2() -> Any:
-    """glibc's function, or None with another C library."""
+    """Return glibc's function, or None with another C library."""
     function = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if function is not None:
         function.restype = _Mallinfo2
@@ -68,8 +68,8 @@ def _heap_bytes() -> int:
     function = _mallinfo2()
     if function is None:
         return -1
-    told = function()
-    return int(told.uordblks + told.hblkhd)
+    info = function()
+    return int(info.uordblks + info.hblkhd)
 
 
 def _rss_bytes() -> int:
@@ -82,7 +82,7 @@ def _rss_bytes() -> int:
 
 
 def read_bytes(path: str) -> bytes:
-    """A small file of /proc, without the objects that opening it as a text leaves for a while."""
+    """Read a small file of /proc without the objects that a text file leaves for a while."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return os.read(descriptor, 1 << 16)

@@ -1,4 +1,4 @@
-"""Where something comes from: of a stack, the line that its user wrote, and the node that it belongs to."""
+"""Where a resource or an allocation comes from: the line of user code on its stack, and its node."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pocket_lab.executors.outcome import is_machinery
 from pocket_lab.profile.leaks.creation_sites import Stack
 from pocket_lab.profile.node_code import NodeFinder
 
-Place = tuple[str, str, int]
+Location = tuple[str, str, int]
 
-_UNKNOWN: Place = ("", "", 0)
+_UNKNOWN: Location = ("", "", 0)
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {site.getusersitepackages()}
 )
 
 
-def origin_of(stack: Stack, finder: NodeFinder) -> tuple[str, Place]:
-    """The innermost node of a stack ("" outside the nodes), and its innermost frame outside installed libraries.
+def origin_of(stack: Stack, finder: NodeFinder) -> tuple[str, Location]:
+    """Return the innermost node of a stack ("" outside the nodes), and its innermost frame outside installed libraries.
 
-    The stack begins with its innermost frame. Where all of it is libraries' own, the place is unknown.
+    The stack begins with its innermost frame. If all frames are in libraries, the location is empty.
     """
     nodes = finder.nodes(stack)
     own = (frame for frame in stack if finder.node_at(frame[1], frame[2]) is not None or not is_library(frame[1]))
@@ -28,5 +28,5 @@ def origin_of(stack: Stack, finder: NodeFinder) -> tuple[str, Place]:
 
 
 def is_library(file: str) -> bool:
-    """Whether a file is Pocket Lab's, Python's, or an installed package's."""
+    """Whether a file belongs to Pocket Lab, Python or an installed package."""
     return file.startswith(("<frozen", "<string>", *_LIBRARIES)) or is_machinery(file)

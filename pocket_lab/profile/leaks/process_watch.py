@@ -1,4 +1,4 @@
-"""A watch over one process: what came between two runs and is still there, and how much memory there was after each."""
+"""A watch over one process: which resources the runs left, and how much memory there was after each run."""
 
 from __future__ import annotations
 
@@ -10,76 +10,81 @@ from pocket_lab.profile.leaks.creation_sites import CreationSites
 from pocket_lab.profile.leaks.footprint import Footprint, footprint
 from pocket_lab.profile.leaks.resources import Resource, list_resources
 
-_NAP_S = 0.02
+_POLL_S = 0.02
 
 
 class Watch:
-    """`begin`, then after each run `look`, at the end what is `left`; `close` leaves nothing installed."""
+    """Call `begin`, `set_baseline`, `observe` after each run, `remaining` at the end, and `close`, which removes patches."""
 
     def __init__(self) -> None:
-        self._births = CreationSites()
-        self._known: set[Hashable] = set()
-        self._came: dict[Hashable, tuple[int, Resource]] = {}
+        self._creation_sites = CreationSites()
+        self._baseline: set[Hashable] = set()
+        self._new: dict[Hashable, tuple[int, Resource]] = {}
 
     def begin(self) -> None:
-        """Note from now on where resources are made."""
-        self._births.__enter__()
+        """Record from now on where resources are created."""
+        self._creation_sites.__enter__()
 
-    def know(self) -> Footprint:
-        """What is there now belongs here; a first look is for what looking itself keeps."""
-        self.look(0)
-        self._known = {resource.key for resource in list_resources(self._births)}
-        self._came = {}
+    def set_baseline(self) -> Footprint:
+        """Take the present resources as the baseline, and return the memory.
+
+        Observes once before, so that what the observation itself keeps is in the baseline too.
+        """
+        self.observe(0)
+        self._baseline = {resource.key for resource in list_resources(self._creation_sites)}
+        self._new = {}
         return footprint()
 
-    def look(self, run: int) -> Footprint:
-        """A run has ended: what is there beyond what was known is from it, if not from an earlier one."""
+    def observe(self, run: int) -> Footprint:
+        """Return the memory after a run; resources that are new since the last observation are attributed to this run."""
         memory = footprint()
-        here = {resource.key: resource for resource in list_resources(self._births) if resource.key not in self._known}
-        self._came = {key: self._came.get(key, (run, resource)) for key, resource in here.items()}
+        present = {
+            resource.key: resource for resource in list_resources(self._creation_sites) if resource.key not in self._baseline
+        }
+        self._new = {key: self._new.get(key, (run, resource)) for key, resource in present.items()}
         return memory
 
-    def left(self, patience_s: float) -> list[tuple[int, Resource]]:
-        """What the runs left, each with the run after which it was first seen; what is about to end is given time to."""
+    def remaining(self, patience_s: float) -> list[tuple[int, Resource]]:
+        """Return what the runs left, with the run after which it was first seen; waits for resources that are about to end."""
         end_s = time.monotonic() + patience_s
-        while self._came and time.monotonic() < end_s:
-            time.sleep(_NAP_S)
-            here = {resource.key for resource in list_resources(self._births)}
-            self._came = {key: came for key, came in self._came.items() if key in here}
-        return list(self._came.values())
+        while self._new and time.monotonic() < end_s:
+            time.sleep(_POLL_S)
+            present = {resource.key for resource in list_resources(self._creation_sites)}
+            self._new = {key: found for key, found in self._new.items() if key in present}
+        return list(self._new.values())
 
     def close(self) -> None:
-        """Everything as it was before `begin`."""
-        self._births.__exit__()
+        """Restore the state before `begin`."""
+        self._creation_sites.__exit__()
 
 
 def begin_here() -> None:
-    """Watch this process; as the other functions below, one to be called on each worker process of a pool."""
+    """Watch this process; this function and those below are called in each worker process of a pool."""
     STATE.replace(Watch, _begun)
 
 
-def know_here() -> Footprint:
-    """As `Watch.know`."""
-    return _of_here().know()
+def set_baseline_here() -> Footprint:
+    """Call `Watch.set_baseline`."""
+    return _watch_here().set_baseline()
 
 
-def look_here(run: int) -> Footprint:
-    """As `Watch.look`."""
-    return _of_here().look(run)
+def observe_here(run: int) -> Footprint:
+    """Call `Watch.observe`."""
+    return _watch_here().observe(run)
 
 
-def left_here(patience_s: float) -> list[tuple[int, Resource]]:
-    """As `Watch.left`."""
-    return _of_here().left(patience_s)
+def remaining_here(patience_s: float) -> list[tuple[int, Resource]]:
+    """Call `Watch.remaining`."""
+    return _watch_here().remaining(patience_s)
 
 
 def end_here() -> None:
-    """Watch no longer."""
+    """End the watch of this process."""
     STATE.close(Watch)
 
 
-def _of_here() -> Watch:
-    return STATE.get_or_create(Watch, _begun_and_known)  # there is none in a worker that replaces one that died
+def _watch_here() -> Watch:
+    return STATE.get_or_create(Watch, _begun_with_baseline)  # a worker that replaces a dead one has none
 
 
 def _begun() -> Watch:
@@ -88,7 +93,7 @@ def _begun() -> Watch:
     return watch
 
 
-def _begun_and_known() -> Watch:
+def _begun_with_baseline() -> Watch:
     watch = _begun()
-    watch.know()
+    watch.set_baseline()
     return watch

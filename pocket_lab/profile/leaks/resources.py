@@ -1,4 +1,4 @@
-"""What a process has at one moment that it could leave behind: threads, tasks, child processes, descriptors."""
+"""The resources of a process that it may leave behind: threads, tasks, child processes, descriptors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 100
 
 
 class Resource(NamedTuple):
-    """One of them: `key` tells it from all others, `name` is what a person calls it, `stack` where it was made."""
+    """One resource: a unique `key`, a readable `name`, and the `stack` that created it."""
 
     kind: str
     key: Hashable
@@ -28,7 +28,7 @@ class Resource(NamedTuple):
 
 
 def list_resources(creation_sites: CreationSites) -> Iterator[Resource]:
-    """Everything that is there now but what Pocket Lab, its pools and a notebook's kernel keep for themselves."""
+    """Yield the present resources, except those of Pocket Lab, its pools and the notebook's kernel."""
     yield from _threads(creation_sites)
     yield from _tasks(creation_sites)
     yield from _children(creation_sites)
@@ -56,20 +56,20 @@ def _tasks(creation_sites: CreationSites) -> Iterator[Resource]:
 
 def _children(creation_sites: CreationSites) -> Iterator[Resource]:
     children = list(_children_of(os.getpid()))
-    for gone in creation_sites.processes.keys() - {pid for pid, _, _ in children}:
-        del creation_sites.processes[gone]
+    for ended in creation_sites.processes.keys() - {pid for pid, _, _ in children}:
+        del creation_sites.processes[ended]
     for pid, command, is_zombie in children:
         if "resource_tracker" in command or ("loky" in command and "popen_loky" in command):
             continue
-        name = f"{command[:_LONGEST]} (ended, and nobody waited for it)" if is_zombie else command[:_LONGEST]
+        name = f"{command[:_LONGEST]} (ended, but was never waited for)" if is_zombie else command[:_LONGEST]
         yield Resource("process", ("process", pid), name, creation_sites.processes.get(pid, ()))
 
 
 def _children_of(parent: int) -> Iterator[tuple[int, str, bool]]:
-    """(pid, command, whether it is a zombie) of each child process."""
+    """Yield (pid, command, whether it is a zombie) of each child process."""
     tasks = f"/proc/{parent}/task"
     if not os.path.exists(f"{tasks}/{parent}/children"):
-        yield from _listed_children(parent)
+        yield from _children_by_ps(parent)
         return
     for task in os.listdir(tasks):
         with suppress(OSError):
@@ -80,12 +80,12 @@ def _children_of(parent: int) -> Iterator[tuple[int, str, bool]]:
                     yield int(pid), command or f"process {pid}", state == b"Z"
 
 
-def _listed_children(parent: int) -> Iterator[tuple[int, str, bool]]:
-    """The same from `ps`, where there is no /proc."""
+def _children_by_ps(parent: int) -> Iterator[tuple[int, str, bool]]:
+    """Yield the same by `ps`, for systems without /proc."""
     listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=False)
     for line in listing.stdout.splitlines():
-        pid, above, state, command = [*line.split(None, 3), ""][:4]
-        if int(above) == parent and not command.startswith("ps -A -o"):
+        pid, parent_pid, state, command = [*line.split(None, 3), ""][:4]
+        if int(parent_pid) == parent and not command.startswith("ps -A -o"):
             yield int(pid), command, state.startswith("Z")
 
 
@@ -93,15 +93,15 @@ def _descriptors(creation_sites: CreationSites) -> Iterator[Resource]:
     folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
     for entry in os.listdir(folder):
         descriptor = int(entry)
-        with suppress(OSError):  # the one that lists the folder is closed by now
+        with suppress(OSError):  # the descriptor of the listing itself is closed by now
             status = os.fstat(descriptor)
-            kind, name = _described(descriptor, folder)
+            kind, name = _describe(descriptor, folder)
             key = ("descriptor", descriptor, status.st_dev, status.st_ino)
             yield Resource(kind, key, name, creation_sites.descriptors.get(descriptor, ()))
 
 
-def _described(descriptor: int, folder: str) -> tuple[str, str]:
-    """The kind of a descriptor, and its path or its addresses."""
+def _describe(descriptor: int, folder: str) -> tuple[str, str]:
+    """Return the kind of a descriptor, and its path or its addresses."""
     try:
         target = os.readlink(f"{folder}/{descriptor}")
     except OSError:
@@ -115,7 +115,7 @@ def _described(descriptor: int, folder: str) -> tuple[str, str]:
 
 
 def _path_of(descriptor: int) -> str:
-    """The path of an open file on macOS."""
+    """Return the path of an open file on macOS."""
     import fcntl
 
     if not hasattr(fcntl, "F_GETPATH"):
@@ -126,7 +126,7 @@ def _path_of(descriptor: int) -> str:
 
 
 def _addresses(open_socket: socket.socket) -> str:
-    """ "tcp 127.0.0.1:5000 -> 10.0.0.7:443", or where it listens."""
+    """Return for example "tcp 127.0.0.1:5000 -> 10.0.0.7:443" or "tcp 127.0.0.1:5000, listening"."""
     kinds = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
     family = "unix" if open_socket.family == socket.AF_UNIX else kinds.get(open_socket.type, open_socket.type.name)
     own = _address(open_socket.getsockname())

@@ -1,4 +1,4 @@
-"""Where resources are made, and what there is: every kind, and nothing that stays patched."""
+"""Resources and where they are created: every kind, and no patch remains."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from pocket_lab.profile.leaks.resources import Resource, list_resources
 from pocket_lab.profile.node_code import NodeFinder, node_codes
 
 
-def new(creation_sites: CreationSites, known: set[Any]) -> dict[str, Resource]:
+def new_by_kind(creation_sites: CreationSites, known: set[Any]) -> dict[str, Resource]:
     return {resource.kind: resource for resource in list_resources(creation_sites) if resource.key not in known}
 
 
-def here(resource: Resource) -> tuple[str, str]:
+def origin(resource: Resource) -> tuple[str, str]:
     """The first frame of its stack outside the libraries."""
     _, (function, file, _) = origin_of(resource.stack, NodeFinder([]))
     return function, file
 
 
-def test_each_kind_is_seen_with_its_name_and_the_function_that_made_it(tmp_path: Path) -> None:
+def test_each_kind_is_listed_with_its_name_and_the_function_that_created_it(tmp_path: Path) -> None:
     end = threading.Event()
     with CreationSites() as creation_sites:
         known = {resource.key for resource in list_resources(creation_sites)}
@@ -41,7 +41,7 @@ def test_each_kind_is_seen_with_its_name_and_the_function_that_made_it(tmp_path:
         file = (tmp_path / "open.txt").open("w")
         listening = socket.create_server(("127.0.0.1", 0))
         read, write = os.pipe()
-        found = new(creation_sites, known)
+        found = new_by_kind(creation_sites, known)
     try:
         assert set(found) == {"daemon thread", "process", "file", "socket", "pipe"}
         assert found["daemon thread"].name == "left alone"
@@ -49,7 +49,7 @@ def test_each_kind_is_seen_with_its_name_and_the_function_that_made_it(tmp_path:
         assert found["file"].name == str(tmp_path / "open.txt")
         assert found["socket"].name == f"tcp 127.0.0.1:{listening.getsockname()[1]}, listening"
         for resource in found.values():
-            assert here(resource) == ("test_each_kind_is_seen_with_its_name_and_the_function_that_made_it", __file__)
+            assert origin(resource) == ("test_each_kind_is_listed_with_its_name_and_the_function_that_created_it", __file__)
     finally:
         end.set()
         thread.join()
@@ -61,23 +61,23 @@ def test_each_kind_is_seen_with_its_name_and_the_function_that_made_it(tmp_path:
         os.close(write)
 
 
-def test_a_process_that_ended_and_that_nobody_waited_for_is_told_so() -> None:
+def test_a_zombie_process_is_named_as_such() -> None:
     watch = Watch()
     watch.begin()
     try:
-        watch.know()
+        watch.set_baseline()
         pid = os.posix_spawn("/bin/true", ["/bin/true"], {})
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        watch.look(1)
-        ((run, resource),) = watch.left(0.05)
+        watch.observe(1)
+        ((run, resource),) = watch.remaining(0.05)
         assert run == 1
-        assert "nobody waited for it" in resource.name
+        assert "was never waited for" in resource.name
         os.waitpid(pid, 0)
     finally:
         watch.close()
 
 
-def test_a_task_that_waits_is_there_and_one_that_has_ended_is_not() -> None:
+def test_a_waiting_task_is_listed_and_a_finished_one_is_not() -> None:
     async def main(creation_sites: CreationSites) -> list[str]:
         quick = asyncio.create_task(asyncio.sleep(0))
         slow = asyncio.create_task(asyncio.sleep(60), name="slow")
@@ -95,31 +95,31 @@ def test_a_task_that_waits_is_there_and_one_that_has_ended_is_not() -> None:
         assert not [resource for resource in list_resources(creation_sites) if resource.kind == "task"]
 
 
-def test_what_is_about_to_end_is_given_time_to() -> None:
+def test_it_waits_for_resources_that_are_about_to_end() -> None:
     watch = Watch()
     watch.begin()
     try:
-        watch.know()
+        watch.set_baseline()
         thread = threading.Timer(0.1, len, [()])
         thread.start()
-        watch.look(1)
-        assert watch.left(5.0) == []
+        watch.observe(1)
+        assert watch.remaining(5.0) == []
         thread.join()
     finally:
         watch.close()
 
 
-def test_the_watch_itself_keeps_nothing_from_look_to_look() -> None:
+def test_the_watch_itself_keeps_nothing_between_observations() -> None:
     watch = Watch()
     watch.begin()
     try:
-        watch.know()
+        watch.set_baseline()
         blocks = [0] * 8
         for run in range(8):
             subprocess.run(["true"], check=True)
             with tempfile.TemporaryFile():
                 pass
-            blocks[run] = watch.look(run).blocks
+            blocks[run] = watch.observe(run).blocks
         assert blocks[-1] - blocks[3] < 20
     finally:
         watch.close()
@@ -133,7 +133,7 @@ def test_an_error_inside_leaves_nothing_patched(error: type[BaseException]) -> N
     assert before == (open, os.open, threading.Thread.start, socket.socket.__init__, subprocess.Popen.__init__, os.fork)
 
 
-def test_what_another_one_patched_meanwhile_stays_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_patch_that_others_made_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     def theirs(*args: Any, **kwargs: Any) -> int:
         return 0
 
@@ -158,7 +158,7 @@ def test_origin_is_the_users_line_and_the_node_around_it() -> None:
 
 def test_a_footprint_sees_a_mebibyte() -> None:
     before = footprint()
-    kept = bytearray(1 << 26)  # so large that it is mapped anew, whatever was given back before
+    kept = bytearray(1 << 26)  # so large that malloc maps it, whatever was released before
     after = footprint()
     assert after.rss_bytes - before.rss_bytes == pytest.approx(len(kept), rel=0.02)
     if before.heap_bytes >= 0:
