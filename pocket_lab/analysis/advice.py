@@ -43,8 +43,8 @@ class Advice:
 def advise_workers(frame: pd.DataFrame) -> Advice | None:
     """The smallest worker count within 95 % of the best throughput, at the largest size of a `Bench.frame`.
 
-    None where there is nothing to choose from: fewer than two worker counts or executors measured, or requests that came at
-    a rate of their own. The gain is against the fastest single worker, whatever its executor. The reason is based on CPU
+    None where there is no choice: fewer than two worker counts or executors were measured, or requests came at a given
+    rate. The gain is against the fastest single worker of any executor. The reason is based on CPU
     time per wall time: if it is close to one at one worker, the work is CPU-bound; if more threads do not raise the
     throughput, it holds the interpreter lock as well.
     """

@@ -1,9 +1,9 @@
-"""Is b faster or slower than a? Ratios with intervals, a verdict for each pair, and "cannot tell" with what it would take.
+"""Is b faster or slower than a? Ratios with intervals and a verdict for each pair, or "cannot tell" and the time to find out.
 
-The method: log ratios of neighbouring batches, Huber's middle of all of them, and its error from what the blocks differ by in
-which both targets were built anew. Blocks, not samples: neighbouring samples are correlated, and two builds of one function
-differ by a fixed bit that no number of samples averages out (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
-2013).
+The method: log ratios of neighbouring batches, their location by Huber's estimator, and its standard error from the differences
+between blocks, for each of which both targets were rebuilt. Blocks, not samples: neighbouring samples are correlated, and two
+builds of one function differ by a fixed amount that no number of samples averages out (Kalibera and Jones, "Rigorous
+benchmarking in reasonable time", 2013).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from pocket_lab.errors import UsageError
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_of, with_point_types
 from pocket_lab.stats.holm import holm
 from pocket_lab.stats.huber import CONFIDENCE, huber_estimate
 from pocket_lab.units import parse_fraction
@@ -28,7 +29,7 @@ ALIKE = 2.0  # "same" is an interval within so many margins
 FEWEST_BLOCKS = 5
 _STORED_BLOCKS = 10
 _MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
-_PLACE, _TARGETS = ("size", "workers", "executor", "drive"), ("target_a", "target_b")
+_TARGETS = ("target_a", "target_b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ def ratio_of(blocks: Sequence[Sequence[float]]) -> Ratio:
     blocks = [block for block in blocks if len(block)]
     if not blocks:
         return Ratio(math.nan, math.nan, math.nan, 1.0, 0)
-    middle = huber_estimate(blocks)
+    estimate = huber_estimate(blocks)
     if len(blocks) < FEWEST_BLOCKS:
-        return Ratio(math.exp(middle.value), math.nan, math.nan, 1.0, len(blocks))
-    low, high = (math.exp(middle.value + side * middle.half_width) for side in (-1, 1))
-    p = 2 * float(stdtr(middle.freedom, -abs(middle.value) / max(middle.error, 1e-12)))
-    return Ratio(math.exp(middle.value), low, high, p, len(blocks))
+        return Ratio(math.exp(estimate.value), math.nan, math.nan, 1.0, len(blocks))
+    low, high = (math.exp(estimate.value + side * estimate.half_width) for side in (-1, 1))
+    p = 2 * float(stdtr(estimate.freedom, -abs(estimate.value) / max(estimate.error, 1e-12)))
+    return Ratio(math.exp(estimate.value), low, high, p, len(blocks))
 
 
 def verdict_of(ratio: Ratio, p: float, margin: float = MARGIN) -> str:
@@ -74,9 +75,9 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
 
     `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). The basis is "cpu"
     where both sides keep one core busy, otherwise "wall". The p values of all pairs are corrected together (Holm 1979).
-    `seconds_needed` is a guess of what it would take to tell, NaN where it is told.
+    `seconds_needed` estimates the time that a verdict would take; NaN where there is one.
     """
-    judged = [_Judged.of(side, pairs[pairs["pair"] == side["pair"]]) for side in sides.to_dict("records")]
+    judged = [_Pair.of(side, pairs[pairs["pair"] == side["pair"]]) for side in sides.to_dict("records")]
     wall = holm([one.wall.p for one in judged])
     chosen = holm([one.ratio.p for one in judged])
     rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
@@ -84,22 +85,22 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
 
 
 def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN) -> pd.DataFrame:
-    """A row per point that two stored runs have in common, in the columns of `compare_pairs`, on wall time.
+    """A row per point that two stored runs have in common, in the columns of `compare_pairs`, by wall time.
 
     The samples (`frames.samples_frame`, without warm-ups) were not taken in pairs: Welch's interval over ten consecutive
-    blocks of each side, and a margin as wide as what the same code differs by from one run to the next.
+    blocks of each side, and a margin as wide as the difference between two runs of the same code.
     """
-    keys = list(_PLACE)
-    sides = [dict(list(frame.groupby(keys, dropna=False))) for frame in (a, b)]
-    common = [key for key in sides[0] if key in sides[1]]
-    ratios = [_welch(*(_block_logs(side[key]) for side in sides)) for key in common]
+    sides = [points_of(frame.assign(target="").sort_values(LOCATION_COLUMNS, kind="stable")) for frame in (a, b)]
+    targets = [str(frame["target"].iloc[0]) if len(frame) else "" for frame in (a, b)]
+    common = [point for point in sides[0] if point in sides[1]]
+    ratios = [_welch(*(_block_logs(side[point], "run_s") for side in sides)) for point in common]
     rows = []
-    for key, ratio, p in zip(common, ratios, holm([ratio.p for ratio in ratios]), strict=True):
-        one, other = (side[key] for side in sides)
-        cpu = math.exp(_mean(_block_logs(other, "cpu_s")) - _mean(_block_logs(one, "cpu_s")))
+    for point, ratio, p in zip(common, ratios, holm([ratio.p for ratio in ratios]), strict=True):
+        rows_a, rows_b = (side[point] for side in sides)
+        cpu = math.exp(_mean(_block_logs(rows_b, "cpu_run_s")) - _mean(_block_logs(rows_a, "cpu_run_s")))
         rows.append(
             {
-                **dict(zip(keys, key, strict=True)),
+                **location_columns(point),
                 "basis": "wall",
                 "ratio": ratio.value,
                 "ratio_low": ratio.low,
@@ -109,18 +110,18 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
                 "verdict": verdict_of(ratio, p, margin),
                 "seconds_needed": math.nan,
                 "blocks": ratio.blocks,
-                "rounds": min(len(one), len(other)),
+                "rounds": min(len(rows_a), len(rows_b)),
                 "status": "done",
-                "target_a": one["target"].iloc[0],
-                "target_b": other["target"].iloc[0],
+                "target_a": targets[0],
+                "target_b": targets[1],
             }
         )
-    return pd.DataFrame(rows)
+    return with_point_types(pd.DataFrame(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A change that is not let through: a verdict, and from how large a change on."""
+    """A change that fails a comparison: a verdict, and the smallest change that counts."""
 
     verdict: str
     change: float
@@ -134,37 +135,37 @@ class Gate:
         return cls(verdict, parse_fraction(change) if change else 0.0)
 
     def stops(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a comparison that have this verdict and change by so much: a rise of the time, or a fall."""
-        told = frame[frame["verdict"] == self.verdict]
+        """The rows of a comparison with this verdict and at least this change: longer for "slower", shorter for "faster"."""
+        rows = frame[frame["verdict"] == self.verdict]
         if self.verdict == "cannot tell":
-            return told
-        change = told["ratio"] - 1 if self.verdict == "slower" else 1 - told["ratio"]
-        return told[change >= self.change]
+            return rows
+        change = rows["ratio"] - 1 if self.verdict == "slower" else 1 - rows["ratio"]
+        return rows[change >= self.change]
 
 
 def geometric_mean(frame: pd.DataFrame, column: str = "ratio") -> float:
-    """The mean of the ratios of a comparison as benchstat has it; NaN where there is none."""
+    """The geometric mean of the ratios of a comparison, as in benchstat; NaN where there is none."""
     ratios = frame[column].dropna().to_numpy(float)
     return float(np.exp(np.log(ratios).mean())) if len(ratios) else math.nan
 
 
 def geometric_means(frame: pd.DataFrame) -> dict[str, float]:
-    """Those of the ratio and of both clocks, by the names of the columns; empty where there are not several pairs."""
+    """The geometric means of the ratio and of both clocks, by column; empty unless there are several pairs."""
     if len(frame) < 2:
         return {}
     return {column: geometric_mean(frame, column) for column in ("ratio", "cpu_ratio", "wall_ratio")}
 
 
 def is_busy(waits: float, switches: float) -> bool:
-    """Whether a thread kept one core: it hardly waited, and never of its own will. What the system does not tell is no.
+    """Whether a thread kept one core busy: it barely waited, and never voluntarily; False where the system does not report it.
 
-    `waits` is the share of the time in which it neither ran nor stood in the queue: below zero where others ran with it.
+    `waits` is the share of the time in which it neither ran nor waited for a core: below zero where other threads ran too.
     """
     return -_MOST_HELP <= waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Pair:
     side: Mapping[Any, Any]
     wall: Ratio
     cpu: Ratio
@@ -173,9 +174,9 @@ class _Judged:
     spent_s: float
 
     @classmethod
-    def of(cls, side: Mapping[Any, Any], rounds: pd.DataFrame) -> _Judged:
-        busy = all(is_busy(side[f"waits_{name}"], side[f"switches_{name}"]) for name in "ab")
-        basis = "cpu" if busy and side["workers"] == 1 and side["executor"] == "serial" else "wall"
+    def of(cls, side: Mapping[Any, Any], rounds: pd.DataFrame) -> _Pair:
+        are_busy = all(is_busy(side[f"waits_{name}"], side[f"switches_{name}"]) for name in "ab")
+        basis = "cpu" if are_busy and side["workers"] == 1 and side["executor"] == "serial" else "wall"
         whole = _whole_blocks(rounds)
         return cls(side, _ratio(whole, "wall"), _ratio(whole, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
 
@@ -197,9 +198,9 @@ class _Judged:
         ratio, verdict = self.ratio, verdict_of(self.ratio, p, margin)
         on_wall = verdict_of(self.wall, wall_p, margin)
         if on_wall in ("faster", "slower") and verdict != on_wall and verdict != "cannot tell":
-            verdict = "cannot tell"  # whatever it waited for is not in the CPU time
+            verdict = "cannot tell"  # CPU time does not include the time spent waiting
         return {
-            **{name: self.side[name] for name in _PLACE},
+            **{name: self.side[name] for name in LOCATION_COLUMNS},
             "basis": self.basis,
             "ratio": ratio.value,
             "ratio_low": ratio.low,
@@ -216,7 +217,7 @@ class _Judged:
 
 
 def _whole_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Without blocks that were cut short: those of less than half the usual rounds."""
+    """The rounds without incomplete blocks, which have less than half the usual rounds."""
     counts = rounds.groupby("block")["round"].transform("count")
     return rounds[counts >= counts.median() / 2] if len(rounds) else rounds
 
@@ -228,9 +229,9 @@ def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
     return ratio_of([block.to_list() for _, block in logs])
 
 
-def _block_logs(samples: pd.DataFrame, clock: str = "wall_s") -> list[float]:
-    """The logs of the medians of ten consecutive blocks of runs."""
-    runs = (samples[clock] / samples["loops"]).to_numpy(float)
+def _block_logs(samples: pd.DataFrame, column: str) -> list[float]:
+    """The logs of the medians of ten consecutive blocks of a column."""
+    runs = samples[column].to_numpy(float)
     blocks = np.array_split(runs[runs > 0], min(_STORED_BLOCKS, max(int((runs > 0).sum()), 1)))
     return [float(np.log(np.median(block))) for block in blocks if len(block)]
 

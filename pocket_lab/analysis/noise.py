@@ -1,4 +1,4 @@
-"""How far two measurements of one thing lie apart inside a sweep: what is smaller than that means nothing."""
+"""The noise floor of a sweep: how far two measurements of the same code differ within it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Noise:
 
     @property
     def floor(self) -> float:
-        """The largest difference that the interval leaves open."""
+        """The largest difference within the interval."""
         return max(self.high - 1, 1 - self.low)
 
 
@@ -40,13 +40,12 @@ def noise_of(pairs: pd.DataFrame) -> Noise | None:
     logs = np.log(sides["wall_b_s"].to_numpy(float) / sides["wall_a_s"].to_numpy(float))
     if len(logs) < FEWEST:
         return None
-    told = estimate_median(logs.tolist())
-    return Noise(math.exp(told.value), math.exp(told.low), math.exp(told.high), len(logs))
+    center = estimate_median(logs.tolist())
+    return Noise(math.exp(center.value), math.exp(center.low), math.exp(center.high), len(logs))
 
 
 def is_fastest(point: Point, frame: pd.DataFrame) -> bool:
     """Whether the point is the fastest of several in a `Bench.frame`."""
     if len(frame) < 2:
         return False
-    fastest = point_of(frame.sort_values("wall_s").iloc[0].to_dict())
-    return (fastest.size, fastest.workers, fastest.executor) == (point.size, point.workers, point.executor)
+    return point_of(frame.sort_values("wall_s").iloc[0].to_dict()) == point

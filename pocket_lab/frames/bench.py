@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import POINT_COLUMNS, Key, key_of, point_columns, with_sizes
-from pocket_lab.frames.samples import SAMPLE_COLUMNS, classed, latencies_of, samples_frame, without_warm_up
+from pocket_lab.frames.points import POINT_COLUMNS, point_columns, points_of, with_point_types
+from pocket_lab.frames.samples import SAMPLE_COLUMNS, classify, latencies_of, samples_frame, without_warm_up
 from pocket_lab.records.memory import RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
@@ -25,10 +25,10 @@ _FEWEST_FOR_P95, _FEWEST_FOR_P99 = 20, 100
 def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point: medians per run with their 95 % intervals, percentiles, throughput, errors, status.
 
-    `samples` is the `samples_frame` of the same records, where it is at hand. Points that were planned but not closed are
-    "cancelled". p95 and p99 stand only where single runs were timed, at least 20 and 100 of them; under load `wall_s` is
-    the median latency, and all latencies count. `peak_bytes` and the columns after it are of one run (under load of one
-    window) in the memory pass, NaN where there was none.
+    `samples` is the `samples_frame` of the same records, where the caller has it. Points that were planned but not closed are
+    "cancelled". p95 and p99 are NaN unless single runs were timed, at least 20 and 100 of them; under load `wall_s` is the
+    median latency, and the percentiles are those of all latencies. `peak_bytes`, `allocated_bytes` and `allocations` are of
+    one run (under load of one window) in the memory pass, NaN without such a pass.
     """
     status: dict[Point, str] = {}
     for record in records:
@@ -36,38 +36,36 @@ def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) 
             status |= dict.fromkeys(record.points, "cancelled")
         elif isinstance(record, Closed):
             status[record.point] = record.status
-    memory = {key_of(*point_columns(r.point).values()): r for r in records if isinstance(r, RunMemory)}
-    samples = samples_frame(records) if samples is None else samples
-    groups = {key_of(*key): rows for key, rows in samples.groupby(POINT_COLUMNS, dropna=False, sort=False)}
-    keys = {key_of(*point_columns(point).values()): told for point, told in status.items()}
+    memory = {record.point: record for record in records if isinstance(record, RunMemory)}
+    groups = points_of(samples_frame(records) if samples is None else samples)
     latencies = latencies_of(records)
     rows = []
-    for key in keys | groups:
-        row = _point_row(key, groups.get(key), latencies.get(key, {}), keys.get(key, "cancelled"))
-        if (held := memory.get(key)) is not None:
-            row |= {name: getattr(held, name) for name in _MEMORY_COLUMNS}
+    for point in status | groups:
+        row = _point_row(point, groups.get(point), latencies.get(point, {}), status.get(point, "cancelled"))
+        if (run_memory := memory.get(point)) is not None:
+            row |= {name: getattr(run_memory, name) for name in _MEMORY_COLUMNS}
         rows.append(row)
-    return with_sizes(pd.DataFrame(rows))
+    return with_point_types(pd.DataFrame(rows))
 
 
-def _point_row(key: Key, samples: pd.DataFrame | None, latencies: dict[int, Latency], status: str) -> dict[str, Any]:
+def _point_row(point: Point, samples: pd.DataFrame | None, latencies: dict[int, Latency], status: str) -> dict[str, Any]:
     if samples is None:
-        samples = classed(pd.DataFrame(columns=[*POINT_COLUMNS, *SAMPLE_COLUMNS]), {})
+        samples = classify(pd.DataFrame(columns=[*POINT_COLUMNS, *SAMPLE_COLUMNS]), {})
     good = without_warm_up(samples)
     counted = good[good["loops"] > 0]
     wall = estimate_median(counted["run_s"].to_list())
-    cpu = estimate_median((counted["cpu_s"] / counted["loops"]).to_list())
+    cpu = estimate_median(counted["cpu_run_s"].to_list())
     single = counted["wall_s"].to_numpy(float) if (counted["loops"] == 1).all() else np.empty(0)
     p95, p99 = np.quantile(single, [0.95, 0.99]) if len(single) else (NAN, NAN)
     answered, errors = len(single), len(samples) - int((samples["error"].isna()).sum())
     if latencies:
-        told = [latencies[number] for number in good["round"] if number in latencies]
-        merged = Histogram(bucket for latency in told for bucket in latency.histogram)
+        windows = [latencies[number] for number in good["round"] if number in latencies]
+        merged = Histogram(bucket for latency in windows for bucket in latency.histogram)
         p95, p99, answered = merged.quantile(0.95), merged.quantile(0.99), merged.count
-        errors += sum(latency.errors for latency in told)
+        errors += sum(latency.errors for latency in windows)
     item_s = float((counted["wall_s"] / counted["items"].where(counted["items"] > 0)).median()) if len(counted) else NAN
     return {
-        **dict(zip(POINT_COLUMNS, key, strict=True)),
+        **point_columns(point),
         "rounds": len(good),
         "wall_s": wall.value,
         "wall_low_s": wall.low,
@@ -86,10 +84,8 @@ def _point_row(key: Key, samples: pd.DataFrame | None, latencies: dict[int, Late
 
 def probe_frame(records: Iterable[Record], samples: pd.DataFrame) -> pd.DataFrame:
     """One row per two neighbouring rounds of the point that was built twice: `wall_a_s` and `wall_b_s`, seconds of a run."""
-    probed = next((key_of(*point_columns(r.point).values()) for r in records if isinstance(r, Probe)), None)
-    good = without_warm_up(samples)
-    groups = {key_of(*key): rows for key, rows in good.groupby(POINT_COLUMNS, dropna=False, sort=False)}
-    rows = groups.get(probed) if probed is not None else None
+    probed = next((record.point for record in records if isinstance(record, Probe)), None)
+    rows = None if probed is None else points_of(without_warm_up(samples)).get(probed)
     if rows is None:
         return pd.DataFrame(columns=["wall_a_s", "wall_b_s"], dtype=float)
     number = rows["round"].to_numpy()
@@ -100,18 +96,16 @@ def probe_frame(records: Iterable[Record], samples: pd.DataFrame) -> pd.DataFram
 
 def metrics_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per point, node and metric: the median over the batches with its 95 % interval, and the reports of a run."""
-    told: dict[tuple[Key, str, str, str], list[Metric]] = {}
+    batches: dict[tuple[Point, str, str, str], list[Metric]] = {}
     for record in records:
         if isinstance(record, Metric):
-            key = (key_of(*point_columns(record.point).values()), record.node, record.name, record.unit)
-            told.setdefault(key, []).append(record)
+            batches.setdefault((record.point, record.node, record.name, record.unit), []).append(record)
     rows = []
-    for (place, node, name, unit), metrics in told.items():
+    for (point, node, name, unit), metrics in batches.items():
         late = [metric for metric in metrics if metric.round] or metrics
         value = estimate_median([metric.value for metric in late])
         per_run = estimate_median([metric.reports for metric in late]).value
         figures = {"value": value.value, "low": value.low, "high": value.high, "unit": unit, "reports_per_run": per_run}
-        row = {**dict(zip(POINT_COLUMNS, place, strict=True)), "node": node, "name": name, **figures}
-        rows.append({**row, "batches": len(late)})
+        rows.append({**point_columns(point), "node": node, "name": name, **figures, "batches": len(late)})
     columns = [*POINT_COLUMNS, "node", "name", "value", "low", "high", "unit", "reports_per_run", "batches"]
-    return with_sizes(pd.DataFrame(rows, columns=columns))
+    return with_point_types(pd.DataFrame(rows, columns=columns))

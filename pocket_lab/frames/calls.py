@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_sizes
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_point_types
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
@@ -21,7 +21,7 @@ _MEMORY_COLUMNS = ["node", "depth", "function", "file", "line", "self_bytes", "t
 
 @dataclass(slots=True)
 class _Call:
-    """A function called at one place of the tree, and what was found there and below, by unit."""
+    """A function at one position of the call tree, with its own weight and its total with all calls below it, by unit."""
 
     function: str
     file: str
@@ -31,8 +31,8 @@ class _Call:
     count: int = 0
     below: dict[tuple[str, str, int], _Call] = field(default_factory=dict)
 
-    def called(self, function: str, file: str, line: int) -> _Call:
-        """The call of a function from here."""
+    def callee(self, function: str, file: str, line: int) -> _Call:
+        """The call of a function from this one, created at its first occurrence."""
         key = function, file, line
         if key not in self.below:
             self.below[key] = _Call(function, file, line)
@@ -40,10 +40,10 @@ class _Call:
 
 
 def times_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per call under each node: wall seconds in itself and with its calls, CPU seconds with its calls, share, samples.
+    """One row per call under each node: self and total wall seconds, total CPU seconds, share, samples.
 
     Depth 0 is the node, depth 1 its own function. `share` is of the wall time of all nodes at the point; `cpu_s` is NaN
-    where the system does not tell the CPU time of a thread.
+    where the system does not report the CPU time of a thread.
     """
     rows = []
     for point, roots in _trees(records, (WALL, CPU)).items():
@@ -53,27 +53,27 @@ def times_frame(records: Iterable[Record]) -> pd.DataFrame:
             wall_s, cpu_s = call.total.get(WALL, 0.0), call.total.get(CPU, 0.0) if has_cpu else NAN
             times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s, "cpu_s": cpu_s}
             share = {"share": wall_s / whole if whole else 0.0, "samples": call.count}
-            rows.append({**_place(node, depth, call), **times, **share, **location_columns(point)})
-    return with_sizes(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *LOCATION_COLUMNS]))
+            rows.append({**_position(node, depth, call), **times, **share, **location_columns(point)})
+    return with_point_types(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *LOCATION_COLUMNS]))
 
 
 def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per call under each node: the bytes that were alive at the peak of the process, in itself and with its calls."""
+    """One row per call under each node: self and total bytes that were alive at the peak of the process."""
     rows = []
     for point, roots in _trees(records, (BYTES,)).items():
         whole = sum(root.total.get(BYTES, 0.0) for root in roots)
         for node, depth, call in _in_order(roots, BYTES):
-            held = call.total.get(BYTES, 0.0)
-            sizes = {"self_bytes": int(call.own.get(BYTES, 0.0)), "total_bytes": int(held)}
-            share = {"share": held / whole if whole else 0.0, "allocations": call.count}
-            rows.append({**_place(node, depth, call), **sizes, **share, **location_columns(point)})
-    return with_sizes(pd.DataFrame(rows, columns=[*_MEMORY_COLUMNS, *LOCATION_COLUMNS]))
+            total = call.total.get(BYTES, 0.0)
+            sizes = {"self_bytes": int(call.own.get(BYTES, 0.0)), "total_bytes": int(total)}
+            share = {"share": total / whole if whole else 0.0, "allocations": call.count}
+            rows.append({**_position(node, depth, call), **sizes, **share, **location_columns(point)})
+    return with_point_types(pd.DataFrame(rows, columns=[*_MEMORY_COLUMNS, *LOCATION_COLUMNS]))
 
 
 def own_times(calls: pd.DataFrame) -> pd.DataFrame:
-    """One row per point and function of a node with the time that it took itself, wherever it was called from.
+    """One row per point and function of a node with its self time, summed over all its callers.
 
-    The dearest come first; `share` is of the time of all nodes at the point.
+    The largest self time comes first; `share` is of the time of all nodes at the point.
     """
     called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
     key = ["node", "function", "file", "line", *LOCATION_COLUMNS]
@@ -82,12 +82,12 @@ def own_times(calls: pd.DataFrame) -> pd.DataFrame:
     return sums.sort_values("self_s", ascending=False, ignore_index=True)
 
 
-def _place(node: str, depth: int, call: _Call) -> dict[str, Any]:
+def _position(node: str, depth: int, call: _Call) -> dict[str, Any]:
     return {"node": node, "depth": depth, "function": call.function, "file": call.file, "line": call.line}
 
 
 def _trees(records: Iterable[Record], units: Sequence[str]) -> dict[Point, list[_Call]]:
-    """A root for each node at each point."""
+    """The call trees of each point, one per node."""
     roots: dict[Point, dict[str, _Call]] = {}
     for record in records:
         if not isinstance(record, Stack) or record.unit not in units:
@@ -96,17 +96,17 @@ def _trees(records: Iterable[Record], units: Sequence[str]) -> dict[Point, list[
         call = nodes.setdefault(record.node, _Call(record.node, "", 0))
         path = [call]
         for frame in record.frames:
-            call = call.called(*frame)
+            call = call.callee(*frame)
             path.append(call)
         call.own[record.unit] = call.own.get(record.unit, 0.0) + record.weight
-        for one in path:
-            one.total[record.unit] = one.total.get(record.unit, 0.0) + record.weight
-            one.count += record.count if record.unit == units[0] else 0
+        for caller in path:
+            caller.total[record.unit] = caller.total.get(record.unit, 0.0) + record.weight
+            caller.count += record.count if record.unit == units[0] else 0
     return {point: list(nodes.values()) for point, nodes in roots.items()}
 
 
 def _in_order(roots: list[_Call], unit: str) -> Iterable[tuple[str, int, _Call]]:
-    """Depth first, by weight; without recursion, since a stack may be deeper than Python's."""
+    """The calls depth first, by weight; iterative, because a stack may be deeper than Python's recursion limit."""
 
     def heaviest_last(calls: Iterable[_Call]) -> list[_Call]:
         return sorted(calls, key=lambda call: call.total.get(unit, 0.0))

@@ -1,4 +1,4 @@
-"""Doubts as a frame."""
+"""Caveats as a frame."""
 
 from __future__ import annotations
 

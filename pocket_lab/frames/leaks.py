@@ -1,4 +1,4 @@
-"""What runs left behind as frames: each thing, memory by run, and the lines that keep it."""
+"""A leak report as frames: resources that were left, memory by run, and the lines that keep it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_sizes
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_point_types
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.record import Record
 
-_THING = ["kind", "name", "run", "node", "function", "file", "line", "process"]
+_RESOURCE = ["kind", "name", "run", "node", "function", "file", "line", "process"]
 _MEMORY = ["run", "process", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]
 _LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
 
 
 def leftovers_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per thing that is still there after the last run; `run` is the run after which it was first seen."""
-    return point_frame(records, Leftover, _THING)
+    """One row per resource that still exists after the last run; `run` is the run after which it was first seen."""
+    return point_frame(records, Leftover, _RESOURCE)
 
 
 def memory_series(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per run and process: blocks, bytes of malloc, resident bytes, and in rows of their own what tracemalloc counted.
+    """One row per run and process: blocks, bytes of malloc, resident bytes; tracemalloc's counts have separate rows.
 
     `process` is "main" for the measuring process, "worker" for the sum of the worker processes, "traced" for a second pass.
     """
@@ -34,7 +34,7 @@ def memory_series(records: Iterable[Record]) -> pd.DataFrame:
         elif isinstance(record, TracedMemory):
             rows.append({**asdict(record), "process": "traced", **location_columns(record.point)})
     frame = pd.DataFrame(rows, columns=[*_MEMORY, *LOCATION_COLUMNS])
-    return with_sizes(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
+    return with_point_types(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
 
 
 def retained_frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = point_frame(records, LineCost, _COLUMNS)
     total = frame.groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
     frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
-    frame.insert(6, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
+    frame.insert(6, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])
     return frame
 
 

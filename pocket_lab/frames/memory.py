@@ -27,21 +27,21 @@ def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
     whole = frame.groupby(LOCATION_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
     frame["at_peak_bytes"] = (frame["at_peak_bytes"] / whole.where(whole > 0)).fillna(0.0)
     frame = frame.rename(columns={"at_peak_bytes": "peak_share"})
-    place = frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False).ngroup()
-    order = pd.DataFrame({"place": place, "size": -frame["peak_bytes"]}).sort_values(["place", "size"], kind="stable").index
+    point = frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False).ngroup()
+    order = pd.DataFrame({"point": point, "peak": -frame["peak_bytes"]}).sort_values(["point", "peak"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 
 def runs_memory_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point: the peak of the whole run, what it allocated and left, when it began (Unix time), how long it took."""
+    """One row per point: peak of the whole run, allocations, bytes left, start (Unix time), duration."""
     return point_frame(records, RunMemory, _RUN_COLUMNS)
 
 
 def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per point and line of a node that allocated, at each node the line with most of its own peak first."""
+    """One row per point and line of a node that allocated, at each node first the line with most of its own peak."""
     frame = point_frame(records, LineMemory, _LINE_COLUMNS)
     sources = source_texts(records)
-    frame.insert(3, "source", [sources.get(place, "") for place in zip(frame["file"], frame["line"], strict=True)])
+    frame.insert(3, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])
     keys = frame.groupby([*LOCATION_COLUMNS, "node"], dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"node": keys, "peak": -frame["peak_bytes"], "all": -frame["allocated_bytes"]})
     order = order.sort_values(["node", "peak", "all"], kind="stable")
@@ -49,7 +49,7 @@ def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def timeline_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point and moment (every 10 ms): seconds since the run began, bytes that it held, resident bytes."""
+    """One row per point and moment (every 10 ms): seconds since the run began, bytes alive in it, resident bytes."""
     return point_frame(records, HeapPoint, ["at_s", "heap_bytes", "rss_bytes"])
 
 

@@ -1,4 +1,4 @@
-"""What a monitor knows as frames: a row per node, and the visits of the window by time."""
+"""A monitor's counts as frames: a row per node, and the visits of the window over time."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _COLUMNS = [
 def traffic_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per node of each graph, in the order in which they were first seen.
 
-    Seconds; `last_at` in UTC; `throughput_per_s` are the visits that ended within the window over its length. The
-    percentiles are within 1 %, of all visits since the monitor began, failed ones too.
+    Seconds; `last_at` in UTC; `throughput_per_s` is the number of visits that ended within the window, divided by its
+    length. The percentiles are exact to 1 % and include all visits since the monitor began, failed ones too.
     """
     rows = []
     for record in records:
@@ -54,10 +54,10 @@ def traffic_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def recent_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per node and slot of the window: visits a second, `at_s` (the middle of the slot, before the present one).
+    """One row per node and slot of the window: visits a second, `at_s` (the middle of the slot, relative to now, negative).
 
-    A slot without visits has its row of zero; the present slot, which is not over, has none, and neither have those before
-    the monitor began.
+    A slot without visits has a row of zero; the current slot, which is incomplete, and slots before the monitor began have no
+    row.
     """
     rows = []
     for record in records:

@@ -1,4 +1,4 @@
-"""What each node takes at each point of a bench."""
+"""The time and memory of each node at each point of a bench."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MEMORY = ["peak_bytes", "allocated_bytes", "allocations"]
 def nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and node: `calls`, seconds, share, waits, errors, and memory where there was a pass for it.
 
-    By size and workers, at each point in the order in which nodes begin. What one of the two passes does not know, as
-    the times of a plain function, is missing (NaN).
+    Sorted by size and workers, then in the order in which nodes begin. Values that one of the two passes does not have, such
+    as the times of a plain function, are missing (NaN).
     """
     times, memory = node_times_frame(records), memory_frame(records)
     if memory.empty:
         return times.sort_values(LOCATION_COLUMNS, kind="stable", ignore_index=True)
     keys = ["node", *LOCATION_COLUMNS]
-    both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer")  # which orders by the keys
+    both = times.merge(memory[[*keys, *_MEMORY]], on=keys, how="outer")  # `merge` sorts by the keys
     order = {node: number for number, node in enumerate(dict.fromkeys([*times["node"], *memory["node"]]))}
     both = both.sort_values("node", key=lambda nodes: nodes.map(order))
     both = both.sort_values(LOCATION_COLUMNS, kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""A comparison as frames: the rounds of each pair, and what its sides did."""
+"""A comparison as frames: the rounds of each pair, and the status and waits of its sides."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import with_sizes
+from pocket_lab.frames.points import LOCATION_COLUMNS, with_point_types
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Latency, Sample, Waits
-from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.histogram import Buckets
 from pocket_lab.stats.median_interval import NAN
+from pocket_lab.stats.run_time import run_seconds
 
-PAIR_COLUMNS = ["pair", "target_a", "target_b", "size", "workers", "executor", "drive"]
+PAIR_COLUMNS = ["pair", "target_a", "target_b", *LOCATION_COLUMNS]
 _WORST_FIRST = ("failed", "cancelled", "budget", "done")
 
 
 def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per round of a comparison: seconds a run of both sides, with the block in which they were measured.
+    """One row per round of a comparison: seconds of one run of both sides, with the block in which they were measured.
 
-    `pair` numbers the pairs of points, `spent_s` is the time of both batches; where the sides differ, `workers` and
-    `executor` are texts such as "1 | 4".
+    Under load a run takes the median latency of its window. `pair` numbers the pairs of points, `spent_s` is the time of
+    both batches; where the sides differ, `workers` and `executor` are texts such as "1 | 4".
     """
     pairs = _pairs(records)
-    place = {point: (number, side) for number, points in enumerate(pairs) for side, point in enumerate(points)}
+    sides = {point: (number, side) for number, points in enumerate(pairs) for side, point in enumerate(points)}
     rows: dict[tuple[int, int, int], dict[str, Any]] = {}
-    block, latency_s = 0, NAN
+    block = 0
+    latency: Latency | None = None
     for record in records:
         if isinstance(record, Block):
-            block += 1  # not its number, which begins anew where the measuring process died
+            block += 1  # its own number restarts when the measuring process dies
         elif isinstance(record, Latency):
-            latency_s = Histogram(record.histogram).quantile(0.5)
-        elif isinstance(record, Sample) and record.error is None and record.loops and record.point in place:
-            number, side = place[record.point]
+            latency = record
+        elif isinstance(record, Sample) and record.error is None and record.loops and record.point in sides:
+            number, side = sides[record.point]
             start = {**_pair_columns(number, *pairs[number]), "block": block, "round": record.round}
             row = rows.setdefault((number, block, record.round), start)
             row["spent_s"] = row.get("spent_s", 0.0) + record.wall_s
-            row[f"wall_{'ab'[side]}_s"] = latency_s if record.point.drive == "load" else record.wall_s / record.loops
-            row[f"cpu_{'ab'[side]}_s"] = record.cpu_s / record.loops
+            row[f"wall_{'ab'[side]}_s"] = run_seconds(record.wall_s, record.loops, _latencies(record, latency))
+            row[f"cpu_{'ab'[side]}_s"] = run_seconds(record.cpu_s, record.loops)
     columns = [*PAIR_COLUMNS, "block", "round", "wall_a_s", "wall_b_s", "cpu_a_s", "cpu_b_s", "spent_s"]
-    return with_sizes(pd.DataFrame(list(rows.values()), columns=columns).dropna(subset=columns[-5:], ignore_index=True))
+    return with_point_types(pd.DataFrame(list(rows.values()), columns=columns).dropna(subset=columns[-5:], ignore_index=True))
 
 
 def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per pair: its status, how much each side waited (share of its wall time), and its voluntary switches a batch."""
+    """One row per pair: status, the share of wall time that each side waited, and voluntary switches per batch."""
     closed = {record.point: record.status for record in records if isinstance(record, Closed)}
     waits: dict[Point, list[Waits]] = {}
     for record in records:
@@ -55,8 +57,7 @@ def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for number, points in enumerate(_pairs(records)):
         row = _pair_columns(number, *points)
-        told = [closed.get(point, "cancelled") for point in points]
-        row["status"] = min(told, key=_WORST_FIRST.index)
+        row["status"] = min((closed.get(point, "cancelled") for point in points), key=_WORST_FIRST.index)
         for name, point in zip("ab", points, strict=True):
             side = waits.get(point, [])
             wall_s, batches = sum(part.wall_s for part in side), sum(part.batches for part in side)
@@ -64,18 +65,25 @@ def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
             row[f"waits_{name}"] = 1 - running_s / wall_s if wall_s else NAN
             row[f"switches_{name}"] = sum(part.switches for part in side) / batches if batches else NAN
         rows.append(row)
-    return with_sizes(pd.DataFrame(rows))
+    return with_point_types(pd.DataFrame(rows))
 
 
 def _pairs(records: Iterable[Record]) -> list[tuple[Point, Point]]:
-    """The points of a comparison, which are planned in pairs."""
+    """The pairs of points, which are planned one after the other."""
     points = [point for record in records if isinstance(record, Planned) for point in record.points]
     return list(zip(points[::2], points[1::2], strict=True))
 
 
-def _pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
-    def either(name: str) -> Any:
-        one, other = getattr(a, name), getattr(b, name)
-        return one if one == other else f"{one} | {other}"
+def _latencies(sample: Sample, latency: Latency | None) -> Buckets | None:
+    """The histogram of the window of a sample under load, whose Latency comes just before it; None of a batch."""
+    if sample.point.drive != "load":
+        return None
+    return latency.histogram if latency is not None and latency.point == sample.point and latency.round == sample.round else ()
 
-    return {"pair": number, "target_a": a.target, "target_b": b.target, **{n: either(n) for n in PAIR_COLUMNS[3:]}}
+
+def _pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
+    def both(name: str) -> Any:
+        value_a, value_b = getattr(a, name), getattr(b, name)
+        return value_a if value_a == value_b else f"{value_a} | {value_b}"
+
+    return {"pair": number, "target_a": a.target, "target_b": b.target, **{name: both(name) for name in LOCATION_COLUMNS}}

@@ -11,7 +11,7 @@ from pocket_lab.stats.median_interval import NAN
 
 
 def history_frame(entries: Iterable[Entry]) -> pd.DataFrame:
-    """One row per run of the history; `started_at` is in UTC, `seconds` NaN where the run was broken off."""
+    """One row per run of the history; `started_at` is in UTC, `seconds` NaN where the run never ended."""
     rows = [
         {
             "id": entry.id,

@@ -1,4 +1,4 @@
-"""A trace as frames: its spans, and what each node took."""
+"""A trace as frames: its spans, and the time of each node."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_sizes
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_point_types
 from pocket_lab.profile.trace.self_time import node_times, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -19,7 +19,7 @@ _WHOLE = ("parent", "item")
 
 
 def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per Span, by point and start; `self_s` is without the spans inside it and without the instrument's own cost."""
+    """One row per Span, by point and start; `self_s` excludes the spans inside it and the cost of the instrument."""
     own: list[float] = []
     kept: list[Span] = []
     for traced, spans in by_point(records):
@@ -31,14 +31,14 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame["self_s"] = own
     for name in LOCATION_COLUMNS:
         frame[name] = [getattr(span.point, name) for span in kept]
-    return with_sizes(frame)
+    return with_point_types(frame)
 
 
 def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and node, in the order in which the nodes began.
 
-    `wall_s` is the time of its own in all phases, `share` that of all nodes together, `prep_s`, `exec_s`, `post_s` and
-    `retry_s` its parts, `queue_s` the waits of the items that begin with it.
+    `wall_s` is its self time in all phases, `share` is of the time of all nodes, `prep_s`, `exec_s`, `post_s` and
+    `retry_s` its parts, `queue_s` the waiting time of the items that begin with it.
     """
     rows = []
     for traced, spans in by_point(records):
@@ -50,7 +50,7 @@ def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
             row |= {f"{phase}_s": times.phases.get(phase, 0.0) for phase in PHASES}
             rows.append({**row, "errors": times.errors, **location_columns(traced.point)})
     columns = ["node", "calls", "wall_s", "share", *(f"{phase}_s" for phase in PHASES), "errors", *LOCATION_COLUMNS]
-    return with_sizes(pd.DataFrame(rows, columns=columns))
+    return with_point_types(pd.DataFrame(rows, columns=columns))
 
 
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:
-    """What was traced, with its spans; of a point that was traced twice the last time."""
+    """The traced points with their spans; of a point that was traced twice, only the last trace."""
     found: dict[Point, tuple[Traced, list[Span]]] = {}
     for record in records:
         if isinstance(record, Traced):

@@ -12,14 +12,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from pocket_lab.analysis.advice import Advice, advise_workers
+from pocket_lab.analysis.environments import differences
 from pocket_lab.analysis.growth import Growth, fit_growth
-from pocket_lab.analysis.machines import differences
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
 from pocket_lab.analysis.precision import precision_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
+from pocket_lab.frames.points import at_point, without
 from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
 from pocket_lab.graph.graph import Graph
 from pocket_lab.history.archive import Archive
@@ -42,7 +43,6 @@ from pocket_lab.measure.sweep import Sweep
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
-from pocket_lab.records.progress import Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample
 from pocket_lab.view.findings.bench import (
@@ -86,8 +86,7 @@ class Bench(Result):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per point: median seconds per run with 95 % intervals, throughput, speed-up, errors, status."""
-        is_open = any(isinstance(r, Planned) and any(point.rate is not None for point in r.points) for r in self.records)
-        return add_speedup(bench_frame(self.records, self.samples), is_open)
+        return add_speedup(bench_frame(self.records, self.samples))
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -232,8 +231,9 @@ def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | 
     if usable["size"].nunique() < 2:
         return None
     first = usable.sort_values("workers", kind="stable").iloc[0]
-    told = rows[(rows["workers"] == first["workers"]) & (rows["executor"] == first["executor"]) & rows[cost].notna()]
-    return fit_growth(told["size"].to_numpy(float), told[cost].to_numpy(float)) if len(told) else None
+    series = at_point(rows, {name: first[name] for name in without("size")})
+    series = series[series[cost].notna()]
+    return fit_growth(series["size"].astype(float).to_list(), series[cost].astype(float).to_list()) if len(series) else None
 
 
 def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:

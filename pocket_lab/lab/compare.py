@@ -19,7 +19,7 @@ from pocket_lab.analysis.compare import (
     compare_runs,
     geometric_means,
 )
-from pocket_lab.analysis.machines import differences, other_packages
+from pocket_lab.analysis.environments import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up

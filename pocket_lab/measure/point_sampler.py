@@ -22,8 +22,8 @@ from pocket_lab.records.point import Point, Status, describe
 from pocket_lab.records.progress import Closed, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Probe, Sample
-from pocket_lab.stats.histogram import Histogram
 from pocket_lab.stats.median_interval import estimate_median, is_look
+from pocket_lab.stats.run_time import run_seconds
 from pocket_lab.stats.stationarity import drift, warm_up
 from pocket_lab.units import format_percent
 
@@ -50,7 +50,7 @@ class PointSampler:
         """About how long one run takes, or under load one window of a profile."""
         if self.point.drive == "load":
             return PROFILED_S
-        return min(self.runs_s, default=self.batch_s / max(self.loops, 1))
+        return min(self.runs_s, default=run_seconds(self.batch_s, self.loops))
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
         """Take over what an interrupted measurement left of this point."""
@@ -60,9 +60,9 @@ class PointSampler:
             if isinstance(record, Latency):
                 self.requests.recall(record)
                 if record.histogram:
-                    self.runs_s.append(Histogram(record.histogram).quantile(0.5))
+                    self.runs_s.append(run_seconds(0.0, 0, record.histogram))
             elif record.loops and self.point.drive != "load":
-                self.runs_s.append(record.wall_s / record.loops)
+                self.runs_s.append(run_seconds(record.wall_s, record.loops))
 
     def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
         """Build the input, warm up, find the number of runs in a batch; False where that failed.

@@ -16,15 +16,15 @@ Row = tuple[str, int, float, float]
 TARGET = {"target": "t", "drive": "load"}
 
 
-def frame_of(*rows: Row, size: int | None = 1, is_open: bool = False, doubt: float = 0.02) -> pd.DataFrame:
+def frame_of(*rows: Row, size: int | None = 1, rate: float = math.nan, doubt: float = 0.02) -> pd.DataFrame:
     """Rows of (executor, workers, requests a second, CPU share of a worker)."""
     made: list[dict[str, Any]] = []
-    for executor, workers, rate, busy in rows:
-        wall = workers / rate
+    for executor, workers, throughput, busy in rows:
+        wall = workers / throughput
         ends = {"wall_low_s": wall * (1 - doubt), "wall_high_s": wall * (1 + doubt)}
-        place = {**TARGET, "size": size, "workers": workers, "executor": executor}
-        made.append({**place, "wall_s": wall, **ends, "cpu_s": wall * busy, "throughput_per_s": rate})
-    return add_speedup(pd.DataFrame(made), is_open)
+        point = {**TARGET, "size": size, "workers": workers, "executor": executor, "rate": rate}
+        made.append({**point, "wall_s": wall, **ends, "cpu_s": wall * busy, "throughput_per_s": throughput})
+    return add_speedup(pd.DataFrame(made))
 
 
 def advised(frame: pd.DataFrame) -> Advice:
@@ -34,7 +34,7 @@ def advised(frame: pd.DataFrame) -> Advice:
 
 
 def test_requests_at_a_rate_of_their_own_have_neither_a_speedup_nor_advice() -> None:
-    frame = frame_of(("threads", 1, 50.0, 0.1), ("threads", 4, 50.0, 0.1), is_open=True)
+    frame = frame_of(("threads", 1, 50.0, 0.1), ("threads", 4, 50.0, 0.1), rate=50.0)
     assert frame["speedup"].isna().all()
     assert frame["efficiency"].isna().all()
     assert list(frame["throughput_per_s"]) == [50.0, 50.0]

@@ -34,7 +34,7 @@ from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Sample, Waits
 
-COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
+COLUMNS = "size workers executor drive rate basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
 OPPOSITE = {"slower": "faster", "faster": "slower", "same": "same", "cannot tell": "cannot tell"}
 
 logs = st.floats(-1.0, 1.0)

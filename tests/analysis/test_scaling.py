@@ -22,6 +22,7 @@ def frame_of(*rows: tuple[str, int, float, float], size: int | None = 100, doubt
             "workers": workers,
             "executor": executor,
             "drive": "run",
+            "rate": math.nan,
             "wall_s": wall,
             "wall_low_s": wall * (1 - doubt),
             "wall_high_s": wall * (1 + doubt),

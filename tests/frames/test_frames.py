@@ -173,7 +173,8 @@ def test_every_sample_is_a_row_in_its_order_with_the_time_of_one_run(records: li
 @given(st.lists(st.one_of(timed, broken), max_size=20))
 def test_samples_given_as_columns_make_the_same_frame(records: list[Sample]) -> None:
     columns = {
-        name: [getattr(record.point, name) for record in records] for name in ("target", "size", "workers", "executor", "drive")
+        name: [getattr(record.point, name) for record in records]
+        for name in ("target", "size", "workers", "executor", "drive", "rate")
     }
     columns |= {
         name: [getattr(record, name) for record in records] for name in ("round", "loops", "wall_s", "cpu_s", "items", "error")

@@ -11,7 +11,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Source
 
 SMALL, LARGE = (Point("t", size, 2, "threads", "run") for size in (10, 100))
-PLACE = ["size", "workers", "executor", "drive"]
+LOCATION = ["size", "workers", "executor", "drive", "rate"]
 
 
 def node(point: Point, name: str, peak: int, at_peak: int) -> NodeMemory:
@@ -23,7 +23,7 @@ def test_points_keep_their_order_and_each_has_shares_and_an_order_of_its_own() -
     frame = memory_frame(records)
     assert list(zip(frame["size"], frame["node"], strict=True)) == [(100, "b"), (100, "a"), (10, "a"), (10, "b")]
     assert list(frame["peak_share"]) == [0.75, 0.25, 0.0, 0.0], "nothing alive has no shares"
-    assert list(frame.columns[-4:]) == PLACE
+    assert list(frame.columns[-5:]) == LOCATION
 
 
 def test_lines_have_their_source_and_the_largest_part_of_each_nodes_peak_comes_first() -> None:
@@ -35,7 +35,7 @@ def test_lines_have_their_source_and_the_largest_part_of_each_nodes_peak_comes_f
     assert list(zip(frame["node"], frame["line"], strict=True)) == [("a", 2), ("a", 1), ("b", 9), ("b", 3)]
     assert list(frame["source"]) == ["  two", "one", "", "three"]
     first = ["node", "file", "line", "source", "allocations", "allocated_bytes", "peak_bytes", "at_peak_bytes"]
-    assert list(frame.columns) == [*first, "temporary", "leaked_bytes", *PLACE]
+    assert list(frame.columns) == [*first, "temporary", "leaked_bytes", *LOCATION]
 
 
 def test_runs_moments_and_stretches_carry_their_point() -> None:
@@ -47,7 +47,7 @@ def test_runs_moments_and_stretches_carry_their_point() -> None:
     (run,) = runs_memory_frame(records).to_dict("records")
     assert (run["peak_bytes"], run["wall_s"], run["size"]) == (5, 0.5, 10)
     assert timeline_frame(records).iloc[0].tolist()[:3] == [0.1, 3, 100]
-    assert list(activity_frame(records).columns) == ["node", "start_s", "end_s", *PLACE]
+    assert list(activity_frame(records).columns) == ["node", "start_s", "end_s", *LOCATION]
 
 
 def test_without_records_the_frames_are_empty_and_have_their_columns() -> None:
@@ -55,7 +55,7 @@ def test_without_records_the_frames_are_empty_and_have_their_columns() -> None:
     for make in makers:
         frame = make([])
         assert frame.empty
-        assert list(frame.columns[-4:]) == PLACE
+        assert list(frame.columns[-5:]) == LOCATION
 
 
 def test_a_point_without_a_size_has_none() -> None:

@@ -26,6 +26,7 @@ from pocket_lab.records.progress import Closed, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample, Waits
 from pocket_lab.stats.huber import huber_estimate
+from pocket_lab.stats.run_time import run_seconds
 
 MOST_ROUNDS = 64
 BLOCKS = 10
@@ -79,7 +80,7 @@ class Side:
         if not self.loops or self.point.drive == "load":
             timing = self.work.calibrate(batch_s)
             self.loops = max(timing.loops, 1)  # none, where no request was answered
-            self.run_s = timing.wall_s / self.loops
+            self.run_s = run_seconds(timing.wall_s, self.loops)  # under load its share of a window: this plans batches
             return
         if self.runs_s:
             self.run_s = median(self.runs_s)
@@ -105,7 +106,7 @@ class Side:
         timing = self.work.time(self.loops)
         self.idle += read_thread_waits() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
-        self.runs_s.append(timing.wall_s / self.loops)
+        self.runs_s.append(run_seconds(timing.wall_s, self.loops))
         self.requests.count(timing)
         return timing
 

@@ -13,6 +13,7 @@ from pocket_lab.measure.timing.reports import Reports
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Latency
 from pocket_lab.stats.histogram import Histogram
+from pocket_lab.stats.run_time import run_seconds
 
 _LOOP_MATTERS_S = 10e-6
 _MOST_FRESH = 1000
@@ -42,9 +43,7 @@ class Timing(NamedTuple):
     @property
     def run_s(self) -> float:
         """Seconds of one run, under load the median latency; NaN where none was answered."""
-        if self.answers is not None:
-            return self.answers.histogram.quantile(0.5)
-        return self.wall_s / self.loops
+        return run_seconds(self.wall_s, self.loops, None if self.answers is None else self.answers.histogram.buckets)
 
 
 class Work(Protocol):
@@ -95,7 +94,7 @@ class Runs:
                 timing = min(timing, self.time(loops), key=_wall_s)
             if timing.wall_s >= batch_s / 2:
                 break
-            needed = batch_s / max(timing.wall_s / loops, 1e-9)
+            needed = batch_s / max(timing.run_s, 1e-9)
             loops = int(min(max(needed, loops * 2), loops * 16, most))
             timing = self.time(loops)
         return timing

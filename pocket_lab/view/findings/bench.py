@@ -8,7 +8,7 @@ from pocket_lab.analysis.advice import Advice
 from pocket_lab.analysis.growth import CANNOT_TELL, Growth
 from pocket_lab.analysis.noise import Noise
 from pocket_lab.analysis.precision import Precision, count_outliers
-from pocket_lab.frames.points import point_of
+from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.point import Point, describe
 from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
@@ -77,7 +77,7 @@ def node_sentences(nodes: pd.DataFrame) -> list[str]:
     if nodes["node"].nunique() < 2:
         return []
     by_size = nodes.sort_values("size", kind="stable")
-    _, last = list(by_size.groupby(["size", "workers", "executor"], dropna=False, sort=False))[-1]
+    _, last = list(by_size.groupby(LOCATION_COLUMNS, dropna=False, sort=False))[-1]
     expensive = last.sort_values("share", ascending=False).head(_MOST_NODES)
     texts = [f"{shorten(row['node'])} {format_percent(row['share'])}" for row in expensive.to_dict("records")]
     where = describe(point_of(last.iloc[-1].to_dict()))

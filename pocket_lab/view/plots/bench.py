@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from pocket_lab.frames.points import point_of, without
 from pocket_lab.frames.samples import without_warm_up
+from pocket_lab.records.point import describe
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.plots.figure import PALETTE, LabFigure, new_figure, style
 from pocket_lab.view.text.table import shorten
@@ -39,12 +42,12 @@ def plot_bench(ax: Axes, frame: pd.DataFrame, samples: pd.DataFrame) -> None:
 def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
     """Median time per run against size on log axes, a line per executor and worker count, with its interval."""
     usable = frame[frame["wall_s"].notna() & frame["size"].notna()]
-    groups = list(usable.groupby(["executor", "workers"], sort=False))
-    for index, ((executor, workers), rows) in enumerate(groups[:_MOST_SERIES]):
+    groups = list(usable.groupby(without("size"), dropna=False, sort=False))
+    for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
         rows = rows.sort_values("size")
         size = rows["size"].to_numpy(float)
         color = PALETTE[index % len(PALETTE)]
-        label = f"{executor} x {workers}"
+        label = describe(replace(point_of(rows.iloc[0].to_dict()), size=None))
         ax.plot(size, rows["wall_s"], marker=_MARKS[index % len(_MARKS)], markersize=4, linewidth=1.4, color=color, label=label)
         ax.fill_between(size, rows["wall_low_s"], rows["wall_high_s"], color=color, alpha=0.18, linewidth=0)
     if (usable["size"] > 0).all():
@@ -64,8 +67,8 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
         usable = usable[usable["size"] == usable["size"].max()]
     workers = np.sort(usable["workers"].unique())
     ax.plot(workers, workers / workers[0], linestyle=":", color="#8a8f98", linewidth=1.2, label="ideal")
-    groups = list(usable.groupby("executor", sort=False))
-    for index, (executor, rows) in enumerate(groups[:_MOST_SERIES]):
+    groups = list(usable.groupby(without("size", "workers"), dropna=False, sort=False))
+    for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
         rows = rows.sort_values("workers")
         base = rows["speedup"] * rows["wall_s"]
         color = PALETTE[index % len(PALETTE)]
@@ -79,7 +82,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
             linewidth=1.4,
             capsize=3,
             color=color,
-            label=str(executor),
+            label=str(rows["executor"].iloc[0]),
         )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)

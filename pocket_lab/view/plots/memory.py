@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pocket_lab.frames.points import at_point, point_of
+from pocket_lab.frames.points import at_point, point_of, without
 from pocket_lab.profile.node_code import OUTSIDE
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_bytes, format_count
@@ -61,10 +61,10 @@ def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
     """The own peaks of the eight largest nodes by size or by workers, with a dash style for each other combination."""
     nodes = nodes[nodes["node"] != OUTSIDE]
     largest = nodes.groupby("node")["peak_bytes"].max().sort_values(ascending=False)
-    others = [name for name in ("workers", "executor") if name != over and nodes[name].nunique() > 1]
+    others = [name for name in without("size", over) if nodes[name].nunique(dropna=False) > 1]
     for color, node in zip(PALETTE, largest.index[:_MOST_LINES], strict=False):
         rows = nodes[nodes["node"] == node].sort_values(over)
-        parts = [part for _, part in rows.groupby(others)] if others else [rows]
+        parts = [part for _, part in rows.groupby(others, dropna=False)] if others else [rows]
         for number, part in enumerate(parts):
             ax.plot(
                 part[over].astype(float),

@@ -21,5 +21,7 @@ def location_cells(frame: pd.DataFrame) -> dict[str, Cell]:
         "size": size_cell,
         "executor": lambda row: str(row["executor"]),
         "workers": lambda row: str(row["workers"]),
+        "drive": lambda row: str(row["drive"]),
+        "rate": lambda row: "–" if pd.isna(row["rate"]) else f"{row['rate']:g} per s",
     }
     return {name: cell for name, cell in cells.items() if frame[name].nunique(dropna=False) > 1}

@@ -8,8 +8,9 @@ from time import monotonic
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
-from pocket_lab.records.samples import Sample
+from pocket_lab.records.samples import Latency, Sample
 from pocket_lab.stats.median_interval import estimate_median
+from pocket_lab.stats.run_time import run_seconds
 from pocket_lab.units import format_duration, format_percent
 
 
@@ -24,6 +25,7 @@ class ProgressState:
         self._samples = 0
         self._runs_s: dict[Point, list[float]] = {}
         self._latest: Point | None = None
+        self._latency: Latency | None = None
 
     def add(self, record: Record) -> None:
         """Update the state with one record."""
@@ -33,12 +35,15 @@ class ProgressState:
             self._closed += 1
         elif isinstance(record, Started) and self._latest is None:
             self._latest = record.point
+        elif isinstance(record, Latency):
+            self._latency = record  # of the sample that comes next
         elif isinstance(record, Sample) and record.error is None and record.loops:
             self._samples += 1
             self._latest = record.point
             if record.round <= 1:  # the warm-up is the estimate until the first round
                 self._runs_s[record.point] = []
-            self._runs_s[record.point].append(record.wall_s / record.loops)
+            latencies = self._latency.histogram if record.point.drive == "load" and self._latency is not None else None
+            self._runs_s[record.point].append(run_seconds(record.wall_s, record.loops, latencies))
 
     @property
     def elapsed_s(self) -> float:
