@@ -168,14 +168,14 @@ def test_errors_under_load_are_counted_with_the_first_one_in_words() -> None:
     errors, answered = sum(r.errors for r in latencies), sum(Histogram(r.histogram).count for r in latencies)
     assert abs(errors - answered) <= 2
     expected = f"{errors:,} of {errors + answered:,} runs failed, the first with ValueError: every other one"
-    assert caveats(sampler) == {"load-errors": f"size 1, serial x 1: {expected}"}
+    assert caveats(sampler) == {"load-errors": f"size 1, serial x 1, load: {expected}"}
 
 
 def test_requests_that_were_not_begun_in_time_are_a_doubt() -> None:
     sampler, _ = ready(lambda value: time.sleep(0.05), sizes=1, drive="load", executor="serial", rate=100)
     finished(sampler.visit(1))
     message = caveats(sampler)["load-late"]
-    assert message.startswith("size 1, serial x 1: ")
+    assert message.startswith("size 1, serial x 1, load at 100 requests a second: ")
     assert "of the requests at 100 a second had not begun when their window ended" in message
     share = float(message.split(": ")[1].split(" %")[0])
     assert 60 < share < 95, "one client can serve 20 a second"
