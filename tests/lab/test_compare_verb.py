@@ -26,7 +26,7 @@ from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 
-COLUMNS = "size workers executor drive basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
+COLUMNS = "size workers executor drive rate basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
 
 
 def plain(size: int) -> int:
