@@ -57,3 +57,20 @@ def test_a_frame_without_rows_has_no_heaviest_point() -> None:
     assert for_each_point(empty, lambda rows: Markup(len(rows))) == "0"
     assert not lines_figure(empty).axes[0].patches
     assert not calls_figure(calls()).axes[0].patches
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"size": 2000.0, "workers": 2.0, "executor": "threads", "drive": "run"}, "size 2000, threads x 2"),
+        ({"size": pd.NA, "workers": 1, "executor": "serial", "drive": "map"}, "serial x 1, map"),
+        ({"size": 10, "workers": "1 | 4", "executor": "threads", "drive": "run"}, "size 10, threads x 1 | 4"),
+        (
+            {"size": float("nan"), "workers": 2, "executor": "threads", "drive": "load", "rate": 50.0},
+            "threads x 2, load at 50 requests a second",
+        ),
+    ],
+    ids=["sized", "no size", "sides that differ", "rate"],
+)
+def test_a_row_of_a_frame_is_a_point_and_the_point_says_itself(row: dict[str, object], words: str) -> None:
+    assert describe(point_of(row)) == words
