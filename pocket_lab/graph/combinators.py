@@ -1,4 +1,4 @@
-"""Functions that make nodes out of nodes; what they fan_out_plan works on the workers of the outermost run, nested in place."""
+"""Functions that make nodes out of nodes. The outermost fan-out uses the workers of the run, inner ones run in place."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def run_concurrent(
     kept = Store() if store is None else store
     if context is not None:
         return fan_out_plan.results(given, kept, context)
-    with Workers.asked(len(graphs) if workers is None else workers, executor, fan_out_plan.is_async).context() as opened:
+    with Workers.requested(len(graphs) if workers is None else workers, executor, fan_out_plan.is_async).context() as opened:
         return fan_out_plan.results(given, kept, opened)
 
 
-def MapReduce(  # noqa: N802 (the name of the contract: it makes a thing, as a class does)
+def MapReduce(  # noqa: N802 (the public name: it makes a node, as a class does)
     extract: Function | None, transform: Function | Node | Graph, reduce: Function, *, name: str | None = None
 ) -> Node:
-    """A node of three functions: extract(store, input) makes items, transform(item) runs on each, reduce(results) ends it.
+    """A node of three functions: extract(store, input) makes items, transform(item) runs on each, reduce(results) ends.
 
     Without extract the input is the list of items. transform may be a node or a graph.
     """
@@ -115,7 +115,7 @@ def _reducing(reduce: Function) -> Function:
 
 
 def _listing(extract: Function | None) -> Function:
-    """A prep whose items can be gone through twice."""
+    """A prep that returns a list, so that the items can be read twice."""
     if extract is not None and is_async(extract):
 
         async def alisted(store: ReadOnlyStore, value: Any) -> list[Any]:
@@ -129,8 +129,8 @@ def _listing(extract: Function | None) -> Function:
     return listed
 
 
-def _graphs(things: Sequence[Node | Graph]) -> list[Graph]:
-    return [thing if isinstance(thing, Graph) else Graph(thing) for thing in things]
+def _graphs(nodes: Sequence[Node | Graph]) -> list[Graph]:
+    return [node if isinstance(node, Graph) else Graph(node) for node in nodes]
 
 
 def _nodes(graphs: Sequence[Graph]) -> tuple[Node, ...]:

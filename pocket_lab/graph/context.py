@@ -1,4 +1,4 @@
-"""What a run is allowed to use: workers, and the time until its deadline or cancellation."""
+"""The context of a run: its workers, its deadline and its cancellation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TimedOut(DeadlineExceeded):
 
 
 class TooManySteps(GraphError):
-    """The bound on the steps of a run, which is no failure of a node."""
+    """The bound on the steps of a run; it is not a failure of a node."""
 
 
 class Context:
@@ -83,7 +83,7 @@ class Context:
         self._stops[0][0] = True
 
     def report(self, name: str, value: float, unit: str = "1") -> None:
-        """Add a metric of your own to a measurement: `Bench.metrics` shows it under this node; elsewhere nothing happens."""
+        """Add a metric of your own to a measurement: `Bench.metrics` shows it under this node; other runs ignore it."""
         number = float(value)
         if self.reports is not None:
             self.reports.append((self.node, str(name), number, str(unit)))

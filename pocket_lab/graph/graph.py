@@ -30,12 +30,11 @@ class Graph(Linkable):
         name: how results call it (by default the names of the first and last node of the first path).
         max_steps: the most nodes that one run may go through (no bound by default).
         strict: an action without a route is an error instead of the end of the run.
-        observers: who is told of each visit to a node, those of inner graphs too. They belong to this process: a graph
-            that is pickled has none, and what worker processes see is told here (but not to the observers of an inner graph
-            alone).
+        observers: they receive each visit to a node, also in inner graphs. They belong to this process: a pickled graph has
+            none, and the visits of worker processes are reported here (but not to observers of an inner graph alone).
 
     Raises GraphError for two nodes of one name, an action routed to two nodes, a node that cannot be reached, or
-    anything that is no node.
+    anything that is not a node.
     """
 
     name: str
@@ -97,7 +96,7 @@ class Graph(Linkable):
 
     @cached_property
     def _bare(self) -> Chain:
-        """What runs without a context, at hand for `run`."""
+        """The function of a run without a context, cached for `run`."""
         return self.plan.bare
 
     @cached_property
@@ -139,13 +138,13 @@ class Graph(Linkable):
         Each item works on its own store scope `item-i`, with the same effect on every executor ("serial", "threads",
         "processes", and for async nodes "asyncio"). By default items run in place, in threads where `workers` are given,
         and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item carries its index;
-        with on_error="collect" it stands in the list in the place of the result.
+        with on_error="collect" it is in the list instead of the result.
         """
         _check_on_error(on_error)
         kept = self.store if store is None else store
         if context is not None:
             return self.fan_out_plan.results(items, kept, context, on_error)
-        with Workers.asked(workers, executor, self.plan.is_async).context() as opened:
+        with Workers.requested(workers, executor, self.plan.is_async).context() as opened:
             return self.fan_out_plan.results(items, kept, opened, on_error)
 
     def imap(
@@ -160,13 +159,13 @@ class Graph(Linkable):
     ) -> Generator[Any]:
         """As `map`, one result after the other: for any number of items, only a few of which are in memory at once.
 
-        Closing it early, or leaving its loop, ends what is running.
+        Closing it early, or leaving its loop, stops the running items.
         """
         _check_on_error(on_error)
         kept = self.store if store is None else store
         if context is not None:
             return self.fan_out_plan.iresults(items, kept, context, on_error)
-        return self._imap(items, Workers.asked(workers, executor, self.plan.is_async), kept, on_error)
+        return self._imap(items, Workers.requested(workers, executor, self.plan.is_async), kept, on_error)
 
     def _imap(self, items: Iterable[Any], workers: Workers, store: Store, on_error: OnError) -> Generator[Any]:
         with workers.context() as opened:
@@ -207,11 +206,11 @@ class Graph(Linkable):
         return self
 
     def replace(self, name: str, node: Node | Graph) -> Graph:
-        """A new graph with another node in the place of the named one, on a fresh store."""
+        """A new graph with another node instead of the named one, on a fresh store."""
         if name not in self.nodes:
             raise GraphError(f'the graph has no node "{name}" to replace; it has {", ".join(self.nodes)}')
         if not isinstance(node, Linkable):
-            raise GraphError(f'node "{name}" cannot be replaced by {node!r}, which is no node')
+            raise GraphError(f'node "{name}" cannot be replaced by {node!r}, which is not a node')
         swap: dict[Linkable, Linkable] = {self.nodes[name]: node.as_node()}
         edges = [Edge(swap.get(e.source, e.source), e.action, swap.get(e.target, e.target)) for e in self.edges]
         first = swap.get(self.first, self.first)
@@ -229,7 +228,7 @@ class Graph(Linkable):
         """This graph as one node of another, which leaves by "default".
 
         With store="own" each run has a fresh store of this graph's; with "parent" it works on the outer store, on the
-        scope of the node's name. In a path a graph stands with its own.
+        scope of the node's name. A graph in a path has its own store.
         """
         if store not in ("own", "parent"):
             raise UsageError(f'store={store!r}: choose "own" or "parent"')
@@ -239,7 +238,7 @@ class Graph(Linkable):
 
     @cached_property
     def _node(self) -> Node:
-        """The same node wherever this graph stands in a path, so that two paths can share it."""
+        """The node of this graph in any path, always the same one, so that two paths can share it."""
         return GraphNode(self.name, nodes=tuple(self.nodes.values()), plan=self.plan, store=self.store)
 
     def walk(self) -> Iterator[Node]:
@@ -276,7 +275,7 @@ class Graph(Linkable):
         self._set(**state)
 
     def _set(self, **state: Any) -> None:
-        """The only way in: mappings become read-only views."""
+        """Set the attributes, mappings as read-only views."""
         views = {key: MappingProxyType(value) if isinstance(value, dict) else value for key, value in state.items()}
         self.__dict__.update(views)
 

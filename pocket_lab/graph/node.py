@@ -64,7 +64,7 @@ class Node(Linkable):
     """One named step; calling it calls its exec function.
 
     prep(store, input) gives the argument of exec, with a read-only store (default: the input). exec(prepared) has no
-    store (default: what was prepared). fallback(prepared, error) replaces the result of an exec that failed for good.
+    store (default: what was prepared). fallback(prepared, error) replaces the result of an exec whose attempts all failed.
     post(store, input, prepared, result) returns (output, action) (default: the result and "default"). A function that
     has a parameter `ctx` receives the Context of the run. A function may return a Route instead of a plain output, and
     each may be async.
@@ -132,7 +132,7 @@ class Node(Linkable):
         return ()
 
     def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function | None:
-        """What runs as exec with (prepared, store=, ctx=): nothing, but for combinators; may be async where `on_loop`."""
+        """The function called as exec(prepared, store=, ctx=) by combinators, None for others; may be async with `on_loop`."""
         return None
 
     @property
@@ -155,11 +155,11 @@ class Node(Linkable):
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
         """By reference from a module that can be imported, by value from `__main__` and from inside functions."""
-        if (place := self._place()) is not None:
-            return _find, place
+        if (location := self._location()) is not None:
+            return _find, location
         return object.__reduce_ex__(self, protocol)
 
-    def _place(self) -> tuple[str, str] | None:
+    def _location(self) -> tuple[str, str] | None:
         function = self.exec or self.post or self.prep
         module, path = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
         if module is None or module == "__main__" or module not in sys.modules:

@@ -1,4 +1,4 @@
-"""Observers of runs: what a span recorder or a monitor is given. A plan is compiled with them or, by default, without."""
+"""Observers of runs, such as a span recorder or a monitor. A plan is compiled with them or, by default, without."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Visit(NamedTuple):
 
 
 class Run:
-    """What the visits of one run have in common; a run inside a node of another one has that as its parent.
+    """The common part of the visits of one run; the parent of an inner run is the run around it.
 
     `worker` is the name of a thread or of an asyncio task, or "process" and the id of a worker process; `item` is None
     where the run is not of an item of a fan-out or of `map`.
@@ -64,7 +64,7 @@ class Run:
 
 
 class Observer(Protocol):
-    """Told of every run of an observed graph, and of every inner one."""
+    """Receives every run of an observed graph, and every inner run."""
 
     def begin(self, run: Run) -> Sink:
         """Called where a run begins, on its thread; the function it returns is called with each Event of the run.
@@ -108,11 +108,11 @@ def sink_of(observers: Sequence[Observer], run: Run) -> Sink:
 
 def _all(sinks: list[Sink]) -> Sink:
 
-    def tell(event: Event) -> None:
+    def record(event: Event) -> None:
         for sink in sinks:
             sink(event)
 
-    return tell
+    return record
 
 
 def _ignore(event: Event) -> None:
@@ -120,7 +120,7 @@ def _ignore(event: Event) -> None:
 
 
 def _guarded(sink: Sink) -> Sink:
-    def tell(event: Event) -> None:
+    def record(event: Event) -> None:
         try:
             sink(event)
         except Exception:  # as above
@@ -128,14 +128,14 @@ def _guarded(sink: Sink) -> Sink:
 
             logging.getLogger("pocket_lab").exception("an observer failed at a visit to %s", event[0])
 
-    return tell
+    return record
 
 
 Collected = tuple[Run, list[Event]]
 
 
 class Collector:
-    """An observer that keeps what it is told, to tell it to others: a worker process brings it home with its results."""
+    """An observer that keeps all events, to replay them for others: a worker process returns it with its results."""
 
     def __init__(self, runs: Iterable[Collected] = ()) -> None:
         self._runs = list(runs)
@@ -148,12 +148,12 @@ class Collector:
         return events.append
 
     def take(self) -> list[Collected]:
-        """What came since the last call."""
+        """The runs since the last call."""
         taken, self._runs = self._runs, []
         return taken
 
-    def tell(self, observers: Sequence[Observer], parent: Run | None, item: int | None) -> None:
-        """Tell others, in the order in which the runs began, under the run that all of this belongs to."""
+    def replay(self, observers: Sequence[Observer], parent: Run | None, item: int | None) -> None:
+        """Send the events to others, in the order in which the runs began, as runs inside `parent`."""
         renamed: dict[int, Run] = {}
         for run, events in self._runs:
             above, index = (parent, item) if run.parent is None else (renamed[run.parent.number], run.item)

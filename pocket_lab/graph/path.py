@@ -11,14 +11,14 @@ DEFAULT = "default"
 
 
 class Linkable:
-    """What can stand in a path: a node, or a graph, which stands there as a node."""
+    """A node, or a graph, which is a node of the path."""
 
     __slots__ = ()
 
     name: str
 
     def as_node(self) -> Linkable:
-        """What stands in the path: the thing itself, if it is a node."""
+        """The node of the path."""
         return self
 
     def __rshift__(self, other: Any) -> Any:
@@ -59,7 +59,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A path that waits for the node its action leads to."""
+    """A path with an action whose target node is still missing."""
 
     path: Path
     action: str
@@ -76,13 +76,13 @@ class Exit:
         return Path(self.path.first, tail.last, (*self.path.edges, edge, *tail.edges))
 
 
-def as_path(thing: Any, role: str) -> Path:
-    """A node, graph or path as a path; anything else is a GraphError that begins with the role."""
-    if isinstance(thing, Path):
-        return thing
-    if isinstance(thing, Linkable):
-        return Path.of(thing.as_node())
-    if isinstance(thing, Exit):
-        raise GraphError(f'node "{thing.path.last.name}": the action "{thing.action}" leads nowhere, add >> and a node')
-    hint = ", decorate the function with @node" if callable(thing) else ""
-    raise GraphError(f"{role} {thing!r}, which is no node{hint}")
+def as_path(value: Any, role: str) -> Path:
+    """A node, graph or path as a path; anything else is a GraphError whose message begins with the role."""
+    if isinstance(value, Path):
+        return value
+    if isinstance(value, Linkable):
+        return Path.of(value.as_node())
+    if isinstance(value, Exit):
+        raise GraphError(f'node "{value.path.last.name}": the action "{value.action}" leads nowhere, add >> and a node')
+    hint = ", decorate the function with @node" if callable(value) else ""
+    raise GraphError(f"{role} {value!r}, which is not a node{hint}")

@@ -32,9 +32,9 @@ _NO_LIMITS = Limits()
 
 
 class Store:
-    """Keys to values, at most `max_entries` of them (the least recently used one leaves), each for `ttl`.
+    """Keys to values, at most `max_entries` of them (the least recently used one is evicted), each for `ttl`.
 
-    A get counts as a use, a set starts the time to live anew. `on_evict(full_key, value, reason)` is called outside the
+    A get counts as a use, a set restarts the time to live. `on_evict(full_key, value, reason)` is called outside the
     lock; what it raises is logged. Scopes are views on the same entries under the same lock and the same bound;
     their keys carry the prefix and a colon.
     """
@@ -65,7 +65,7 @@ class Store:
     def get(self, key: str, default: Any = None) -> Any:
         """The value of the key, or the default where it is absent or expired."""
         full = self._prefix + key
-        if self._max_entries is None:  # nothing moves, so that one look needs no lock
+        if self._max_entries is None:  # a get does not reorder entries, so that it needs no lock
             entry = self._entries.get(full)
             if entry is None:
                 return default
@@ -84,7 +84,7 @@ class Store:
     def set(self, key: str, value: Any, ttl: float | str | None = None) -> None:
         """Store the value, for `ttl` (a number of seconds or a text such as "5m") or as long as the store says.
 
-        What has expired leaves first; then, if the store is full, the least recently used entry does.
+        Expired entries are evicted first; then, if the store is full, the least recently used entry.
         """
         lifetime = self._ttl if ttl is None else parse_duration(ttl)
         full = self._prefix + key
@@ -106,7 +106,7 @@ class Store:
                 self._note_end(end, full)
             entries[full] = (value, end)
         if left is not None:
-            self._tell(left)
+            self._report_evicted(left)
 
     def delete(self, key: str) -> int:
         """Delete the key, or with a final `*` every key that starts with what precedes it; the number of live ones deleted."""
@@ -175,7 +175,7 @@ class Store:
         self._lock = threading.RLock()
 
     def _drop(self, full: str, default: Any) -> Any:
-        """Let an entry go that was seen to have expired, if it still is the same one."""
+        """Evict an expired entry, unless another thread has set it meanwhile."""
         with self._lock:
             entry = self._entries.get(full)
             if entry is None:
@@ -183,7 +183,7 @@ class Store:
             if entry[1] > self._clock():  # another thread has set it meanwhile
                 return entry[0]
             del self._entries[full]
-        self._tell([(full, entry[0], "expired")])
+        self._report_evicted([(full, entry[0], "expired")])
         return default
 
     def _expire(self, now: float) -> list[tuple[str, Any, Reason]]:
@@ -200,14 +200,14 @@ class Store:
         return gone
 
     def _note_end(self, end: float, full: str) -> None:
-        """Keep in mind to look at an entry then; what deleted entries left is dropped now and then."""
+        """Remember when to check an entry for expiry; notes of deleted entries are dropped now and then."""
         heappush(self._ends, (end, full))
         if len(self._ends) > 2 * len(self._entries) + _SLACK:
             self._ends[:] = [(expires_s, key) for key, (_, expires_s) in self._entries.items() if expires_s != _FOREVER]
             heappush(self._ends, (end, full))
             heapify(self._ends)
 
-    def _tell(self, left: list[tuple[str, Any, Reason]]) -> None:
+    def _report_evicted(self, left: list[tuple[str, Any, Reason]]) -> None:
         if self._on_evict is not None:
             for entry in left:
                 try:
@@ -219,7 +219,7 @@ class Store:
 
 
 class ReadOnlyStore:
-    """What prep sees: get, scope and `in`, and nothing that writes."""
+    """The store that prep receives: get, scope and `in`, without any method that writes."""
 
     __slots__ = ("_store",)
 
@@ -278,7 +278,7 @@ class TypedStore(Generic[T]):
 
 
 class JournalStore(Store):
-    """A store that remembers its net writes, so that a worker process can send them home as a delta."""
+    """A store that remembers its net writes, so that a worker process can return them as a delta."""
 
     def __init__(self, initial: Mapping[str, Any] | None = None, limits: Limits = _NO_LIMITS) -> None:
         self.delta: dict[str, Delta] = {}

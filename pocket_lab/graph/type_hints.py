@@ -57,7 +57,7 @@ def _parts(hint: Any) -> tuple[Any, ...]:
 
 
 def _promoted(hint: Any) -> Any:
-    """The hint with what PEP 484 lets stand for a float or a complex, inside containers too."""
+    """The hint, with the types that PEP 484 accepts as a float or a complex, inside containers too."""
     if hint in _PROMOTED:
         return _PROMOTED[hint]
     if isinstance(hint, GenericAlias) and any(arg in _PROMOTED for arg in get_args(hint)):

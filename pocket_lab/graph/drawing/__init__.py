@@ -1,4 +1,4 @@
-"""A graph as a picture: `layout` places nodes and routes, `svg` draws them.
+"""A graph as a picture: `layout` positions nodes and routes, `svg` draws them.
 
 In: nodes and edges. Out: one inline SVG in the colours of the page, without a script or a network.
 """

@@ -1,7 +1,7 @@
-"""Where the nodes and routes of a drawing go: layers, order within a layer, coordinates (Sugiyama, Tagawa and Toda 1981).
+"""The layout of a drawing: layers, order within a layer, coordinates (Sugiyama, Tagawa and Toda 1981).
 
-Nodes stand in every second layer; each route passes through a place of its own in each layer between, where its label has
-room. Routes back up are laid out as if they led down.
+Nodes are in every second layer. Each route passes through a point in each layer between, where its label has room. Routes
+back up are laid out as if they led down.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Link:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class LayoutPoint:
     """A node, or a point where a route passes a layer; `x` is its middle."""
 
     width: float
     layer: int
     x: float = 0.0
-    above: list[Place] = field(default_factory=list)
-    below: list[Place] = field(default_factory=list)
+    above: list[LayoutPoint] = field(default_factory=list)
+    below: list[LayoutPoint] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Places by node, the places that each link passes from its source to its target, and the number of layers."""
+    """The points of the nodes, the points that each link passes from its source to its target, and the number of layers."""
 
-    nodes: Mapping[str, Place]
-    links: Sequence[Sequence[Place]]
+    nodes: Mapping[str, LayoutPoint]
+    links: Sequence[Sequence[LayoutPoint]]
     layers: int
 
 
@@ -48,20 +48,20 @@ def lay_out(first: str, widths: Mapping[str, float], links: Sequence[Link]) -> L
     """A layered layout of the nodes that can be reached from the first; a link from a node to itself passes no layer."""
     back = _back_links(first, links)
     layer_of = _layers(first, links, back)
-    nodes = {name: Place(width, 2 * layer_of[name]) for name, width in widths.items()}
-    passed: list[list[Place]] = []
-    rows: list[list[Place]] = [[] for _ in range(2 * max(layer_of.values()) + 1)]
-    for place in nodes.values():
-        rows[place.layer].append(place)
+    nodes = {name: LayoutPoint(width, 2 * layer_of[name]) for name, width in widths.items()}
+    passed: list[list[LayoutPoint]] = []
+    rows: list[list[LayoutPoint]] = [[] for _ in range(2 * max(layer_of.values()) + 1)]
+    for point in nodes.values():
+        rows[point.layer].append(point)
     for index, link in enumerate(links):
         ends = nodes[link.source], nodes[link.target]
         upper, lower = reversed(ends) if index in back else ends
-        inner = [Place(8.0, layer) for layer in range(upper.layer + 1, lower.layer)]
+        inner = [LayoutPoint(8.0, layer) for layer in range(upper.layer + 1, lower.layer)]
         if inner:
-            middle = inner[-1] if index in back else inner[0]  # the label stands next to its source
+            middle = inner[-1] if index in back else inner[0]  # the label is next to its source
             middle.width = max(middle.width, link.width)
-        for place in inner:
-            rows[place.layer].append(place)
+        for point in inner:
+            rows[point.layer].append(point)
         chain = [upper, *inner, lower]
         if upper is not lower:
             for one, other in pairwise(chain):
@@ -74,7 +74,7 @@ def lay_out(first: str, widths: Mapping[str, float], links: Sequence[Link]) -> L
 
 
 def _back_links(first: str, links: Sequence[Link]) -> set[int]:
-    """The links that lead to a node on the way to their source, found by going through depth first."""
+    """The links that lead to a node on the way to their source, found by a depth-first search."""
     leaving: dict[str, list[int]] = {}
     for index, link in enumerate(links):
         leaving.setdefault(link.source, []).append(index)
@@ -98,7 +98,7 @@ def _back_links(first: str, links: Sequence[Link]) -> set[int]:
 
 
 def _layers(first: str, links: Sequence[Link], back: set[int]) -> dict[str, int]:
-    """The longest way from the first node to each."""
+    """The length of the longest path from the first node to each node."""
     entering: dict[str, int] = {first: 0}
     leaving: dict[str, list[str]] = {}
     for index, link in enumerate(links):
@@ -117,32 +117,32 @@ def _layers(first: str, links: Sequence[Link], back: set[int]) -> dict[str, int]
     return layers
 
 
-def _order(rows: list[list[Place]]) -> None:
+def _order(rows: list[list[LayoutPoint]]) -> None:
     """Sort each row by the mean position of its neighbours, down and up again."""
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
-        position = {id(place): index for row in rows for index, place in enumerate(row)}
+        position = {id(point): index for row in rows for index, point in enumerate(row)}
         for row in rows[1:] if down else rows[-2::-1]:
-            means = {id(place): _mean([position[id(n)] for n in (place.above if down else place.below)]) for place in row}
-            row.sort(key=lambda place: position[id(place)] if (mean := means[id(place)]) is None else mean)
-            position |= {id(place): index for index, place in enumerate(row)}
+            means = {id(point): _mean([position[id(n)] for n in (point.above if down else point.below)]) for point in row}
+            row.sort(key=lambda point: position[id(point)] if (mean := means[id(point)]) is None else mean)
+            position |= {id(point): index for index, point in enumerate(row)}
 
 
-def _set_x(rows: list[list[Place]]) -> None:
-    """Pull each place towards its neighbours, as near as the row leaves room."""
+def _set_x(rows: list[list[LayoutPoint]]) -> None:
+    """Move each point towards its neighbours, as far as the row has room."""
     for row in rows:
         _fit(row, [0.0] * len(row))
     for sweep in range(_PULLS):
         for row in rows if sweep % 2 == 0 else rows[::-1]:
-            wished = [_mean([n.x for n in (*place.above, *place.below)]) for place in row]
-            _fit(row, [place.x if wish is None else wish for place, wish in zip(row, wished, strict=True)])
-    left = min(place.x - place.width / 2 for row in rows for place in row)
+            wished = [_mean([n.x for n in (*point.above, *point.below)]) for point in row]
+            _fit(row, [point.x if wish is None else wish for point, wish in zip(row, wished, strict=True)])
+    left = min(point.x - point.width / 2 for row in rows for point in row)
     for row in rows:
-        for place in row:
-            place.x -= left
+        for point in row:
+            point.x -= left
 
 
-def _fit(row: list[Place], wished: list[float]) -> None:
+def _fit(row: list[LayoutPoint], wished: list[float]) -> None:
     """The nearest positions in order and with gaps, in least squares (by pooling adjacent violators)."""
     offsets = [0.0]
     for one, other in pairwise(row):
@@ -155,8 +155,8 @@ def _fit(row: list[Place], wished: list[float]) -> None:
             total, count = total + before, count + many
         pools.append((total, count))
     fitted = [total / count for total, count in pools for _ in range(count)]
-    for place, value, offset in zip(row, fitted, offsets, strict=False):
-        place.x = value + offset
+    for point, value, offset in zip(row, fitted, offsets, strict=False):
+        point.x = value + offset
 
 
 def _mean(numbers: list[float] | list[int]) -> float | None:

@@ -9,7 +9,7 @@ from itertools import count
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
-from pocket_lab.graph.drawing.layout import Layout, Link, Place, lay_out
+from pocket_lab.graph.drawing.layout import Layout, LayoutPoint, Link, lay_out
 from pocket_lab.graph.nested import FanOut, GraphNode
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.path import DEFAULT, Edge
@@ -32,7 +32,7 @@ def draw(name: str, first: Node, nodes: Iterable[Node], edges: Iterable[Edge]) -
     parts = [_route(edge, way, tops, arrow) for edge, way in zip(routes, layout.links, strict=True)]
     parts += [_box(node, layout.nodes[node.name], tops, node is first) for node in shown]
     loops = max((_label_width(e.action) + 30 for e in routes if e.source is e.target), default=0.0)
-    right = max(place.x + place.width / 2 for way in [*layout.links, list(layout.nodes.values())] for place in way)
+    right = max(point.x + point.width / 2 for way in [*layout.links, list(layout.nodes.values())] for point in way)
     width, height = right + loops + 2 * _MARGIN, tops[-1] + _NODE_HEIGHT + 2 * _MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img" '
@@ -58,34 +58,34 @@ def _tops(layout: Layout) -> list[float]:
     return tops
 
 
-def _box(node: Node, place: Place, tops: list[float], is_first: bool) -> str:
-    x, y = place.x - place.width / 2, tops[place.layer]
-    box = f'<rect x="{x:.1f}" y="{y:.1f}" width="{place.width:.1f}" height="{_NODE_HEIGHT}" rx="7" stroke="currentColor" '
+def _box(node: Node, point: LayoutPoint, tops: list[float], is_first: bool) -> str:
+    x, y = point.x - point.width / 2, tops[point.layer]
+    box = f'<rect x="{x:.1f}" y="{y:.1f}" width="{point.width:.1f}" height="{_NODE_HEIGHT}" rx="7" stroke="currentColor" '
     look = f'fill="rgb(128,128,128)" fill-opacity=".14" stroke-width="{2.2 if is_first else 1}"/>'
     behind = ""
-    if node.inner():  # one sheet behind the other
+    if node.inner():  # a second box behind the first
         behind = box.replace(f'x="{x:.1f}" y="{y:.1f}"', f'x="{x + 4:.1f}" y="{y - 4:.1f}"') + 'fill="none" opacity=".5"/>'
     detail = _detail(node)
     name_y = y + _NODE_HEIGHT / 2 + (-2 if detail else 4.5)
-    texts = f'<text x="{place.x:.1f}" y="{name_y:.1f}" text-anchor="middle">{escape(_short(node.name))}</text>'
+    texts = f'<text x="{point.x:.1f}" y="{name_y:.1f}" text-anchor="middle">{escape(_short(node.name))}</text>'
     if detail:
         texts += (
-            f'<text x="{place.x:.1f}" y="{name_y + 14:.1f}" text-anchor="middle" font-size="11" opacity=".7">'
+            f'<text x="{point.x:.1f}" y="{name_y + 14:.1f}" text-anchor="middle" font-size="11" opacity=".7">'
             f"{escape(_short(detail))}</text>"
         )
     return f"<g><title>{escape(node.name)}{escape(f': {detail}' if detail else '')}</title>{behind}{box}{look}{texts}</g>"
 
 
-def _route(edge: Edge, way: Sequence[Place], tops: list[float], arrow: str) -> str:
+def _route(edge: Edge, way: Sequence[LayoutPoint], tops: list[float], arrow: str) -> str:
     if edge.source is edge.target:
         return _loop(edge, way[0], tops, arrow)
     down = way[0].layer < way[-1].layer
     points = [(way[0].x + _port(way[0], way[1]), tops[way[0].layer] + (_NODE_HEIGHT if down else 0.0))]
-    for place in way[1:-1]:  # upright between nodes and beside the label, elsewhere by one point
-        ends = (0.1, 0.9) if place.layer % 2 == 0 else (0.3, 0.75) if place is way[1] and edge.action != DEFAULT else (0.5,)
+    for point in way[1:-1]:  # upright between nodes and beside the label, elsewhere by one point
+        ends = (0.1, 0.9) if point.layer % 2 == 0 else (0.3, 0.75) if point is way[1] and edge.action != DEFAULT else (0.5,)
         shares = ends if down else ends[::-1]
-        height = _LABEL_HEIGHT if place.layer % 2 else _NODE_HEIGHT
-        points += [(place.x, tops[place.layer] + share * height) for share in shares]
+        height = _LABEL_HEIGHT if point.layer % 2 else _NODE_HEIGHT
+        points += [(point.x, tops[point.layer] + share * height) for share in shares]
     points.append((way[-1].x + _port(way[-1], way[-2]), tops[way[-1].layer] + (0.0 if down else _NODE_HEIGHT)))
     path = _smooth(points)
     dashes = "" if down else ' stroke-dasharray="5 3"'
@@ -106,8 +106,8 @@ def _smooth(points: list[tuple[float, float]]) -> str:
     return path
 
 
-def _loop(edge: Edge, place: Place, tops: list[float], arrow: str) -> str:
-    x, y = place.x + place.width / 2, tops[place.layer] + _NODE_HEIGHT / 2
+def _loop(edge: Edge, point: LayoutPoint, tops: list[float], arrow: str) -> str:
+    x, y = point.x + point.width / 2, tops[point.layer] + _NODE_HEIGHT / 2
     path = f"M{x:.1f} {y + 8:.1f}C{x + 26:.1f} {y + 16:.1f} {x + 26:.1f} {y - 16:.1f} {x:.1f} {y - 8:.1f}"
     line = (
         f'<path d="{path}" fill="none" stroke="currentColor" opacity=".75" stroke-dasharray="5 3" marker-end="url(#{arrow})"/>'
@@ -120,11 +120,11 @@ def _label(action: str, x: float, y: float) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11.5" font-style="italic"><title>{escape(action)}</title>{text}</text>'
 
 
-def _port(place: Place, towards: Place) -> float:
+def _port(point: LayoutPoint, towards: LayoutPoint) -> float:
     """How far from the middle of a node a route leaves or enters it, so that neighbours do not touch."""
-    neighbours = place.below if towards in place.below else place.above
+    neighbours = point.below if towards in point.below else point.above
     ordered = sorted(neighbours, key=lambda other: other.x)
-    step = min(16.0, (place.width - 16) / max(len(ordered), 1))
+    step = min(16.0, (point.width - 16) / max(len(ordered), 1))
     return (ordered.index(towards) - (len(ordered) - 1) / 2) * step
 
 
@@ -133,7 +133,7 @@ def _width(node: Node) -> float:
 
 
 def _label_width(action: str) -> float:
-    return 0.0 if action == DEFAULT else 2 * (len(_short(action)) * _SMALL_CHARACTER + 8)  # it stands on the right
+    return 0.0 if action == DEFAULT else 2 * (len(_short(action)) * _SMALL_CHARACTER + 8)  # it is on the right
 
 
 def _detail(node: Node) -> str:

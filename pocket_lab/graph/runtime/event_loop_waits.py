@@ -1,4 +1,4 @@
-"""What a node needs on an event loop in the place of its blocking counterpart; imported where a graph has async nodes."""
+"""Waits and timeouts on an event loop; imported only for graphs with async nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pocket_lab.graph.context import NAP_S, Context
 
 
 async def pause(context: Context, wait_s: float) -> bool:
-    """As `pause`, on an event loop."""
+    """As `context.pause`, on an event loop."""
     end_s = time.monotonic() + wait_s
     if context.deadline_s is not None and end_s > context.deadline_s:
         return False
@@ -25,12 +25,12 @@ async def pause(context: Context, wait_s: float) -> bool:
 
 def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     """An async function that ends at the deadline of its `ctx`, with that context's error."""
-    wants_ctx = takes(function, "ctx")
+    takes_ctx = takes(function, "ctx")
 
     async def call(*args: Any, ctx: Context, **keywords: Any) -> Any:
         try:
             async with asyncio.timeout(ctx.left_s()) as scope:
-                return await (function(*args, ctx=ctx, **keywords) if wants_ctx else function(*args, **keywords))
+                return await (function(*args, ctx=ctx, **keywords) if takes_ctx else function(*args, **keywords))
         except TimeoutError:
             if not scope.expired():
                 raise

@@ -1,4 +1,4 @@
-"""Plans over many items: each item on its own scope of the store, on the workers of the run, with the same effect on all."""
+"""Plans over many items: each item has its own scope of the store, and every executor gives the same results and store."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected], 
 
 
 @dataclass(frozen=True, slots=True)
-class _Here:
-    """Runs an item in this process, on its scope itself."""
+class _LocalItem:
+    """Runs an item in this process, on its scope of the store."""
 
     fan_out_plan: FanOutPlan
     store: Store
@@ -35,29 +35,29 @@ class _Here:
 
     def __call__(self, task: tuple[int, Any]) -> Any:
         index, value = task
-        return self.fan_out_plan.plan(index).run(value, *self._place(index))
+        return self.fan_out_plan.plan(index).run(value, *self._store_and_context(index))
 
     async def arun(self, task: tuple[int, Any]) -> Any:
         """The same on an event loop."""
         index, value = task
-        return await self.fan_out_plan.plan(index).arun(value, *self._place(index))
+        return await self.fan_out_plan.plan(index).arun(value, *self._store_and_context(index))
 
-    def _place(self, index: int) -> tuple[Store, Context]:
+    def _store_and_context(self, index: int) -> tuple[Store, Context]:
         self.context.check()
         context = self.context.at(index) if self.fan_out_plan.observers else self.context
         return self.store.scope(self.fan_out_plan.scope(index)), context
 
 
-class _There:
-    """Runs an item in a worker process, on a copy of its scope; answers with the writes to it, also where it fails."""
+class _RemoteItem:
+    """Runs an item in a worker process, on a copy of its scope, and returns its writes even if it fails."""
 
     def __init__(self, fan_out_plan: FanOutPlan, collects: bool, reports: bool) -> None:
         self._given = fan_out_plan, collects, reports
         self._collector = Collector() if collects else None
-        self._spread = fan_out_plan.observed([self._collector] if self._collector else [])
+        self._observed_plan = fan_out_plan.observed([self._collector] if self._collector else [])
 
-    def __reduce__(self) -> tuple[type[_There], tuple[FanOutPlan, bool, bool]]:
-        return _There, self._given
+    def __reduce__(self) -> tuple[type[_RemoteItem], tuple[FanOutPlan, bool, bool]]:
+        return _RemoteItem, self._given
 
     def __call__(self, task: Task) -> Answer:
         index, value, contents, limits, deadline_s = task
@@ -66,7 +66,7 @@ class _There:
         context = Context(deadline_s=deadline_s).inline()
         context.reports = [] if self._given[2] else None
         try:
-            result = self._spread.plan(index).run(value, store, context)
+            result = self._observed_plan.plan(index).run(value, store, context)
         except Exception as error:
             packed = pack_error(error)
         return result, packed, store.delta, self._collector.take() if self._collector else [], context.reports
@@ -89,11 +89,11 @@ class FanOutPlan:
 
     @property
     def observers(self) -> tuple[Observer, ...]:
-        """Who is told of the runs."""
+        """The observers of the runs."""
         return self.plans[0].source.observers
 
     def observed(self, observers: Sequence[Observer]) -> FanOutPlan:
-        """The same with these observers and no others."""
+        """The same plan with exactly these observers."""
         if tuple(observers) == self.observers:
             return self
         return FanOutPlan([plan.observed(observers) for plan in self.plans], self._kind)
@@ -103,11 +103,11 @@ class FanOutPlan:
         return FanOutPlan([plan.also_observed(observers) for plan in self.plans], self._kind) if observers else self
 
     def plan(self, index: int) -> Plan:
-        """What runs on the item."""
+        """The plan of the item with this index."""
         return self.plans[index if len(self.plans) > 1 else 0]
 
     def scope(self, index: int) -> str:
-        """The scope of the item."""
+        """The name of the scope of the item with this index."""
         return f"{self._kind}-{index}"
 
     def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
@@ -115,10 +115,10 @@ class FanOutPlan:
         context.check()
         pool = context.pool
         if pool.is_remote:
-            arrived = self._from_afar(items, store, context)
+            arrived = self._remote_outcomes(items, store, context)
         else:
-            here = _Here(self, store, context.inline())
-            arrived = pool.imap(here, Numbered(items), context.workers, context.check)
+            run_item = _LocalItem(self, store, context.inline())
+            arrived = pool.imap(run_item, Numbered(items), context.workers, context.check)
         for outcome in arrived:
             yield _named(outcome)
         context.check()
@@ -128,9 +128,9 @@ class FanOutPlan:
         from pocket_lab.executors.tasks import imap_on_loop
 
         context.check()
-        here = _Here(self, store, context.inline())
+        run_item = _LocalItem(self, store, context.inline())
         most = context.pool.size if context.pool.name == "asyncio" else TASKS_IN_FLIGHT
-        outcomes = imap_on_loop(here.arun, enumerate(items), min(context.workers or most, most))
+        outcomes = imap_on_loop(run_item.arun, enumerate(items), min(context.workers or most, most))
         try:
             async for outcome in outcomes:
                 context.check()
@@ -140,7 +140,7 @@ class FanOutPlan:
             await outcomes.aclose()
 
     def results(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
-        """Every result in plain code; the first error is raised, or each stands in the place of its result."""
+        """Every result in plain code; the first error is raised, or each error is in the list instead of its result."""
         if not self.on_loop(context):
             with closing(self.outcomes(items, store, context)) as outcomes:
                 return [_result(outcome, on_error) for outcome in outcomes]
@@ -155,7 +155,7 @@ class FanOutPlan:
             return [_result(outcome, on_error) async for outcome in outcomes]
 
     def iresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError) -> Generator[Any]:
-        """One result after the other in plain code; closing it early ends what is running."""
+        """One result after the other, without an event loop; closing the generator early stops the running items."""
         if not self.on_loop(context):
             with closing(self.outcomes(items, store, context)) as outcomes:
                 for outcome in outcomes:
@@ -171,10 +171,10 @@ class FanOutPlan:
                     loop.run(_close(arriving))
 
     def on_loop(self, context: Context) -> bool:
-        """Whether the items are tasks of an event loop: they are async, and no other workers were asked for."""
+        """Whether the items are tasks of an event loop: they are async, and no other workers were requested."""
         return self.is_async and context.pool.name in ("serial", "asyncio")
 
-    def _from_afar(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
+    def _remote_outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
         occupied = any(key.startswith(f"{self._kind}-") for key in store)
 
         def task(numbered: tuple[int, Any]) -> Task:
@@ -182,12 +182,12 @@ class FanOutPlan:
             contents = store.scope(self.scope(index)).snapshot() if occupied else {}
             return index, item, contents, store.limits, context.deadline_s
 
-        there = context.prepare(self, lambda: _There(self, bool(self.observers), context.reports is not None))
-        for outcome in context.pool.imap(there, Numbered(items, task), context.workers, context.check):
+        run_item = context.prepare(self, lambda: _RemoteItem(self, bool(self.observers), context.reports is not None))
+        for outcome in context.pool.imap(run_item, Numbered(items, task), context.workers, context.check):
             if outcome.error is None:
                 value, error, delta, collected, reports = outcome.value
                 apply_delta(store.scope(self.scope(outcome.index)), delta)
-                Collector(collected).tell(self.observers, context.run, outcome.index)
+                Collector(collected).replay(self.observers, context.run, outcome.index)
                 if context.reports is not None and reports:
                     context.reports += reports
                 outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
@@ -212,13 +212,13 @@ async def _close(outcomes: AsyncGenerator[Outcome]) -> None:
 
 
 def _result(outcome: Outcome, on_error: OnError) -> Any:
-    """What failed is collected; what ends the run, a cancellation for example, is raised all the same."""
+    """The result of an item, or its error if errors are collected; an error that ends the run is always raised."""
     collected = outcome.error is not None and on_error == "collect" and not stops(outcome.error, None)
     return outcome.error if collected else outcome.get()
 
 
 def _named(outcome: Outcome) -> Outcome:
-    """The outcome with a NodeError under the index of its item; where it has one from a fan-out inside, that is its cause."""
+    """The outcome with the item index in its NodeError; an error that has the index of an inner fan-out is the cause."""
     error = outcome.error
     if not isinstance(error, NodeError):
         return outcome

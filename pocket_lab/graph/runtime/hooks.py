@@ -1,4 +1,4 @@
-"""The hooks of a node: what they raise is logged, and changes neither the result nor the first error."""
+"""The hooks of a node: an error in a hook is logged and changes neither the result nor the first error."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def _in_order(node: Node, names: tuple[str, ...]) -> Hook:
         return {"on_complete": (store,), "on_error": (outcome,)}.get(name, (store, outcome))
 
     def call(store: Any, outcome: Any, *, ctx: Any) -> None:
-        for name, hook, wants_ctx in hooks:
+        for name, hook, takes_ctx in hooks:
             try:
-                hook(*arguments(name, store, outcome), **({"ctx": ctx} if wants_ctx else {}))
+                hook(*arguments(name, store, outcome), **({"ctx": ctx} if takes_ctx else {}))
             except Exception:  # foreign code raises what it likes
                 import logging
 
                 logging.getLogger("pocket_lab").exception('node "%s": its %s hook failed', node.name, name)
 
     async def call_on_loop(store: Any, outcome: Any, *, ctx: Any) -> None:
-        for name, hook, wants_ctx in hooks:
+        for name, hook, takes_ctx in hooks:
             try:
-                answer = hook(*arguments(name, store, outcome), **({"ctx": ctx} if wants_ctx else {}))
+                answer = hook(*arguments(name, store, outcome), **({"ctx": ctx} if takes_ctx else {}))
                 if is_async(hook):
                     await answer
             except Exception:  # as above

@@ -25,7 +25,7 @@ from pocket_lab.graph.store import Store
 class Plan:
     """The compiled form of a graph: `run` and `arun` are its verbs.
 
-    It is pickled as its source, without the observers, which belong to one process, and compiled anew.
+    It is pickled as its source, without the observers, which belong to one process, and compiled again.
     """
 
     def __init__(self, source: Source) -> None:
@@ -43,7 +43,7 @@ class Plan:
             return loop.run(self.arun(value, store, context))
 
     async def arun(self, value: Any, store: Store, context: Context | None) -> Any:
-        """As `run`, on the running event loop; the deadline of the context cuts an await off."""
+        """As `run`, on the running event loop; an await ends at the deadline of the context."""
         if context is None or context.deadline_s is None:
             return await self._on_loop.arun(value, store, context)
         from pocket_lab.graph.runtime.event_loop_waits import bounded
@@ -57,7 +57,7 @@ class Plan:
 
     @cached_property
     def bare(self) -> Chain:
-        """What runs without a context: where the graph is one chain, that chain itself."""
+        """The function of a run without a context; for a graph of one chain it is the chain."""
         return self.run if self.is_async else self._plain.bare
 
     def observed(self, observers: Sequence[Observer]) -> Plan:
@@ -95,7 +95,7 @@ class _Program:
 
     @property
     def bare(self) -> Chain:
-        """What runs without a context: where nothing leads out of the first block, its chain itself."""
+        """The function of a run without a context; for a graph of one block it is the chain of the block."""
         block = self._first
         if len(self._blocks) > 1 or block.routed or self._source.max_steps is not None:
             return self.run
@@ -105,20 +105,20 @@ class _Program:
         return lambda value, store, _: chain(value, store, self._new_context())
 
     def run(self, value: Any, store: Store, context: Context | None) -> Any:
-        """One run in plain code."""
+        """One run without an event loop."""
         context, checked = self._entered(context)
         block, steps_left = self._first, self._most
         while True:
             chain = block.checked if checked else block.bare
             if steps_left < block.length:
-                chain = self._cut(block, int(steps_left), context)
+                chain = self._shortened(block, int(steps_left), context)
             value = chain(value, store, context)
             if value.__class__ is Left:
                 steps_left -= value.position + 1
                 value, following = self._follow(block, value)
             else:
                 steps_left -= block.length
-                if steps_left < 0:  # the chain was cut so many steps before its end
+                if steps_left < 0:  # the chain was shortened by so many steps
                     raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
@@ -134,7 +134,7 @@ class _Program:
         while True:
             chain = block.checked if checked else block.bare
             if steps_left < block.length:
-                chain = self._cut(block, int(steps_left), context)
+                chain = self._shortened(block, int(steps_left), context)
             value = chain(value, store, context)
             if block.is_async:
                 value = await value
@@ -143,7 +143,7 @@ class _Program:
                 value, following = self._follow(block, value)
             else:
                 steps_left -= block.length
-                if steps_left < 0:  # the chain was cut so many steps before its end
+                if steps_left < 0:  # the chain was shortened by so many steps
                     raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
@@ -153,7 +153,7 @@ class _Program:
             block = following
 
     def _entered(self, context: Context | None) -> tuple[Context | None, bool]:
-        """The context of one run, and whether anybody can stop it: the caller, or a node that gets to see it."""
+        """The context of one run, and whether the caller or a node can stop it."""
         if context is None:
             return (self._new_context() if self._needs_context else None), self._shows_context
         source = self._source
@@ -176,8 +176,8 @@ class _Program:
             worker = worker_name()
         return begin(self._source.observers, self._source.name, parent, item, worker)
 
-    def _cut(self, block: Block, steps: int, context: Context | None) -> Chain:
-        """The chain of as many steps as may still be taken."""
+    def _shortened(self, block: Block, steps: int, context: Context | None) -> Chain:
+        """The chain of the steps that the run may still take."""
         if steps == 0:
             raise self._too_many(block.steps[0], context)
         return block.chain(context is not None, steps=block.steps[:steps])
@@ -211,7 +211,7 @@ class _Program:
 
 
 def _callers_level() -> int:
-    """How far up the stack the user's first frame is, as `warnings.warn` counts from the caller of this."""
+    """The stack level of the user's first frame, counted from the caller as `warnings.warn` does."""
     level, frame = 0, sys._getframe(1)
     while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back

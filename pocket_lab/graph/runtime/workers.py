@@ -1,4 +1,4 @@
-"""The workers that a call opens for itself, where the caller brings none."""
+"""The workers that a call opens where the caller gives no context."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TASKS_IN_FLIGHT = 100
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many of which kind; `context` opens them."""
+    """An executor and a number of workers; `context` opens them."""
 
     executor: str
     count: int | None
 
     @classmethod
-    def asked(cls, workers: int | None, executor: str | None, is_async: bool) -> Workers:
-        """What a caller asks for; raises UsageError for what there is not.
+    def requested(cls, workers: int | None, executor: str | None, is_async: bool) -> Workers:
+        """The workers that a caller requests; raises UsageError for an unknown executor or a wrong number.
 
         By default async work gets tasks of an event loop, and other work threads, or is done in place where no number of
         workers is given.

@@ -80,7 +80,7 @@ class LoadGenerator:
             self.reports.sink += tally.reports
             if tally.collected:
                 assert isinstance(self.job.target, Graph)
-                Collector(tally.collected).tell(self.job.target.observers, None, None)
+                Collector(tally.collected).replay(self.job.target.observers, None, None)
         answered, errors = sum(tally.answered for tally in tallies), sum(tally.errors for tally in tallies)
         late = sum(tally.late for tally in tallies)
         if window.rate is not None:  # the next window begins after the end of this one, even if the last answer came early

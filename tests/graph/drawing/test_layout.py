@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocket_lab.graph.drawing.layout import Layout, Link, Place, lay_out
+from pocket_lab.graph.drawing.layout import Layout, LayoutPoint, Link, lay_out
 
 CLOSE = 1e-6
 
@@ -25,9 +25,9 @@ def graphs(draw: st.DrawFn) -> tuple[dict[str, float], list[Link]]:
     return {name: draw(st.floats(20, 300)) for name in draw(st.permutations(names))}, links
 
 
-def rows_of(layout: Layout) -> list[list[Place]]:
+def rows_of(layout: Layout) -> list[list[LayoutPoint]]:
     """The places of each layer from left to right."""
-    rows: list[dict[int, Place]] = [{} for _ in range(layout.layers)]
+    rows: list[dict[int, LayoutPoint]] = [{} for _ in range(layout.layers)]
     for way in (*layout.links, list(layout.nodes.values())):
         for place in way:
             rows[place.layer][id(place)] = place
