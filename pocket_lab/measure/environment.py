@@ -1,4 +1,4 @@
-"""Where a measurement is made: interpreter, processor, usable cores, load, limits of a container, versions."""
+"""The environment of a measurement: interpreter, processor, usable cores, load, container limits, versions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_environment() -> Environment:
 
 
 def usable_cores(quota: float | None) -> int:
-    """The cores that this process may use: its affinity, cut by a container's CPU quota."""
+    """The cores that this process may use: its affinity, limited by a container's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
@@ -45,46 +45,46 @@ def cpu_quota() -> float | None:
     """The cores that a container (control group, version 1 or 2) grants at most; None where there is no limit."""
     quotas = []
     for group in _groups("cpu"):
-        told = _read(group / "cpu.max") or f"{_read(group / 'cpu.cfs_quota_us')} {_read(group / 'cpu.cfs_period_us')}"
-        quota, _, period = told.partition(" ")
+        limit = _read(group / "cpu.max") or f"{_read(group / 'cpu.cfs_quota_us')} {_read(group / 'cpu.cfs_period_us')}"
+        quota, _, period = limit.partition(" ")
         if quota.isdigit() and period.isdigit() and int(period):
             quotas.append(int(quota) / int(period))
     return min(quotas, default=None)
 
 
 def _memory_bytes() -> int | None:
-    """What the machine has, or its container grants."""
+    """The memory of the machine, or the limit of its container."""
     try:
         sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (OSError, ValueError):
         sizes = []
     for group in _groups("memory"):
-        told = _read(group / "memory.max") or _read(group / "memory.limit_in_bytes")
-        if told.isdigit():
-            sizes.append(int(told))
+        limit = _read(group / "memory.max") or _read(group / "memory.limit_in_bytes")
+        if limit.isdigit():
+            sizes.append(int(limit))
     return min(sizes, default=None)
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's control group and of those around it, in which a limit may stand."""
+    """The folders of this process's control group and of its parents, which may set a limit."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, inner = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
         root = Path("/sys/fs/cgroup") / (controllers and controller)
-        place = root / inner.strip("/")
-        yield place
-        yield from (parent for parent in place.parents if parent.is_relative_to(root))
+        folder = root / inner.strip("/")
+        yield folder
+        yield from (parent for parent in folder.parents if parent.is_relative_to(root))
 
 
 def _packages() -> dict[str, str]:
-    """Our own versions, and that of every other package that is imported and says its version."""
-    found = {name: told for name in _OWN_PACKAGES if (told := _version(name))}
+    """The versions of our own packages, and of every other imported package that has a `__version__`."""
+    found = {name: version for name in _OWN_PACKAGES if (version := _version(name))}
     for name, module in list(sys.modules.items()):
         if "." not in name and name not in sys.stdlib_module_names and not name.startswith("_"):
-            told = vars(module).get("__version__")
-            if isinstance(told, str) and name.replace("_", "-") not in found:
-                found[name] = told
+            version = vars(module).get("__version__")
+            if isinstance(version, str) and name.replace("_", "-") not in found:
+                found[name] = version
     return found
 
 
@@ -92,10 +92,10 @@ def _revision() -> str | None:
     """The git commit of the working directory, with a "+" where its files have changed since; None where there is none."""
     command = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_PATIENCE_S, check=True)
+        described = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_PATIENCE_S, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def _read(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a point that failed leaves: the error with its frames, a row without a time, and the end of the point."""
+"""The records of a failed point: the error with its frames, a sample without a time, and the end of the point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pocket_lab.stats.median_interval import NAN
 
 
 def failed_point(point: Point, round_number: int, error: BaseException) -> Iterator[Record]:
-    """The records of an error at a point, in the order in which they are told."""
+    """The records of an error at a point, in the order in which they are yielded."""
     yield Failure(point, pack_error(error))
     yield Sample(point, round_number, 0, NAN, NAN, 0, error=text_of(error))
     yield Closed(point, "failed")

@@ -1,4 +1,4 @@
-"""A point under measurement: its work, its samples so far, and whether they are enough."""
+"""A point under measurement: its work, its samples so far, and whether they are precise enough."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_TO_REBUILD = 1 << 20
 
 @dataclass(slots=True)
 class PointSampler:
-    """The builds of a point's work, of which rounds take turns, and `runs_s`: seconds of a run, a value for each round."""
+    """The builds of a point's work, used alternately by the rounds, and `runs_s`: seconds of a run, one value per round."""
 
     point: Point
     pool: Pool
@@ -41,19 +41,19 @@ class PointSampler:
     value: Any = None
     loops: int = 1
     batch_s: float = 0.0
-    asked_s: float = 0.0
+    target_s: float = 0.0
     requests: RequestTally = field(default_factory=RequestTally)
     has_failed: bool = False
 
     @property
     def run_s(self) -> float:
-        """About how long one run takes, or under load one window of a profile."""
+        """The approximate time of one run, or under load of one window of a profile."""
         if self.point.drive == "load":
             return PROFILED_S
         return min(self.runs_s, default=run_seconds(self.batch_s, self.loops))
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
-        """Take over what an interrupted measurement left of this point."""
+        """Take over the samples of this point from an interrupted measurement."""
         for record in earlier:
             if record.point != self.point or not record.round:
                 continue
@@ -65,16 +65,16 @@ class PointSampler:
                 self.runs_s.append(run_seconds(record.wall_s, record.loops))
 
     def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
-        """Build the input, warm up, find the number of runs in a batch; False where that failed.
+        """Build the input, warm up, and choose the number of runs in a batch; False where that failed.
 
-        The warm-up is kept as round 0, in case it stays alone.
+        The warm-up is kept as round 0, in case no other round follows.
         """
         yield Started(self.point)
         before = None
         try:
             self.value = build_input(job, self.point)
             before = None if job.sweep.fresh_input else Fingerprint(self.value)
-            yield Started(self.point)  # from here on it is the batch that takes the time
+            yield Started(self.point)  # the point timeout is for the batch, without building the input
             work = build_work(job, self.point, self.value, self.pool)
             timing = work.calibrate(batch_s)
         except (Exception, SystemExit) as error:
@@ -84,17 +84,17 @@ class PointSampler:
             return False
         if before is not None:
             yield from before.caveats(self.value, self.point)
-        self.builds, self.loops, self.batch_s, self.asked_s = [work], timing.loops, timing.wall_s, batch_s
-        yield from self._told(work, 0, timing)
+        self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
+        yield from self._records(work, 0, timing)
         return True
 
     def probe(self, job: Job) -> Iterator[Record]:
         """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
 
-        The target is built anew as for a comparison, unless it is measured in place or holds a lot.
+        The target is rebuilt as for a comparison, unless it is measured in place or is large.
         """
         yield Started(self.point)
-        if job.sweep.store == "shared":  # there is one store, and so one build; the rounds take turns all the same
+        if job.sweep.store == "shared":  # one store allows one build; the odd and even rounds are compared all the same
             yield Probe(self.point)
             return
         try:
@@ -104,7 +104,7 @@ class PointSampler:
                     job = replace(job, target=renewable.build()[0])
             twin = build_work(job, self.point, self.value, self.pool)
             twin.calibrate(self.batch_s) if self.point.drive == "load" else twin.time(self.loops)
-        except (Exception, SystemExit):  # what cannot be built twice is measured without
+        except (Exception, SystemExit):  # a target that cannot be built twice is measured without a probe
             return
         self.builds.append(twin)
         yield Probe(self.point)
@@ -115,40 +115,38 @@ class PointSampler:
         work = self.builds[round_number % len(self.builds)]
         try:
             timing = work.time(self.loops)
-            if self.loops == 1 and timing.wall_s < self.asked_s / 4 and self.point.drive != "load":
-                self.loops, self.asked_s = (
-                    work.calibrate(self.asked_s).loops,
+            if self.loops == 1 and timing.wall_s < self.target_s / 4 and self.point.drive != "load":
+                self.loops, self.target_s = (
+                    work.calibrate(self.target_s).loops,
                     0.0,
-                )  # once: the first run of all had to load a lot
+                )  # once: the very first run may have had to import modules
         except (Exception, SystemExit) as error:
             self.has_failed = True
             yield from failed_point(self.point, round_number, error)
             return False
         if timing.loops:
             self.runs_s.append(timing.run_s)
-        yield from self._told(work, round_number, timing)
+        yield from self._records(work, round_number, timing)
         return True
 
     def is_precise(self, precision: float) -> bool:
-        """Whether the interval is narrow enough; looked at seldom, since every look is a chance to stop too early."""
+        """Whether the interval is narrow enough; checked rarely, since each check is another chance to stop too early."""
         if not is_look(len(self.runs_s)):
             return False
         return estimate_median(self.runs_s[warm_up(self.runs_s) :]).precision <= precision
 
     def closed(self, status: Status) -> Iterator[Record]:
-        """The end of the point, with the doubts that its samples raise."""
+        """The end of the point, with the caveats that follow from its samples."""
         yield from self.requests.caveats(self.point)
         if early := warm_up(self.runs_s):
             message = f"{describe(self.point)}: the first {early} of {len(self.runs_s)} rounds were a warm-up and are left out"
             yield Caveat("warm-up", message, self.point)
         if trend := drift(self.runs_s[early:]):
             change = f"{'rose' if trend > 0 else 'fell'} by {format_percent(abs(trend))} while it was measured"
-            yield Caveat(
-                "drift", f"{describe(self.point)}: the time of a run {change}: the figure holds for no moment of it", self.point
-            )
+            yield Caveat("drift", f"{describe(self.point)}: the time of a run {change}: do not rely on this value", self.point)
         yield Closed(self.point, status)
 
-    def _told(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
+    def _records(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
         answers = timing.answers
         if answers is not None:
             yield answers.latency(self.point, round_number)

@@ -1,4 +1,4 @@
-"""A job that goes on where an earlier run of it stopped."""
+"""A job that continues where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pocket_lab.records.samples import Latency, Sample
 
 
 def resumed(job: Job, records: Sequence[Record]) -> Job:
-    """The job without the points that the records have brought to an end, and with the samples of the others.
+    """The job without the points that are done or failed in the records, and with the samples of the others.
 
-    A point that the budget ended goes on. Raises UsageError where the records are of other points altogether.
+    A point that the budget ended continues. Raises UsageError where the records have no point of the job.
     """
     planned = {point for record in records if isinstance(record, Planned) for point in record.points}
     if planned and not planned & set(job.points):

@@ -21,7 +21,7 @@ from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
 
-_IN_PLACE = Caveat(
+_SAME_PROCESS = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
 )
 
@@ -61,7 +61,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
     """
     yield Planned(job.points, job.budget_s)
     if job.isolation == "kernel":
-        yield _IN_PLACE
+        yield _SAME_PROCESS
         with tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
             yield from task(replace(job, scratch=scratch))  # type: ignore[type-var]
         return

@@ -21,7 +21,7 @@ Counts = int | str | Iterable[int]
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Sizes x executors x workers under one drive, how exact, and for how long; see `bench` for the meaning.
+    """Sizes x executors x workers under one drive, with a precision and a budget; see `bench` for the meaning.
 
     `executors` is None where the user left the choice to the target, `rate` and `point_timeout_s` where there is none.
     """

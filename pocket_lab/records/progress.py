@@ -1,4 +1,4 @@
-"""How a measurement goes: what begins, ends, fails, is printed."""
+"""The progress of a measurement: starts, ends, failures and printed output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Nothing new: the clock has moved on, and `elapsed_s` seconds of the measurement have passed."""
+    """A tick of the clock: `elapsed_s` seconds of the measurement have passed."""
 
     elapsed_s: float
 

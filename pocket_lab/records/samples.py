@@ -22,9 +22,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The latencies of the runs that a batch under load answered, in log buckets (`measure.histogram`), and what went wrong.
+    """The latencies of the runs that a batch under load answered, in log buckets, and its failed and late requests.
 
-    `errors` runs failed; `late` were due in an open loop and had not begun when the batch ended: what is given up then counts
+    `errors` runs failed; `late` were due in an open loop and had not begun when the batch ended: an abandoned request counts
     with the time that it had waited.
     """
 
@@ -57,17 +57,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Both targets of a comparison are built anew; the samples up to the next one belong to this block."""
+    """Both targets of a comparison are rebuilt; the samples up to the next one belong to this block."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """What the thread of a point did over `batches` batches: how much of the time it ran, and how much it stood in the queue.
+    """How the thread of a point spent the time of `batches` batches: running, or in the run queue.
 
-    `switches` are voluntary context switches: a thread that sleeps or waits for a device gives its core away each time.
-    `queued_s` is NaN where the system does not tell.
+    `switches` are voluntary context switches: one each time that the thread sleeps or waits for a device.
+    `queued_s` is NaN where the system does not report it.
     """
 
     point: Point

@@ -14,7 +14,7 @@ class Span:
     `phase` is "prep", "exec" (with its fallback) or "post"; "retry" is an attempt that failed with the wait after it; "queue"
     is how long an item waited for a worker: from when its fan-out began, or `map`, until its first node did. `run` counts the
     outermost runs from 0, `parent` is the id of the span inside of which it lies (of a fan-out, or of a graph in a graph).
-    `action` stands at the last phase of a visit, `attempt` counts from 1, `outcome` is "ok" or "failed". `worker` is the
+    `action` is set on the last phase of a visit, `attempt` counts from 1, `outcome` is "ok" or "failed". `worker` is the
     name of a thread or of an asyncio task, or "process" and its id; `item` the index of the nearest item around it.
     """
 
@@ -35,10 +35,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One run of a point (under load, one window) that took `wall_s`, as `visits` to nodes told it.
+    """One run of a point (under load, one window) that took `wall_s`, with its number of `visits` to nodes.
 
-    What the instrument itself costs, by a calibration in the same process: `inside_s` stands in every span, `outside_s`
-    comes after every visit.
+    The cost of the instrument, calibrated in the same process: `inside_s` is part of every span, `outside_s` follows every
+    visit.
     """
 
     point: Point

@@ -1,4 +1,4 @@
-"""What a monitor knows of a node."""
+"""The counts that a monitor has of a node."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NodeTraffic:
-    """What one node of a running graph did until now: what a monitor knows of it.
+    """What one node of a running graph has done until now, as counted by a monitor.
 
     `histogram` holds every latency in log buckets, failed visits too; `last_at` is a time of day (seconds since 1970).
     `recent` are the visits by the slot of `slot_s` seconds in which they ended (0 is the present one, -1 the one before), and

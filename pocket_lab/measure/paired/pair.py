@@ -1,4 +1,4 @@
-"""A pair of points under comparison: the same input for both, batches of both in every round, one log ratio for each."""
+"""A pair of points under comparison: one input, a batch of each side in every round, and one log ratio per round."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ _WARM_ENOUGH_S = 0.003
 order = random.Random()  # not the module's own generator, which a target may seed
 
 
-class Input:
-    """An input that is built once; each copy is as it was then, whatever a target did to the one before."""
+class SharedInput:
+    """An input that is built once and copied for each use, so that a target which changes it has no effect on later uses."""
 
     def __init__(self, job: Job, point: Point) -> None:
         value = build_input(job, point)
         self._value = list(value) if point.drive == "map" and not isinstance(value, Sized) else value
         try:
             self._pickled: bytes | None = dumps(self._value)
-        except Exception:  # any class may fail to pickle in its own way; then both sides share the one there is
+        except Exception:  # any class may fail to pickle in its own way; then both sides share the original
             self._pickled = None
 
     def copy(self) -> Any:
-        """A copy of its own, or the value itself where it cannot be copied."""
+        """A new copy, or the value itself where it cannot be copied."""
         return self._value if self._pickled is None else pickle.loads(self._pickled)
 
 
 @dataclass(slots=True)
 class Side:
-    """One point of a pair: its work as it was built for this block, and what its thread did in it."""
+    """One point of a pair: its work as it was built for this block, and what its thread did during the block."""
 
     point: Point
     pool: Pool
@@ -65,14 +65,14 @@ class Side:
     batches: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
-    idle: ThreadWaits = field(default_factory=ThreadWaits)
+    thread_waits: ThreadWaits = field(default_factory=ThreadWaits)
     requests: RequestTally = field(default_factory=RequestTally)
 
     def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
-        """Build the work on a new target and warm it up; how long a run takes is found once, then told by the block before.
+        """Build the work on a new target and warm it up; the time of a run is calibrated once, then updated by each block.
 
-        For on a busy machine the first batches may have been interrupted, and the very first run may have had to load a lot.
-        A batch has one run if `single`.
+        The update matters because the first batches may have been interrupted, and the very first run may have imported
+        modules. A batch has one run if `single`.
         """
         self.work = build_work(job, self.point, value, self.pool)
         if single and isinstance(self.work, Runs) and self.work.reset is None:
@@ -89,14 +89,14 @@ class Side:
             self.work.time(max(1, self.loops // 2))
 
     def loops_for(self, batch_s: float) -> int:
-        """How many runs a batch has: as now, or more where it takes less than half the time."""
+        """The number of runs in a batch: the present one, or more where a batch takes less than half of `batch_s`."""
         if not self.is_free or not 0 < self.run_s * self.loops < batch_s / 2:
             return self.loops
         return max(self.loops, round(batch_s / self.run_s))
 
     @property
     def is_free(self) -> bool:
-        """Whether a batch may have any number of runs: not under load, nor where something is made for each run before it."""
+        """Whether a batch may have any number of runs: not under load, nor where each run needs a preparation."""
         return isinstance(self.work, Runs) and self.work.fresh is None and self.work.reset is None
 
     def visit(self) -> Timing:
@@ -104,26 +104,26 @@ class Side:
         assert self.work is not None
         before = read_thread_waits()
         timing = self.work.time(self.loops)
-        self.idle += read_thread_waits() - before
+        self.thread_waits += read_thread_waits() - before
         self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
         self.runs_s.append(run_seconds(timing.wall_s, self.loops))
         self.requests.count(timing)
         return timing
 
     def take_waits(self) -> Waits:
-        """What its thread did since the last call."""
-        waits = Waits(self.point, self.batches, self.wall_s, self.cpu_s, self.idle.queued_s, self.idle.switches)
-        self.batches, self.wall_s, self.cpu_s, self.idle = 0, 0.0, 0.0, ThreadWaits()
+        """The waits of its thread since the last call."""
+        waits = Waits(self.point, self.batches, self.wall_s, self.cpu_s, self.thread_waits.queued_s, self.thread_waits.switches)
+        self.batches, self.wall_s, self.cpu_s, self.thread_waits = 0, 0.0, 0.0, ThreadWaits()
         return waits
 
 
 @dataclass(slots=True)
 class Pair:
-    """Two sides, what was measured of them, and how many rounds make a block."""
+    """Two sides, their measurements, and the number of rounds in a block."""
 
     a: Side
     b: Side
-    value: Input | None = None
+    value: SharedInput | None = None
     round: int = 0
     rounds_a_block: int = MOST_ROUNDS
     blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
@@ -139,8 +139,8 @@ class Pair:
             yield Started(side.point)
             try:
                 if self.value is None:
-                    self.value = Input(job, side.point)
-                    yield Started(side.point)  # from here on it is the batch that takes the time
+                    self.value = SharedInput(job, side.point)
+                    yield Started(side.point)  # the point timeout is for the batch, without building the input
                 value = self.value.copy()
                 before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
                 side.prepare(job, value, batch_s, single)
@@ -187,7 +187,7 @@ class Pair:
         return True
 
     def close_block(self) -> Iterator[Record]:
-        """Put the rounds of a block to the others; tells what the threads did in it."""
+        """Store the rounds of a block; yields the waits of both threads in it."""
         if self.block:
             self.blocks.append(self.block)
         self.block = []
@@ -195,7 +195,7 @@ class Pair:
         yield self.b.take_waits()
 
     def is_precise(self, precision: float) -> bool:
-        """Whether the interval over ten blocks or more is narrow enough; its place has no say in that."""
+        """Whether the interval over ten blocks or more is narrow enough, wherever it is."""
         return len(self.blocks) >= BLOCKS and huber_estimate(self.blocks).half_width <= precision
 
     def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
@@ -212,4 +212,4 @@ class Pair:
 
 
 def _nothing() -> None:
-    """What is to be cleared where there is no cache."""
+    """A reset for a target without caches."""

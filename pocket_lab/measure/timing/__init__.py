@@ -1,4 +1,4 @@
-"""One timed batch: what a run of a point calls, with which input, and what it cost.
+"""One timed batch: the function of a run, its input, and its cost.
 
 In: a Job and a Point. Out: the Timing of a batch (wall and CPU seconds), and caveats about inputs that a run changes and
 caches that stay warm.

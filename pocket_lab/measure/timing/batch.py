@@ -1,4 +1,4 @@
-"""One timed batch: a loop of runs between two clock reads, with the cost of the bare loop taken off."""
+"""One timed batch: a loop of runs between two clock reads, minus the cost of the bare loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_FRESH = 1000
 
 
 class Answers(NamedTuple):
-    """What became of the requests of a window under load: latencies, failures, and those that began after its end, or never."""
+    """The outcome of the requests of a window under load: latencies, failures, and those that began after its end, or never."""
 
     histogram: Histogram
     errors: int
@@ -28,7 +28,7 @@ class Answers(NamedTuple):
     first_error: str | None
 
     def latency(self, point: Point, round_number: int) -> Latency:
-        """The record of them."""
+        """The record of this outcome."""
         return Latency(point, round_number, self.histogram.buckets, self.errors, self.late)
 
 
@@ -47,7 +47,7 @@ class Timing(NamedTuple):
 
 
 class Work(Protocol):
-    """What a batch at a point does; `items` are those of one run, `reports` what the runs of the batch told of themselves."""
+    """The work of a batch at a point; `items` are those of one run, `reports` the metrics that these runs report."""
 
     items: int
     reports: Reports
@@ -59,15 +59,15 @@ class Work(Protocol):
         """One batch."""
 
     def once(self) -> Timing | None:
-        """One run, for a profiler; under load one window of clients, and what became of its requests."""
+        """One run, for a profiler; under load one window of clients, with the outcome of its requests."""
 
 
 @dataclass(slots=True)
 class Runs:
     """`function(*arguments)` is one run.
 
-    Where `fresh` is given, it makes the arguments of each run, outside the clock; `reset` is called before each batch, which
-    then has one run. A batch that is to be looked at twice takes at most `patience_s`.
+    `fresh`, if given, makes the arguments of each run, outside the clock; `reset`, if given, is called before each batch, which
+    then has one run. Calibration repeats only batches of at most `patience_s`.
     """
 
     function: Callable[..., Any]
@@ -80,10 +80,10 @@ class Runs:
     patience_s: float = 0.1
 
     def calibrate(self, batch_s: float) -> Timing:
-        """Batches of more and more runs, until one is half as long as asked, and the same one again is so too.
+        """Increase the number of runs until a batch takes at least half of `batch_s`, also when it is repeated.
 
-        For a first run may compile and import, and any batch may be interrupted: what then stands alone for the time of a run
-        would be single runs on one side of a comparison, and loops of them on the other.
+        The repetition guards against a first run that compiles or imports, and against an interrupted batch: otherwise one
+        side of a comparison might get batches of one run and the other side batches of many.
         """
         begun = perf_counter()
         loops, timing = 1, self.time(1)
@@ -100,7 +100,7 @@ class Runs:
         return timing
 
     def time(self, loops: int) -> Timing:
-        """Run `loops` times; the time of the loop itself is measured beside it and taken off where it matters."""
+        """Run `loops` times; the cost of the loop itself is measured and subtracted where it matters."""
         if self.reset is not None:
             self.reset()
         prepared = [self.fresh() for _ in range(loops)] if self.fresh else None
@@ -125,7 +125,7 @@ class Runs:
         self.function(*self.made())
 
     def made(self) -> tuple[Any, ...]:
-        """The arguments of one run, which then has nothing left of the runs before it."""
+        """The arguments of one run, after a reset, so that no state of earlier runs remains."""
         if self.reset is not None:
             self.reset()
         return self.arguments if self.fresh is None else self.fresh()

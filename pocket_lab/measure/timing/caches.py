@@ -1,4 +1,4 @@
-"""The caches of a target: what answers a second call without doing the work again."""
+"""The caches of a target, which answer a second call without repeating the work."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ _DEEPEST = 3
 
 
 def caches(target: Any) -> list[Callable[[], Any]]:
-    """What clears each cache of a target, once each: anything with a method `cache_clear`, as `functools.cache` makes them.
+    """The method `cache_clear` of each cache of a target; `functools.cache` makes objects with such a method.
 
-    Looked for are the functions of the target, what they wrap, and what those name as variables, three steps deep.
+    The search covers the functions of the target, the functions that they wrap, and the variables that they name, to a
+    depth of three.
     """
     roots = [f for node in target.walk() for _, f in node.phases()] if isinstance(target, Graph) else [target]
     found: dict[int, Any] = {}
     for root in roots:
-        for thing in _reached(root, _DEEPEST, {}):
-            if callable(_attribute(thing, "cache_clear")) and not inspect.isclass(thing):
-                found[id(thing)] = thing
-    return [thing.cache_clear for thing in found.values()]
+        for obj in _reached(root, _DEEPEST, {}):
+            if callable(_attribute(obj, "cache_clear")) and not inspect.isclass(obj):
+                found[id(obj)] = obj
+    return [obj.cache_clear for obj in found.values()]
 
 
 def cleared(target: Any) -> Callable[[], None] | None:
@@ -44,11 +45,11 @@ def cleared(target: Any) -> Callable[[], None] | None:
 
 
 def cache_caveats(*jobs: Job) -> Iterator[Caveat]:
-    """Which caches of the targets there are, and what is done about them."""
+    """The number of caches of each target, and whether they are cleared or stay warm."""
     found = [len(caches(job.target)) for job in jobs]
     for job, count in zip(jobs, found, strict=True):
         if count:
-            yield from _told(job, count)
+            yield from _describe(job, count)
     if not any(found) and any(job.sweep.caches == "cold" for job in jobs):
         message = (
             "no cache was found to clear, so that runs after the first may do less: "
@@ -57,49 +58,49 @@ def cache_caveats(*jobs: Job) -> Iterator[Caveat]:
         yield Caveat("caches-none", message)
 
 
-def _told(job: Job, found: int) -> Iterator[Caveat]:
+def _describe(job: Job, found: int) -> Iterator[Caveat]:
     what = "1 cache of the target was" if found == 1 else f"{found} caches of the target were"
     if job.sweep.caches == "warm":
-        way = 'caches="cold" clears before each run'
-        yield Caveat("caches-warm", f"{what} kept warm, so that runs after the first may do less; {way}")
+        hint = 'caches="cold" clears before each run'
+        yield Caveat("caches-warm", f"{what} kept warm, so that runs after the first may do less; {hint}")
         return
     yield Caveat("caches-cold", f"{what} cleared before each run")
     if any(is_remote(point.executor) for point in job.points):
         yield Caveat("caches-apart", "caches inside worker processes cannot be cleared from here, and stay warm")
 
 
-def _reached(thing: Any, deep: int, seen: dict[int, int]) -> Iterator[Any]:
-    if seen.get(id(thing), -1) >= deep:
+def _reached(obj: Any, depth: int, seen: dict[int, int]) -> Iterator[Any]:
+    if seen.get(id(obj), -1) >= depth:
         return
-    seen[id(thing)] = deep
-    yield thing
-    inner = [_attribute(thing, "__wrapped__"), _attribute(thing, "__func__")]
-    if isinstance(thing, functools.partial):
-        inner.append(thing.func)
+    seen[id(obj)] = depth
+    yield obj
+    inner = [_attribute(obj, "__wrapped__"), _attribute(obj, "__func__")]
+    if isinstance(obj, functools.partial):
+        inner.append(obj.func)
     for other in inner:
         if other is not None:
-            yield from _reached(other, deep, seen)
-    if deep and inspect.isfunction(thing):
-        named = [thing.__globals__[name] for name in _names(thing.__code__) if name in thing.__globals__]
-        for other in (*named, *_closed_over(thing)):
+            yield from _reached(other, depth, seen)
+    if depth and inspect.isfunction(obj):
+        named = [obj.__globals__[name] for name in _names(obj.__code__) if name in obj.__globals__]
+        for other in (*named, *_closed_over(obj)):
             if callable(other) and not inspect.isclass(other):
-                yield from _reached(other, deep - 1, seen)
-    elif deep and callable(thing) and not inspect.isroutine(thing) and not inspect.isclass(thing):
-        yield from _reached(_attribute(type(thing), "__call__"), deep - 1, seen)
+                yield from _reached(other, depth - 1, seen)
+    elif depth and callable(obj) and not inspect.isroutine(obj) and not inspect.isclass(obj):
+        yield from _reached(_attribute(type(obj), "__call__"), depth - 1, seen)
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """What a function and those written inside it name."""
+    """The names that a function and its inner functions use."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
 
 
-def _attribute(thing: Any, name: str) -> Any:
-    """An attribute, or None where there is none; a foreign `__getattr__` raises what it likes."""
+def _attribute(obj: Any, name: str) -> Any:
+    """An attribute, or None where there is none; a foreign `__getattr__` may raise anything."""
     try:
-        return getattr(thing, name, None)
+        return getattr(obj, name, None)
     except Exception:
         return None
 

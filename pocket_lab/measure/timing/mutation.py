@@ -1,4 +1,4 @@
-"""Whether a target changes its input, so that every run but the first gets another one."""
+"""Detection of targets that change their input, so that later runs get another one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SLICE = 1 << 20
 
 
 class Fingerprint:
-    """What an input was like at one moment, to compare with what it is later.
+    """The state of an input at one moment, to compare with its later state.
 
-    It is a hash of the input's pickle, or of as much of that as is made in a twentieth of a second. What cannot be pickled
-    is never found to have changed.
+    It is a hash of the input's pickle, or of the part that is written in 50 ms. An input that cannot be pickled counts as
+    unchanged.
     """
 
     def __init__(self, value: Any) -> None:
@@ -27,14 +27,14 @@ class Fingerprint:
         self._seen = None if self._is_iterator else _Hash.of(value, None)
 
     def caveats(self, value: Any, point: Point) -> Iterator[Caveat]:
-        """The doubt that a change raises."""
+        """A caveat if the input has changed."""
         if self.changed(value):
-            way = "fresh_input=True builds one for each run"
-            message = f"{describe(point)}: a run changes its input, so the next one gets another: {way}"
+            hint = "fresh_input=True builds one for each run"
+            message = f"{describe(point)}: a run changes its input, so the next one gets another: {hint}"
             yield Caveat("input-changed", message, point)
 
     def changed(self, value: Any) -> bool:
-        """Whether the input is not what it was; an iterator is taken to be used up."""
+        """Whether the input has changed; an iterator counts as exhausted, and so as changed."""
         if self._is_iterator or self._seen is None:
             return self._is_iterator
         now = _Hash.of(value, self._seen.length)
@@ -42,11 +42,11 @@ class Fingerprint:
 
 
 class _Enough(Exception):
-    """The rest is not looked at."""
+    """Stops the pickling: the hash covers enough of the input."""
 
 
 class _Hash:
-    """A file for a pickler that keeps a hash of what is written, up to a length or for a while."""
+    """A file for a pickler that hashes what is written, up to a length or a time limit."""
 
     def __init__(self, length: int | None) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
@@ -72,7 +72,7 @@ class _Hash:
         return self._hash.digest()
 
     def write(self, data: Any) -> int:
-        """Take a piece; raises _Enough after the last one."""
+        """Hash a piece; raises _Enough after the last one."""
         view = memoryview(data).cast("B")
         for start in range(0, len(view), _SLICE):
             part = view[start : start + _SLICE]

@@ -1,6 +1,6 @@
-"""A target built anew: other code objects at other places in memory, so that no comparison rests on one lucky layout.
+"""Rebuilding a target: new code objects at other addresses, so that no comparison depends on one memory layout.
 
-Two builds of one function differ by up to one per cent for as long as they live, which no number of rounds averages out.
+Two builds of one function differ by up to one per cent for their whole lifetime, which more rounds do not average out.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _random = random.Random()  # not the module's own generator, which a target may 
 class Renewable:
     """A target that can be built any number of times.
 
-    Functions of `__main__` and those made inside others come back as cloudpickle rebuilds them; functions of modules as
-    copies with a code object of their own, on the same globals.
+    Functions of `__main__` and those made inside others are rebuilt by cloudpickle; functions of modules are copied
+    with a new code object and the same globals.
     """
 
     def __init__(self, target: Any) -> None:
@@ -39,7 +39,7 @@ class Renewable:
         return len(self._pickled)
 
     def build(self) -> tuple[Any, list[bytearray]]:
-        """A new build, and what shifts the heap under it for as long as it is kept."""
+        """A new build, and the padding that shifts the heap under it while it is kept."""
         shift = [bytearray(_random.randrange(_LARGEST_SHIFT)) for _ in range(_random.randrange(_SHIFTS))]
         return _Unpickler(io.BytesIO(self._pickled), self._functions).load(), shift
 
@@ -49,16 +49,16 @@ class _Pickler(Pickler):
         super().__init__(file)
         self.functions: list[FunctionType] = []
 
-    def persistent_id(self, thing: Any) -> int | None:
+    def persistent_id(self, obj: Any) -> int | None:
         """The number of a function of a module, which stays in this process."""
-        if type(thing) is not FunctionType or thing.__module__ in (None, "__main__", "__mp_main__"):
+        if type(obj) is not FunctionType or obj.__module__ in (None, "__main__", "__mp_main__"):
             return None
-        self.functions.append(thing)
+        self.functions.append(obj)
         return len(self.functions) - 1
 
-    def reducer_override(self, thing: Any) -> Any:
-        """A node by its parts, also where it could be found in its module."""
-        return object.__reduce_ex__(thing, 2) if isinstance(thing, Node) else super().reducer_override(thing)
+    def reducer_override(self, obj: Any) -> Any:
+        """Pickle a node by its parts, even if it could be imported from its module."""
+        return object.__reduce_ex__(obj, 2) if isinstance(obj, Node) else super().reducer_override(obj)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -1,4 +1,4 @@
-"""What the runs of a batch report of themselves: the user's own metrics."""
+"""Custom metrics that the runs of a batch report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pocket_lab.records.samples import Metric
 
 
 class Reports:
-    """Collects the reports of one batch; `sink` is what a Context is given."""
+    """Collects the reports of one batch; `sink` is the list that a Context appends to."""
 
     __slots__ = ("sink",)
 
@@ -18,13 +18,13 @@ class Reports:
         self.sink: list[Report] = []
 
     def clear(self) -> None:
-        """Forget those of the batch before."""
+        """Drop the reports of the previous batch."""
         self.sink.clear()
 
     def metrics(self, point: Point, round_number: int, loops: int) -> Iterator[Metric]:
-        """One record for each node and name: the mean of its reports in this batch, and how many a run makes."""
-        told: dict[tuple[str, str, str], list[float]] = {}
+        """One record for each node and name: the mean of its reports in this batch, and their number per run."""
+        grouped: dict[tuple[str, str, str], list[float]] = {}
         for node, name, value, unit in self.sink:
-            told.setdefault((node or point.target, name, unit), []).append(value)
-        for (node, name, unit), values in told.items():
+            grouped.setdefault((node or point.target, name, unit), []).append(value)
+        for (node, name, unit), values in grouped.items():
             yield Metric(point, node, name, sum(values) / len(values), unit, round_number, len(values) / loops)

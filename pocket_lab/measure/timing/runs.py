@@ -1,4 +1,4 @@
-"""What one run of a point is: the function that a batch calls again and again, and what it is called with."""
+"""One run of a point: the function that a batch calls repeatedly, and its arguments."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _call_runs(job: Job, point: Point, value: Any, fresh: Callable[[], Any] | No
 
 
 def _given(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    """The function with our options: by name, but those that stand before its first argument by their place."""
+    """The function with our options: by name, those before its first argument by position."""
     if not options:
         return function
     first = list(takewhile(options.__contains__, leading_parameters(function)))
@@ -73,13 +73,13 @@ def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | 
     items = _items(value)
     if not len(items):
         raise UsageError('the drive "map" got no items to run')
-    anew = None if fresh is None else partial(_fresh_items, fresh)
+    fresh_items = None if fresh is None else partial(_fresh_items, fresh)
     if isinstance(target, Graph):
-        return _graph_runs(target, target.map, point, items, anew, pool, store, len(items))
+        return _graph_runs(target, target.map, point, items, fresh_items, pool, store, len(items))
     reports = Reports()
     function = _given(target, {"ctx": _reporting(Context(), reports)} if takes(target, "ctx") else {})
     each = partial(_call_each, function, pool, point.workers)
-    return Runs(each, (items,), pool, len(items), None if anew is None else lambda: (anew(),), reports=reports)
+    return Runs(each, (items,), pool, len(items), None if fresh_items is None else lambda: (fresh_items(),), reports=reports)
 
 
 def _fresh_items(fresh: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""How a thread spends the time in which it does not run: waiting of its own will, or standing in the run queue."""
+"""How a thread spends the time in which it does not run: waiting voluntarily, or in the run queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class ThreadWaits(NamedTuple):
-    """Seconds in the run queue (NaN where the system does not tell), and voluntary context switches."""
+    """Seconds in the run queue (NaN where the system does not report them), and voluntary context switches."""
 
     queued_s: float = 0.0
     switches: int = 0
@@ -26,7 +26,7 @@ class ThreadWaits(NamedTuple):
 
 
 def read_thread_waits() -> ThreadWaits:
-    """What this thread has waited so far."""
+    """The waits of this thread so far."""
     try:
         queued_s = int(_SCHEDSTAT.read_text().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):

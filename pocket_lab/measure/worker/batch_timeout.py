@@ -1,4 +1,4 @@
-"""A batch that never ends: seen from outside, by the time since anything new was told."""
+"""The timeout of a batch, enforced from outside by the time since its start."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pocket_lab.units import format_duration
 
 
 def within_timeout(records: Iterator[Record], timeout_s: float | None) -> Iterator[Record]:
-    """The records as they come; raises ProcessDied where a batch takes longer than `timeout_s`, as if it had died of it.
+    """The records as they come; raises ProcessDied where a batch takes longer than `timeout_s`, as if the process had died.
 
-    The clock runs from the start of a batch, whatever its target prints meanwhile, and not while the caller is busy.
+    The clock runs from the start of a batch, whatever its target prints, and pauses while the caller is busy.
     """
     since: float | None = None
     for record in records:

@@ -1,4 +1,4 @@
-"""What is left of the time that a measurement may take, over the processes that it needs."""
+"""The remaining time of a measurement, over all processes that it needs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pocket_lab.records.record import Record
 
 @dataclass(slots=True)
 class Budget:
-    """Seconds that are left; they run from the first record of a measuring process, whose start does not count."""
+    """The remaining seconds; the clock runs from the first record of a measuring process, so its start does not count."""
 
     left_s: float
 
     def spent_on(self, records: Iterator[Record]) -> Iterator[Record]:
-        """The records as they come, at the cost of the time that they take."""
+        """The records as they come; the time that they take is subtracted from the budget."""
         begun: float | None = None
         try:
             for record in records:

@@ -15,9 +15,9 @@ from pocket_lab.records.record import Record
 
 
 def main(records: int) -> None:
-    """Run the pickled (task, job) that stands on standard input and write each record to the descriptor `records`.
+    """Run the pickled (task, job) from standard input and write each record to the descriptor `records`.
 
-    Standard output and error stay the target's own: the parent reads them apart from the records.
+    Standard output and error belong to the target: the parent reads them separately from the records.
     """
     with os.fdopen(records, "wb") as out:
         for stream in (sys.stdout, sys.stderr):
@@ -30,7 +30,7 @@ def main(records: int) -> None:
         try:
             for record in task(job):
                 _send(out, record)
-        except BaseException as error:  # whatever ends a task is told to the parent, also a KeyboardInterrupt of the target
+        except BaseException as error:  # the parent is informed of whatever ends a task, also a KeyboardInterrupt of the target
             _send(out, Failure(None, pack_error(error)))
 
 

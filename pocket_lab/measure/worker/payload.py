@@ -1,4 +1,4 @@
-"""A task and its job as bytes for another process; what cannot be sent is named."""
+"""A task and its job as bytes for another process; an error names the object that cannot be pickled."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ class Sendable(Protocol):
 
     @property
     def hint(self) -> str:
-        """What helps where a part cannot be sent."""
+        """What to do where a part cannot be pickled."""
 
     def parts(self) -> dict[str, Any]:
-        """What of the user's is in it."""
+        """The user's objects in it, by name."""
 
 
 def dump(task: Callable[..., Any], job: Sendable) -> bytes:
-    """The pickled (task, job); raises a UsageError that names the object which cannot be sent, and the way out."""
+    """The pickled (task, job); raises a UsageError that names the object which cannot be pickled, with a hint."""
     try:
         return dumps((task, job))
     except Exception as error:  # any class may fail to pickle in its own way
-        place, reason = _culprit(job, error)
-        raise UsageError(f"{place} cannot be sent to the measuring process ({reason}); {job.hint}") from error
+        name, reason = _culprit(job, error)
+        raise UsageError(f"{name} cannot be sent to the measuring process ({reason}); {job.hint}") from error
 
 
 def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
     found = _unpicklable(job.parts(), error)
     while found is not None:
-        place, part, error = found
-        inner = {f"{place}: {name}": value for name, value in _parts(part)}
+        path, part, error = found
+        inner = {f"{path}: {name}": value for name, value in _parts(part)}
         found = _unpicklable(inner, error)
         if found is None:
-            return place, error
+            return path, error
     return "the job", error
 
 
 def _unpicklable(parts: dict[str, Any], error: Exception) -> tuple[str, Any, Exception] | None:
-    for place, part in parts.items():
+    for name, part in parts.items():
         try:
             dumps(part)
         except Exception as found:  # as above
-            return place, part, found
+            return name, part, found
     return None
 
 
-def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
-    """The named things inside a thing that are pickled with it."""
-    if isinstance(thing, Graph):
-        yield from ((f'node "{node.name}"', node) for node in thing.nodes.values())
-        yield "store", thing.store
-    elif isinstance(thing, Node):
-        yield from thing.phases()
-        yield from ((f'node "{node.name}"', node) for node in thing.inner())
-    elif inspect.isfunction(thing):
-        used = inspect.getclosurevars(thing)
+def _parts(obj: Any) -> Iterator[tuple[str, Any]]:
+    """The named parts of an object that are pickled with it."""
+    if isinstance(obj, Graph):
+        yield from ((f'node "{node.name}"', node) for node in obj.nodes.values())
+        yield "store", obj.store
+    elif isinstance(obj, Node):
+        yield from obj.phases()
+        yield from ((f'node "{node.name}"', node) for node in obj.inner())
+    elif inspect.isfunction(obj):
+        used = inspect.getclosurevars(obj)
         yield from ((f'variable "{name}"', value) for name, value in {**used.nonlocals, **used.globals}.items())
-    elif isinstance(thing, dict):
-        yield from ((f"key {key!r}", value) for key, value in thing.items())
-    elif hasattr(thing, "__dict__") and not inspect.ismodule(thing):
-        yield from ((f'attribute "{name}"', value) for name, value in vars(thing).items())
+    elif isinstance(obj, dict):
+        yield from ((f"key {key!r}", value) for key, value in obj.items())
+    elif hasattr(obj, "__dict__") and not inspect.ismodule(obj):
+        yield from ((f'attribute "{name}"', value) for name, value in vars(obj).items())

@@ -1,4 +1,4 @@
-"""A measuring process seen from its parent: start it, stream its records, never leave it behind."""
+"""A measuring process seen from its parent: start it, stream its records, end it."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
     with tempfile.TemporaryDirectory(prefix="pocket-lab-", ignore_cleanup_errors=True) as scratch:
         payload = dump(task, replace(job, scratch=scratch))  # type: ignore[type-var]
         with closing(_Child(payload, scratch)) as child:
-            yield from _told(child, started)
+            yield from _unpacked(child, started)
     if child.exit_code:
         raise ProcessDied(f"the measuring process {_describe(child.exit_code)}")
 
 
-def _told(child: _Child, started: float) -> Iterator[Record]:
+def _unpacked(child: _Child, started: float) -> Iterator[Record]:
     for record in child.records():
         if isinstance(record, Failure) and record.point is None:  # the job could not be loaded, or its task broke off
             raise unpack_error(record.chain)
@@ -159,7 +159,7 @@ class _Child:
 
 
 def _read_rest(descriptor: int) -> bytes:
-    """What stands in a pipe now, without waiting for more."""
+    """The data in a pipe now, without waiting for more."""
     os.set_blocking(descriptor, False)
     rest = b""
     with suppress(BlockingIOError):

@@ -40,7 +40,7 @@ def fork_watchdog(lifeline: int, scratch: str) -> int:
 
 
 def dismiss_watchdog(watchdog: int) -> None:
-    """End the watchdog, and let nothing of it stay that its parent would have to wait for."""
+    """End the watchdog and reap it."""
     os.kill(watchdog, signal.SIGKILL)
     os.waitpid(watchdog, 0)
 
