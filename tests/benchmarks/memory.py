@@ -1,10 +1,10 @@
-"""What a memory profile costs beside raw memray: the run, and the reading of a million allocations; and what it says of truths.
+"""The cost of a memory profile against raw memray, in the run and in reading a million allocations, and its accuracy.
 
 python tests/benchmarks/memory.py
 
 Ratios are of CPU seconds, system time and all threads included, so that other jobs on the machine matter less: medians over
-pairs that follow each other. Exits with 1 where a bar is missed. The last row of the runs has no bar: its visits do next to
-nothing, and telling of them costs more than they do.
+pairs measured one after the other. Exits with 1 where a bar is missed. The last row of the runs has no bar: its visits do
+nearly nothing, so recording a visit costs more than the visit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MANY = 1_000_000
 
 @node
 def blocks(count: int) -> int:
-    """So many blocks of 600 bytes and more from one line; every third is kept until a hundredth of them is there."""
+    """Blocks of 600 bytes and more from one line; every third is kept, a hundredth of the run long."""
     kept = []
     for number in range(count):
         block = bytearray(600 + number % 700)
@@ -50,7 +50,7 @@ def blocks(count: int) -> int:
 
 @node
 def keeps(count: int) -> int:
-    """So many blocks, all of them alive in the end."""
+    """Blocks that are all alive at the end."""
     return len([bytearray(600 + number % 700) for number in range(count)])
 
 
@@ -64,7 +64,7 @@ def _descend(path: int, depth: int) -> bytearray:
 
 @node
 def many_stacks(count: int) -> int:
-    """So many blocks from 4,096 different stacks, a part of them kept."""
+    """Blocks from 4,096 different stacks, of which a part is kept."""
     kept = []
     for number in range(count):
         block = _descend(number % 4096, 12)
@@ -102,7 +102,7 @@ NO_BAR = "visits of no work"
 
 
 def captured(target: Node, folder: Path) -> Path:
-    """A run under memray with a million allocations."""
+    """Run the node under memray with a million allocations; return the capture."""
     file = folder / f"{target.name}.bin"
     with Tracker(destination=FileDestination(file, overwrite=True, compress_on_exit=False)):
         target(MANY)
@@ -118,8 +118,8 @@ def read_by_memray(file: Path) -> int:
     return len(reporter.data["strings"])
 
 
-def reading(target: Node, folder: Path, trials: int) -> list[float]:
-    """Ours over memray's on the same capture: every table that a profile is made of."""
+def read_ratios(target: Node, folder: Path, trials: int) -> list[float]:
+    """Return our CPU seconds over memray's for the same capture: all tables of a profile against a flame graph."""
     file = captured(target, folder)
     job = plan_job(target, Input.ABSENT, parse_sweep(size=MANY), None)
     memory_pass = MemoryPass(job, MemoryOptions(), file)
@@ -135,12 +135,12 @@ def reading(target: Node, folder: Path, trials: int) -> list[float]:
     return ratios
 
 
-def passing(target: Any, size: int, folder: Path, trials: int) -> list[float]:
-    """The run under our instrument over that under a raw Tracker, begin and end of it included."""
-    spread = any(item.spreads for item in target.walk())
-    job = plan_job(target, (lambda n: list(range(n))) if spread else Input.ABSENT, parse_sweep(size=size), None)
+def run_ratios(target: Any, size: int, folder: Path, trials: int) -> list[float]:
+    """Return CPU seconds of the run under our instrument over those under a raw Tracker, with start and stop."""
+    fans_out = any(item.fans_out for item in target.walk())
+    job = plan_job(target, (lambda n: list(range(n))) if fans_out else Input.ABSENT, parse_sweep(size=size), None)
     point: Point = job.points[0]
-    value = job.input(size) if spread else size
+    value = job.input(size) if fans_out else size
     ours, raw = folder / "ours.bin", folder / "raw.bin"
     memory_pass = MemoryPass(job, MemoryOptions(), ours)
     work, bare = build_work(memory_pass.job, point, value, INLINE), build_work(job, point, value, INLINE)
@@ -178,7 +178,7 @@ def item(number: int) -> int:
 
 
 def truths() -> list[tuple[str, float, float]]:
-    """(what, bytes said, bytes true)."""
+    """Return (what, bytes reported, true bytes)."""
     of = memory(Graph(holds >> bursts), size=1).frame.set_index("node")["peak_bytes"]
     rows = [("own peak, another holds the peak", float(of["holds"]), 50.0 * MIB)]
     rows.append(("peak of the process", float(of["bursts"]), 200.0 * MIB))
@@ -188,12 +188,12 @@ def truths() -> list[tuple[str, float, float]]:
     return rows
 
 
-def told(name: str, ratios: list[float], most: float | None) -> bool:
-    """A row of the table; whether its bar is met."""
-    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    met = most is None or middle <= most
+def print_row(name: str, ratios: list[float], most: float | None) -> bool:
+    """Print a row of the table; return whether its bar is met."""
+    low, median, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    met = most is None or median <= most
     bar = "         -" if most is None else f"{most:9.2f}x   {'met' if met else 'MISSED'}"
-    print(f"{name:34}{middle:9.2f}x{low:8.2f}{high:7.2f}{bar}", flush=True)
+    print(f"{name:34}{median:9.2f}x{low:8.2f}{high:7.2f}{bar}", flush=True)
     return met
 
 
@@ -208,10 +208,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pocket-lab-") as folder:
         for name, (target, size) in PASSES.items():
             most = MOST_PASS if name != NO_BAR else None
-            met &= told(f"run, {name}", passing(target, size, Path(folder), options.trials), most)
+            met &= print_row(f"run, {name}", run_ratios(target, size, Path(folder), options.trials), most)
         for name, read in READS.items():
-            met &= told(f"read, {name}", reading(read, Path(folder), options.reads), MOST_READ)
-    print(f"\n{'truths':34}{'said':>10}{'true':>10}{'off by':>9}")
+            met &= print_row(f"read, {name}", read_ratios(read, Path(folder), options.reads), MOST_READ)
+    print(f"\n{'truths':34}{'reported':>10}{'true':>10}{'off by':>9}")
     for name, said, true in truths():
         met &= abs(said / true - 1) <= MOST_OFF
         print(f"{name:34}{said / MIB:6.1f} MiB{true / MIB:6.1f} MiB{said / true - 1:+9.2%}")

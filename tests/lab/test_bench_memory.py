@@ -49,7 +49,7 @@ def test_every_point_and_node_has_its_peak_and_memory_grows_by_a_law() -> None:
     assert list(again.frame["peak_bytes"]) == list(result.frame["peak_bytes"])
 
 
-def test_without_it_the_columns_are_empty_and_no_growth_is_told() -> None:
+def test_without_it_the_columns_are_empty_and_no_growth_is_reported() -> None:
     result = bench(hold, sizes=[1, 2], budget="1s")
     assert result.frame["peak_bytes"].isna().all()
     assert result.memory_growth is None
@@ -69,7 +69,7 @@ def test_a_plain_function_in_place_and_one_that_fails_at_a_point() -> None:
     assert result.nodes["calls"].isna().all()
 
 
-def test_what_excludes_memray_is_refused_before_the_sweep() -> None:
+def test_a_tool_that_conflicts_with_memray_is_refused_before_the_sweep() -> None:
     before = last()
     tracemalloc.start()
     try:
