@@ -1,10 +1,11 @@
 """Pocket Lab: a profiling and tuning lab for workflow graphs that lives in Jupyter.
 
-    graph -> run -> measure / profile -> records -> frames -> analysis -> view -> lab -> notebook, cli
+    graph -> measure / profile -> records -> history -> frames -> analysis -> view -> lab -> notebook, cli
 
-Build a graph of nodes, then ask: `bench` (how fast, how it grows), `compare` (is it faster now), `memory`, `cpu`, `lines` and
-`trace` (where it goes), `leaks` (what is left), `Monitor` (how it does in use); in a notebook after `%load_ext pocket_lab` as
-`%pocket_bench` and so on. Importing this package loads nothing heavy: each name below is imported when it is first used.
+Build a graph of nodes, then call `bench` (how fast, how it grows), `compare` (is it faster now), `memory`, `cpu`, `lines` and
+`trace` (where time and memory go), `leaks` (what remains), `Monitor` (how it behaves in use); after `%load_ext pocket_lab` a
+notebook has them as `%pocket_bench` and so on. Importing this package loads nothing heavy: each name below is imported when it
+is first used.
 """
 
 from __future__ import annotations

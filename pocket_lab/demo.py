@@ -2,7 +2,7 @@
 
     list_files >> index (a fan-out over files: read >> tokenize >> count) >> rank
 
-The size is the number of files. `read` is bound by I/O (briefly: the files soon stand in the system's cache), `tokenize` by
+The size is the number of files. `read` is bound by I/O until the system has cached the files, `tokenize` by
 the processor, and a file that does not decode or tokenize is counted, not fatal.
 """
 
@@ -28,7 +28,7 @@ UNREADABLE = "(files that do not decode or tokenize)"
 
 @node
 def list_files(count: int) -> list[str]:
-    """The paths of `count` source files out of thousands: of the middle half by size, large and small in even mixture."""
+    """The paths of `count` source files out of thousands: of the middle half by size, evenly spread over it."""
     files = []
     for folder, folders, names in os.walk(sysconfig.get_path("stdlib")):
         folders[:] = [name for name in folders if name not in ("site-packages", "dist-packages", "__pycache__")]
@@ -47,7 +47,7 @@ def read(file: str) -> bytes:
 
 @node
 def tokenize(source: bytes) -> list[str] | None:
-    """The identifiers of a source file in their order; None where it is no Python that this interpreter reads."""
+    """The identifiers of a source file in their order; None where this interpreter cannot read it."""
     try:
         tokens = list(tokenizer.tokenize(io.BytesIO(source).readline))
     except (SyntaxError, UnicodeDecodeError, tokenizer.TokenError):
@@ -57,7 +57,7 @@ def tokenize(source: bytes) -> list[str] | None:
 
 @node
 def count(names: list[str] | None) -> Counter[str]:
-    """How often each identifier stands in a file."""
+    """How often each identifier occurs in a file."""
     return Counter({UNREADABLE: 1}) if names is None else Counter(names)
 
 
@@ -75,5 +75,5 @@ graph = Graph(list_files >> fan_out(Graph(read >> tokenize >> count), name="inde
 
 
 def evenly(ordered: list[str], count: int) -> list[str]:
-    """`count` elements at even distances, so that twice as many are twice as much of the same; they repeat if they must."""
-    return [ordered[(2 * place + 1) * len(ordered) // (2 * count)] for place in range(count)]
+    """`count` elements at even distances, so that twice as many are twice the same work; with repeats if there are too few."""
+    return [ordered[(2 * index + 1) * len(ordered) // (2 * count)] for index in range(count)]

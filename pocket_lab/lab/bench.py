@@ -70,8 +70,8 @@ _SAME_TO_RESUME = ("isolation", "fresh_input", "store", "caches")  # samples of 
 class Bench(Result):
     """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`.
 
-    `.metrics` has what the runs reported of themselves, `.noise` the A/A comparison inside the sweep. `samples` are given
-    apart where they are not among the records: a loaded run has its million of them in columns.
+    `.metrics` has what the runs reported, `.noise` the A/A comparison inside the sweep. `samples` are the samples of a loaded
+    run as columns, where they are not among the records.
     """
 
     def __init__(self, name: str, records: Sequence[Record], samples: Columns | None = None, run: int | None = None) -> None:
@@ -102,9 +102,9 @@ class Bench(Result):
     def nodes(self) -> pd.DataFrame:
         """One row per point and node of a graph: calls, seconds of its own and their share, waits of its items, errors.
 
-        From a pass of its own, a run with a recorder of spans after the sweep, as far as the budget allows: no time of it is
-        in `.frame`. With memory=True, `peak_bytes`, `allocated_bytes` and `allocations` from another one under
-        memray. For more, `trace` and `memory`.
+        From a separate run with a span recorder after the sweep, as far as the budget allows; none of its time is in
+        `.frame`. With memory=True, `peak_bytes`, `allocated_bytes` and `allocations` come from another run under
+        memray. See also `trace` and `memory`.
         """
         return nodes_frame(self.records)
 
@@ -125,7 +125,7 @@ class Bench(Result):
 
     @cached_property
     def memory_growth(self) -> Growth | None:
-        """The same of the most bytes that a run held at once; None without memory=True."""
+        """The growth law of the peak bytes of a run; None without memory=True."""
         return _growth_of(self.frame, self.frame, "peak_bytes")
 
     @cached_property
@@ -161,7 +161,7 @@ class Bench(Result):
 
     def _figure(self) -> Figure:
         """Time against size, and speed-up against workers."""
-        from pocket_lab.view.plots.bench import bench_figure  # here, as matplotlib takes its time to load
+        from pocket_lab.view.plots.bench import bench_figure  # here, as matplotlib is slow to load
 
         return bench_figure(self.frame, self.samples)
 
@@ -239,7 +239,7 @@ def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | 
 def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
     """The run to resume, and its records; raises UsageError if its machine or its method differ."""
     if name is None:
-        raise UsageError("resume=True goes on with a run of the history: give its name")
+        raise UsageError("resume=True continues a run of the history: give its name")
     with Archive() as archive:
         entry = archive.find(name, "bench")
         records = archive.records(entry)
@@ -247,13 +247,13 @@ def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
     for option in _SAME_TO_RESUME:
         if earlier.get(option, getattr(sweep, option)) != getattr(sweep, option):
             raise UsageError(
-                f'the run "{name}" was made with {option}={earlier[option]!r}: resume it with that, or begin a new one '
+                f'the run "{name}" was made with {option}={earlier[option]!r}: resume it with that, or start a new run '
                 "under another name"
             )
     there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
     if there is not None and (differing := differences(there, here)):
-        raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: begin a new one under another name')
+        raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: start a new run under another name')
     if there is not None and there.revision != here.revision:
-        message = f"begun at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
+        message = f"started at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
         records.append(Caveat("other-revision", message))
     return entry, records

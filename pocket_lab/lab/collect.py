@@ -1,4 +1,4 @@
-"""The one consumer of a stream of records: keep them, show the target's output, tell the watcher."""
+"""The one consumer of a stream of records: keep them, show the target's output, notify the watcher."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_OUTPUT = 10_000
 def collect(stream: Iterator[Record], into: list[Record], recording: Recording, watch: Watcher | None) -> None:
     """Append the records that a result keeps; what the target prints is shown, up to 10,000 characters.
 
-    Records stand in the history and in `into` as they arrive, so that neither an interrupt nor a kill loses one.
+    Records are in the history and in `into` as they arrive, so that neither an interrupt nor a kill loses one.
     """
     shown = dropped = 0
     for record in stream:

@@ -1,4 +1,4 @@
-"""compare: is b faster or slower than a, the same, or can it not be told?"""
+"""compare: is b faster or slower than a, the same, or cannot tell?"""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _UNPAIRED = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A side of a comparison with workers, an executor or a name of its own."""
+    """A side of a comparison with its own workers, executor or name."""
 
     target: Any
     workers: Counts | None = None
@@ -143,8 +143,8 @@ class Comparison(Result):
 
     def _parts(self) -> list[Markup]:
         kept = [] if self.run is None else [f'run {self.run} of the history, "{self.name}"']
-        told = "; ".join([*filter(None, [describe_environment(self.environment)]), *kept])
-        return [*super()._parts(), note(told)]
+        description = "; ".join([*filter(None, [describe_environment(self.environment)]), *kept])
+        return [*super()._parts(), note(description)]
 
     def _draw(self, ax: Axes) -> None:
         plot_comparison(ax, self.frame, self.margin)
@@ -188,7 +188,7 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
         )
     margin = request.own.margin or MARGIN
     jobs = [_job(side, request) for side in (a, b)]
-    pair = PairedJob(*_told_apart(*jobs), precision=margin / 2, budget_s=request.sweep.budget_s)
+    pair = PairedJob(*_with_different_names(*jobs), precision=margin / 2, budget_s=request.sweep.budget_s)
     if len(pair.a.points) != len(pair.b.points):
         raise UsageError(
             "the two sides have different numbers of points: give them the same workers and executors, or one each"
@@ -213,8 +213,8 @@ def _job(side: Any, request: Request[_Own]) -> Job:
     return plan_job(variant.target, request.input, sweep, variant.name)
 
 
-def _told_apart(a: Job, b: Job) -> tuple[Job, Job]:
-    """The jobs with names for their targets that differ."""
+def _with_different_names(a: Job, b: Job) -> tuple[Job, Job]:
+    """The jobs, with different names for their targets."""
     if a.points[0].target != b.points[0].target:
         return a, b
     return tuple(  # type: ignore[return-value]
@@ -230,7 +230,7 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
         message = f"the two runs differ in {', '.join(differing)}"
         if not force:
             raise UsageError(
-                f"{message}, so a change of the code cannot be told from that; force=True compares them all the same"
+                f"{message}, so the effect of a code change cannot be separated from that; force=True compares them anyway"
             )
         records.append(Caveat("other-environment", message))
     if packages := other_packages(a.environment, b.environment):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class CpuProfile(Result):
-    """The result of `cpu`: `.frame` has a row per call under each node, shown as a flame graph; `.plot()` draws the dearest."""
+    """The result of `cpu`: `.frame` has a row per call under each node, shown as a flame graph; `.plot()` draws the largest."""
 
     @property
     def title(self) -> str:
@@ -42,7 +42,7 @@ class CpuProfile(Result):
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The call tree, depth first: wall and CPU seconds, share and looks per call of each node."""
+        """The call tree, depth first: wall and CPU seconds, share and samples per call of each node."""
         return times_frame(self.records)
 
     @property

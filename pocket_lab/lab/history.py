@@ -35,7 +35,7 @@ _PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
 class History:
     """The runs of every verb, kept as they were measured; a key is a name (the newest run of it) or a number.
 
-    They stand in `history.db` in the folder POCKET_LAB_HOME, by default the user's data folder; `path` names another file.
+    They are in `history.db` in the folder POCKET_LAB_HOME, by default the user's data folder; `path` names another file.
     Every method raises HistoryError where the file cannot be read or written, or has no such run.
     """
 
@@ -46,7 +46,7 @@ class History:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per run, newest first: id, name, verb, target, started_at, seconds, samples, status, tags, asked, version."""
+        """One row per run, newest first: id, name, verb, target, started_at, seconds, samples, status, tags and more."""
         with self._archive() as archive:
             return history_frame(archive.entries())
 
@@ -71,7 +71,7 @@ class History:
             archive.tag(archive.find(key), *tags)
 
     def untag(self, key: Key, *tags: str) -> None:
-        """Take tags from a run."""
+        """Remove tags from a run."""
         with self._archive() as archive:
             archive.untag(archive.find(key), *tags)
 
@@ -81,7 +81,7 @@ class History:
             archive.rename(archive.find(key), name)
 
     def command_line(self, key: Key) -> str | None:
-        """The line of the magic or the command that asked for a run; None where it was called from Python."""
+        """The line of the magic or the command that started a run; None where it was called from Python."""
         with self._archive() as archive:
             command_line = archive.find(key).options.get("command_line")
         return None if command_line is None else str(command_line)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class LineProfile(Result):
-    """The result of `lines`: `.frame` has a row per source line of each node, shown as heat; `.plot()` draws the dearest."""
+    """The result of `lines`: `.frame` has a row per source line of each node, shown as heat; `.plot()` draws the slowest."""
 
     @property
     def title(self) -> str:
@@ -47,7 +47,7 @@ class LineProfile(Result):
 
     @property
     def table(self) -> TextTable:
-        """The lines that were hit, dearest first."""
+        """The lines that were hit, most expensive first."""
         return lines_table(self.frame)
 
     def _figure(self) -> Figure:

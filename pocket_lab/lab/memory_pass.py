@@ -20,17 +20,17 @@ from pocket_lab.records.record import Record
 
 
 def refuse_peaks(job: Job) -> None:
-    """Raise before the sweep the UsageError that the pass would end in: memray is missing, or something excludes it here."""
+    """Raise before the sweep the UsageError of the pass: memray is missing, or another instrument conflicts with it."""
     check_memray()
     if job.sweep.isolation == "kernel":
         refuse_conflicts("memray")
 
 
 def measure_peaks(job: Job) -> Generator[Record]:
-    """A RunMemory and the NodeMemory of each point that can be run; a process that dies leaves a Caveat."""
-    unhurried = replace(job, sweep=replace(job.sweep, budget_s=math.inf), earlier=(), caveats=())
+    """A RunMemory and the NodeMemory of each point that runs; a process that dies becomes a Caveat."""
+    unlimited = replace(job, sweep=replace(job.sweep, budget_s=math.inf), earlier=(), caveats=())
     try:
-        with closing(measure(unhurried, profile_peaks)) as records:
+        with closing(measure(unlimited, profile_peaks)) as records:
             for record in records:
                 if isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
                     yield record

@@ -1,4 +1,4 @@
-"""Monitor: what the nodes of a graph do while it is in use, for as long as it is."""
+"""Monitor: what the nodes of a graph do while it is in use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class MonitorSnapshot(Result):
-    """What a monitor knew at one moment: `.frame` has a row per node, `.plot()` draws latencies and throughput."""
+    """The counts of a monitor at one moment: `.frame` has a row per node, `.plot()` draws latencies and throughput."""
 
     @property
     def title(self) -> str:
@@ -70,25 +70,25 @@ class Monitor:
         monitor                     # a table and a picture; %pocket_monitor monitor shows them live
 
     Args:
-        window: the time over which throughput is counted, in seconds or as a text such as "1m". It is a true window: visits
-            that ended within it over its length, which reaches back to a sixtieth of the window exactly.
+        window: the time over which throughput is counted, in seconds or as a text such as "1m": the visits that ended within
+            it divided by its length, exact to a sixtieth of the window.
 
-    It may watch several graphs, from any number of threads, and is told what worker processes see when their results
+    It may watch several graphs, from any number of threads, and receives what worker processes count when their results
     arrive. It holds a few KiB per node and thread, however long it watches. A visit that fails counts as an execution and as
     an error, a cancelled one too. Percentiles are of all visits since the beginning (or `reset`), within 1 %.
-    Raises UsageError for a window that is none.
+    Raises UsageError for an invalid window.
     """
 
     def __init__(self, window: float | str = "1m") -> None:
         window_s = parse_duration(window)
         if window_s <= 0:
-            raise UsageError(f"window={window!r} is no time to count in; write for example 1m")
+            raise UsageError(f"window={window!r} must be a positive duration; write for example 1m")
         self._window = f"{window_s:g} s"
         self._traffic = Traffic(window_s)
         self._watched: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
 
     def watch(self, graph: Graph | Node) -> Graph:
-        """A graph of the same nodes on the same store, whose runs this monitor is told of; raises UsageError for no graph."""
+        """A graph of the same nodes on the same store, whose runs this monitor counts; raises UsageError for no graph."""
         if isinstance(graph, Node):
             graph = Graph(graph, name=graph.name)
         if not isinstance(graph, Graph):
@@ -110,15 +110,15 @@ class Monitor:
         return self._traffic.begin(run)
 
     def reset(self) -> None:
-        """Forget what was counted and begin anew."""
+        """Forget all counts and start again."""
         self._traffic.reset()
 
     def read(self) -> MonitorSnapshot:
-        """What is known now, as a result that does not change any more."""
+        """The current counts, as a result that does not change later."""
         return MonitorSnapshot(self._window, tuple(self._traffic.records()))
 
     def to_html(self) -> str:
-        """The table as an HTML fragment, without the picture, which takes its time to draw."""
+        """The table as an HTML fragment, without the picture, which is slow to draw."""
         reading = self.read()
         return str(page.fragment(reading.title, [reading.table.to_html()]))
 
@@ -150,21 +150,21 @@ class Monitor:
 def watch_name(names: dict[str, Any], name: str, target: Any, window: float | str | None, stop: bool = False) -> Monitor:
     """The monitor of a variable: the Monitor that it holds, or that of the graph in it, which is watched from now on.
 
-    A graph that nobody watches yet is replaced by the watched one under its name, and by the old one again at `stop`.
-    Raises UsageError for what is neither, for a graph without a name, and for a window beside a monitor that has one.
+    A graph that is not watched yet is replaced by the watched one under its name; `stop` restores the old one. Raises
+    UsageError for any other target, for a graph without a name, and for a window of a monitor that has one.
     """
     if isinstance(target, Monitor):
         if window is not None:
-            raise UsageError(f"{name} has a window of its own; leave the window away")
+            raise UsageError(f"{name} has a window of its own; leave out the window")
         return target
     observers = target.observers if isinstance(target, Graph) else ()
     found = next((observer for observer in observers if isinstance(observer, Monitor)), None)
     if found is None and stop:
-        raise UsageError(f"nobody watches {name}: there is nothing to stop")
+        raise UsageError(f"{name} is not watched: there is nothing to stop")
     if found is not None and window is not None:
-        raise UsageError(f"{name} is watched already, over a window of its own; leave the window away")
+        raise UsageError(f"{name} is watched already, over a window of its own; leave out the window")
     if name not in names or names[name] is not target:
-        raise UsageError(f"{name} is no variable of this notebook that could hold the watched graph: give the graph a name")
+        raise UsageError(f"{name} is not a variable of this notebook that can hold the watched graph: give the graph a name")
     if found is None:
         found = Monitor() if window is None else Monitor(window)
         names[name] = found.watch(target)

@@ -1,4 +1,4 @@
-"""What is measured goes into the history as it arrives; where the history fails, the measurement goes on without it."""
+"""Write records to the history as they arrive; if the history fails, the measurement continues without it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")
 class Recording:
     """A consumer of records that keeps each in the history, and a context manager around the measurement.
 
-    `run` is the number of the run there, `caveats` tell where it is not, or not safely, kept.
+    `run` is the number of the run in the history, `caveats` say when it is not stored, or not safely.
     """
 
     def __init__(self, verb: str, name: str, target: str, options: Mapping[str, Any], goes_on: Entry | None = None) -> None:
         if not isinstance(name, str):
-            raise UsageError(f"name={name!r} is no text; write for example before")
+            raise UsageError(f"name={name!r} is not text; write for example before")
         self.caveats: list[Caveat] = []
         self._archive: Archive | None = None
         self._session: Session | None = None
@@ -56,7 +56,7 @@ class Recording:
     def keep(self, record: Record) -> None:
         """Write a record; once this returns, killing this process does not lose it.
 
-        Spans, of which a run yields many at once, are written by the thousand, and before whatever comes next.
+        Spans are written in blocks of a thousand, and before the next record of another type.
         """
         self._has_begun = self._has_begun or not isinstance(record, Planned | Source)
         if isinstance(record, Closed):
@@ -86,8 +86,8 @@ class Recording:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._write_spans()
-        told = {*self._statuses.values(), *(["cancelled"] if error is not None else [])}
-        status = min(told, key=_WORST_FIRST.index, default="done")
+        statuses = {*self._statuses.values(), *(["cancelled"] if error is not None else [])}
+        status = min(statuses, key=_WORST_FIRST.index, default="done")
         try:
             if self._session is not None and self._archive is not None:
                 if error is None or self._has_begun:
@@ -103,7 +103,7 @@ class Recording:
 
     def _lost(self, error: HistoryError) -> None:
         self._session = None
-        self.caveats.append(Caveat("history", f"not kept in the history from here on: {error}"))
+        self.caveats.append(Caveat("history", f"not stored in the history from this record on: {error}"))
 
 
 def options_json(sweep: Sweep, command_line: str | None = None, **more: Any) -> dict[str, Any]:

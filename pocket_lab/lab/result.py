@@ -39,7 +39,7 @@ class Result(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What was asked of what."""
+        """The kind of the result and the name of the target."""
 
     @property
     @abstractmethod

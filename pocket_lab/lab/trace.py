@@ -1,4 +1,4 @@
-"""trace: who ran when on which worker, and what the run waited for."""
+"""trace: which node ran when on which worker, and what the run waited for."""
 
 from __future__ import annotations
 
@@ -120,15 +120,15 @@ class Trace(Result):
 
     def at(self, size: int | None = None, workers: int | None = None, executor: str | None = None) -> Trace:
         """The trace of the points with this size, worker count and executor; raises UsageError where there is none."""
-        asked = {
+        wanted = {
             name: value for name, value in (("size", size), ("workers", workers), ("executor", executor)) if value is not None
         }
         points = [traced.point for traced, _ in by_point(self.records)]
-        kept = {point for point in points if all(getattr(point, name) == value for name, value in asked.items())}
+        kept = {point for point in points if all(getattr(point, name) == value for name, value in wanted.items())}
         if not kept:
             there = "; ".join(describe(point) for point in points)
             raise UsageError(
-                f"nothing was traced at {', '.join(f'{name}={value}' for name, value in asked.items())}; there is {there}"
+                f"nothing was traced at {', '.join(f'{name}={value}' for name, value in wanted.items())}; there is {there}"
             )
         return Trace(
             self.name, [record for record in self.records if getattr(record, "point", None) in (None, *kept)], self.run
@@ -189,7 +189,7 @@ class Trace(Result):
         return timeline(self._spans)
 
     def _figure(self) -> Figure:
-        from pocket_lab.view.plots.gantt import gantt_figure  # here, as matplotlib takes its time to load
+        from pocket_lab.view.plots.gantt import gantt_figure  # here, as matplotlib is slow to load
 
         return gantt_figure(self._spans, self.critical_path, self._plot_title)
 

@@ -41,9 +41,9 @@ def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., A
     space: dict[str, Any] = {}
     try:
         exec(compile(wrapper, file, "exec"), names, space)
-    except SyntaxError as error:  # what a function may not hold
+    except SyntaxError as error:  # statements that a function cannot contain
         raise UsageError(f"the cell cannot be measured: {error.msg} (line {error.lineno} of its body)") from None
     cell: Callable[..., Any] = space["cell"]
     if inspect.isgeneratorfunction(cell):
-        raise UsageError("the cell cannot be measured: it has a yield, so that nothing would run")
+        raise UsageError("the cell cannot be measured: it has a yield, so nothing would run")
     return cell

@@ -16,7 +16,7 @@ _views: weakref.WeakKeyDictionary[Monitor, LiveView] = weakref.WeakKeyDictionary
 
 
 class LiveView:
-    """The table of a monitor, drawn anew every so many seconds, with buttons to stop it and to begin to count anew.
+    """The table of a monitor, redrawn at a fixed interval, with buttons to stop it and to reset the counts.
 
     Its thread ends with the monitor, at `stop`, or where another view of the same monitor is opened. `stop` leaves no widget
     either: where it stood is the last reading, which needs no kernel.

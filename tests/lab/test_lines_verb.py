@@ -103,7 +103,7 @@ def test_what_has_no_python_code_is_said_and_skipped() -> None:
     result = lines(work, size=1, also=[len, helper])
     assert "also: len has no Python function and was left out" in result.caveats
     assert "helper()" in set(result.frame["node"])
-    with pytest.raises(UsageError, match="no function, class or module"):
+    with pytest.raises(UsageError, match="not a function, class or module"):
         lines(work, size=1, also="helper")
 
 
