@@ -68,7 +68,9 @@ def test_a_graph_in_a_path_stands_as_one_node_of_its_name() -> None:
     assert routes(inner >> D) == [("inner", "default", "d")]
 
 
-@pytest.mark.parametrize("thing", [3, None, "b", [B], object()], ids=repr)
+@pytest.mark.parametrize(
+    "thing", [3, None, "b", [B], object()], ids=lambda value: "object" if type(value) is object else repr(value)
+)
 def test_an_arrow_to_what_is_no_node_is_an_error_that_names_the_node_before_it(thing: Any) -> None:
     with pytest.raises(GraphError, match=r'^node "a" routes "default" to .* which is not a node$'):
         A >> thing

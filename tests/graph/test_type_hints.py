@@ -99,7 +99,7 @@ def test_every_mismatch_is_told() -> None:
         (type[int], type),
         (Callable[[int], str], Callable),
     ],
-    ids=str,
+    ids=lambda hint: "NOTHING" if hint is NOTHING else str(hint),
 )
 def test_what_fits_or_cannot_be_known_is_not_complained_about(given: Any, wanted: Any) -> None:
     assert complaint(giving(given) >> taking(wanted)) == ""

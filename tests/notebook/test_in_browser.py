@@ -62,6 +62,7 @@ def write(lab: tuple[Path, str], name: str, *cells: str) -> None:
     nbformat.write(notebook, lab[0] / name)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_quickstart_runs_from_top_to_bottom_and_every_result_is_seen(
     open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
@@ -155,6 +156,7 @@ def shoot(notebook: LabPage, folder: Path) -> None:
         results.nth(index).screenshot(path=folder / f"result-{index}.png")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_notebook_of_trust_shows_comparisons_loads_and_the_history_once_each(
     open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
@@ -218,6 +220,7 @@ PROFILES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_notebook_of_profiles_shows_each_once_and_its_flame_graphs_zoom(
@@ -243,6 +246,7 @@ def test_the_notebook_of_profiles_shows_each_once_and_its_flame_graphs_zoom(
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_profiles_stand_in_voila_and_their_flame_graphs_zoom(chromium: Browser, tmp_path: Path) -> None:
     cells = nbformat.read(NOTEBOOKS / "04_profiles.ipynb", as_version=4).cells

@@ -212,7 +212,11 @@ def test_a_plain_chain_adds_one_frame_of_its_own_to_the_users_traceback() -> Non
 
 
 @pytest.mark.parametrize("phase", ["prep", "exec", "fallback", "post"])
-@pytest.mark.parametrize("fields", [{}, {"retry": Retry(1)}, {"timeout": "20s"}, {"on_error": lambda error: None}], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"retry": Retry(1)}, {"timeout": "20s"}, {"on_error": lambda error: None}],
+    ids=["plain", "retry", "timeout", "on_error"],
+)
 def test_the_phase_of_an_error_is_named_in_every_shape_also_for_an_error_that_was_raised_before(
     phase: str, fields: dict[str, Any]
 ) -> None:

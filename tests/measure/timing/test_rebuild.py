@@ -176,7 +176,21 @@ def test_a_graph_of_an_imported_module_is_built_anew_too() -> None:
         (Adder, 4, 4),
         (lambda value: -value, 4, -4),
     ],
-    ids=str,
+    ids=[
+        "builtin",
+        "len",
+        "np.sort",
+        "ufunc.reduce",
+        "function",
+        "str.upper",
+        "bound builtin",
+        "itemgetter",
+        "partial",
+        "callable object",
+        "bound method",
+        "class",
+        "lambda",
+    ],
 )
 def test_any_callable_that_can_be_sent_can_be_built(target: Any, argument: Any, result: Any) -> None:
     given = renewed(target)(argument)
