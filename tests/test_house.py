@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,20 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
     assert max(lengths.values()) <= 400, {name: length for name, length in lengths.items() if length > 400}
 
 
+def test_no_folder_holds_more_modules_than_a_reader_takes_in() -> None:
+    modules = [path for path in ROOT.glob("pocket_lab/**/*.py") if path.name != "__init__.py"]
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in modules)
+    bounds = {folder: 16 if folder == "pocket_lab/lab" else 14 for folder in counts}  # lab: a module per verb
+    assert not {folder: count for folder, count in counts.items() if count > bounds[folder]}
+
+
+def test_every_package_says_what_flows_in_and_out() -> None:
+    for path in ROOT.glob("pocket_lab/*/**/__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        assert "In:" in text, path
+        assert "Out:" in text, path
+
+
 def test_the_top_level_is_what_was_agreed() -> None:
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode != 0:
@@ -53,6 +69,7 @@ def test_types_are_shipped() -> None:
     assert (Path(pocket_lab.__file__).parent / "py.typed").exists()
 
 
+@pytest.mark.slow
 def test_repo2docker_builds_the_binder_folder_with_the_right_python_and_this_package() -> None:
     command = [tool("jupyter-repo2docker"), "--no-build", "--debug", str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -57,7 +57,16 @@ assert not leak.ok and {"memory", "file"} <= {row.kind for row in leak.frame.ite
 }
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+QUICK = "02_graphs.ipynb"  # it measures nothing
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.name == QUICK else pytest.mark.slow, id=path.name)
+        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+    ],
+)
 def test_a_notebook_runs_and_its_frames_are_right(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "notebooks are kept without outputs"
