@@ -1,4 +1,4 @@
-"""The critical path of a trace: the spans that its end waited for, and the slack of the others."""
+"""The critical path of a trace: the spans that its end waited for, and the slack of the other spans."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pocket_lab.analysis.timeline import Step, Strand, Timeline, lanes
+from pocket_lab.analysis.timeline import Step, Strand, Timeline, strands_by_worker
 
 
 def critical_path(traced: Timeline, wall_s: float) -> pd.DataFrame:
     """The spans of one point that its end waited for, in their order; `share` is of the wall time.
 
-    From the span that ended last back: before a span stands the one before it in its run; before the first of an item, what
-    its worker did before; before the first item of a worker, what stood before the fan-out. Spans with others inside are
-    represented by those. No two overlap, so that their shares add up to at most 1.
+    It is found backwards from the span that ended last: the predecessor of a span is the previous span of its run; of the first
+    span of an item, the previous span of its worker; of the first item of a worker, the span before the fan-out. A span with
+    others inside is represented by those. No two overlap, so that their shares add up to at most 1.
     """
     ids = [step.id for step in _backwards(traced.strands)][::-1]
     path = traced.spans.set_index("id", drop=False).loc[ids].reset_index(drop=True)
@@ -23,7 +23,7 @@ def critical_path(traced: Timeline, wall_s: float) -> pd.DataFrame:
 
 
 def node_slack(traced: Timeline) -> dict[str, float]:
-    """Seconds by which each node could take longer before the end would come later, each item on the worker that it had.
+    """Seconds by which each node could take longer without delaying the end, with each item on its own worker.
 
     0 for the nodes on the critical path.
     """
@@ -34,13 +34,13 @@ def node_slack(traced: Timeline) -> dict[str, float]:
 
 
 def _backwards(strands: Sequence[Strand]) -> Iterator[Step]:
-    """The leaves on the critical path of strands that run side by side, the last one first."""
+    """The leaves on the critical path of concurrent strands, the last one first."""
     if not strands:
         return
     last = max(strands, key=lambda strand: strand.end_s)
     reached_s = last.end_s
-    for strand in reversed(lanes(strands)[last.worker]):
-        if strand.end_s > reached_s:  # it ran beside the one that is on the path
+    for strand in reversed(strands_by_worker(strands)[last.worker]):
+        if strand.end_s > reached_s:  # it overlaps the one that is on the path
             continue
         reached_s = strand.start_s
         for step in reversed(strand.steps):
@@ -51,11 +51,11 @@ def _backwards(strands: Sequence[Strand]) -> Iterator[Step]:
 
 
 def _slack(strands: Sequence[Strand], around_s: float) -> Iterator[tuple[Step, float]]:
-    """Every step with its slack; the one around all of them has `around_s`."""
+    """Every step with its slack; the step around all of them has `around_s`."""
     end_s = max((strand.end_s for strand in strands), default=0.0)
-    for lane in lanes(strands).values():
-        seconds = around_s + end_s - max(strand.end_s for strand in lane)
-        for strand in lane:
+    for own in strands_by_worker(strands).values():
+        seconds = around_s + end_s - max(strand.end_s for strand in own)
+        for strand in own:
             for step in strand.steps:
                 yield step, seconds
                 yield from _slack(step.inside, seconds)

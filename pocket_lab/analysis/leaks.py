@@ -1,4 +1,4 @@
-"""What of the things that runs left is a leak, and by how much memory grows: growth that goes on, and nothing else."""
+"""Which of the resources that runs left are leaks, and by how much memory grows: only growth that continues counts."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ FEWEST_RUNS = 3
 MEASURES = {"rss_bytes": "resident memory", "heap_bytes": "memory of malloc", "traced_bytes": "memory of Python"}
 COLUMNS = ["kind", "name", "per_run", "low", "high", "unit", "left", "verdict", "node", "function", "file", "line", "process"]
 
-_NEARLY = 0.9  # of the largest: then it is told by the measure that more people know
+_NEARLY = 0.9  # of the largest growth: then the more familiar measure is reported
 _MATERIAL_BYTES = 65_536.0
-_SAME_THING = ["kind", "node", "function", "file", "line", "process"]
+_ORIGIN = ["kind", "node", "function", "file", "line", "process"]
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The verdict on the memory of one process at one point, with the measure that it rests on and its slope per run.
+    """The verdict on the memory of one process at one point, with the measure that it is based on and its slope per run.
 
-    `measure` is a column of the memory frame: that with (nearly) the largest growth in bytes, or "blocks" where none is seen
-    in bytes.
+    `measure` is a column of the memory frame: the one with (nearly) the largest growth in bytes, or "blocks" if no growth is
+    seen in bytes.
     """
 
     verdict: str
@@ -38,9 +38,9 @@ class Growth:
 
 
 def goes_on(runs: list[int], total: int) -> bool:
-    """Whether things that came after these runs (of so many) go on coming: in three runs or more, in the later half too.
+    """Whether resources that appeared in these runs (of `total`) keep appearing: in three runs or more, in the later half too.
 
-    What a cache or a pool takes until it is full comes in the first runs, and is no leak.
+    What a cache or a pool takes until it is full appears in the first runs and is not a leak.
     """
     distinct = sorted(set(runs))
     late = sum(run > total / 2 for run in distinct)
@@ -48,7 +48,7 @@ def goes_on(runs: list[int], total: int) -> bool:
 
 
 def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float, float, float]) -> Growth:
-    """How memory grows in one process, from its readings after each run; `least` is what counts in all the runs, by measure."""
+    """How memory grows in one process, from its readings after each run; `least` is the least growth that counts."""
     if len(series) < FEWEST:
         return Growth(CANNOT_TELL, "rss_bytes", Slope(_slope(series, "rss_bytes").value, NAN, NAN))
     names = ("blocks", "heap_bytes", "rss_bytes")
@@ -56,9 +56,9 @@ def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float
     rising = [name for name, most in zip(names, least, strict=True) if rises(_values(series, name), most / steps)]
     if rising:
         in_bytes = {name: _slope(series, name) for name in rising if name != "blocks"}
-        told = _slope(traced, "traced_bytes")
-        if told.low > 0:
-            in_bytes["traced_bytes"] = told
+        traced_slope = _slope(traced, "traced_bytes")
+        if traced_slope.low > 0:
+            in_bytes["traced_bytes"] = traced_slope
         if not in_bytes:
             return Growth(GROWS, "blocks", _slope(series, "blocks"))
         most_bytes = max(slope.value for slope in in_bytes.values())
@@ -76,33 +76,33 @@ def leaks_frame(
     least: tuple[float, float, float],
     least_apart: tuple[float, float, float],
 ) -> pd.DataFrame:
-    """One row per group of things of one origin, leaks first, and one per point for the memory of each process.
+    """One row per group of resources of one origin, leaks first, and one per point for the memory of each process.
 
-    `per_run` in `unit` ("count", "B" or "blocks"), for memory with the 95 % interval of the slope; `left` is how many are
-    there at the end; `verdict` is "grows", "kept" (left, but not again and again), "no growth" or "cannot tell".
+    `per_run` in `unit` ("count", "B" or "blocks"), for memory with the 95 % interval of the slope; `left` is how many
+    remain; `verdict` is "grows", "kept" (left, but not in run after run), "no growth" or "cannot tell".
     """
     rows: list[dict[str, Any]] = []
     for point_key, readings in memory.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
         point = dict(zip(LOCATION_COLUMNS, point_key, strict=True))
         runs = int(readings.loc[readings["process"] == MAIN, "run"].max())
-        things = [dict(zip(_SAME_THING, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
-        rows += [{**row, **point} for row in sorted(things, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
+        resources = [dict(zip(_ORIGIN, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
+        rows += [{**row, **point} for row in sorted(resources, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
         apart = least_apart if is_remote(str(point["executor"])) else least
         traced = readings[readings["process"] == "traced"]
         for process in (MAIN, WORKER):
             series = readings[readings["process"] == process]
             if len(series):
                 growth = memory_growth(series, traced if process == MAIN else traced.iloc[:0], apart)
-                where = _dearest(lines, point) if growth.verdict == GROWS and process == MAIN else {}
+                where = _largest_line(lines, point) if growth.verdict == GROWS and process == MAIN else {}
                 rows.append({**_memory_row(growth, process, series), **where, **point})
     return pd.DataFrame(rows, columns=[*COLUMNS, *LOCATION_COLUMNS])
 
 
 def _of(frame: pd.DataFrame, point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:
-    """The groups of one origin at a point; things whose origin is not known go by their names."""
+    """The groups of one origin at a point; resources of unknown origin are grouped by name."""
     here = at_point(frame, point)
     names = here["name"].where(here["file"] == "", "")
-    return [(key[:-1], rows) for key, rows in here.groupby([*_SAME_THING, names], dropna=False, sort=False)]
+    return [(key[:-1], rows) for key, rows in here.groupby([*_ORIGIN, names], dropna=False, sort=False)]
 
 
 def _group(rows: pd.DataFrame, runs: int) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def _memory_row(growth: Growth, process: str, series: pd.DataFrame) -> dict[str,
     return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "process": process}
 
 
-def _dearest(lines: pd.DataFrame, point: dict[str, Any]) -> dict[str, Any]:
-    """The line that keeps most."""
+def _largest_line(lines: pd.DataFrame, point: dict[str, Any]) -> dict[str, Any]:
+    """The line that retains most."""
     here = at_point(lines, point)
     return {} if not len(here) else {name: here.iloc[0][name] for name in ("node", "file", "line")}
 

@@ -1,4 +1,4 @@
-"""The spans of one point as a tree: steps one after the other in strands, and strands side by side in a step."""
+"""The spans of one point as a tree: a strand has consecutive steps, a step has concurrent strands inside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(slots=True)
 class Step:
-    """A span; `inside` are the strands that ran in it: items of a fan-out, or the one of a graph in a graph."""
+    """A span; `inside` are the strands that ran in it: the items of a fan-out, or the run of an inner graph."""
 
     id: int
     node: str
@@ -21,13 +21,13 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """From its start to its end."""
+        """Its duration."""
         return self.end_s - self.start_s
 
 
 @dataclass(slots=True)
 class Strand:
-    """Steps that one worker took one after the other: a run, or an item of a fan-out."""
+    """Consecutive steps of one worker: a run, or an item of a fan-out."""
 
     worker: str
     run: int
@@ -35,16 +35,16 @@ class Strand:
 
     @property
     def start_s(self) -> float:
-        """When its first step began."""
+        """Start of its first step."""
         return self.steps[0].start_s
 
     @property
     def end_s(self) -> float:
-        """When its last step ended."""
+        """End of its last step."""
         return self.steps[-1].end_s
 
     def leaves(self) -> Iterator[Step]:
-        """The steps with nothing inside, where the functions of the nodes are at work."""
+        """The steps with nothing inside, in which functions of nodes run."""
         for step in self.steps:
             if step.inside:
                 for strand in step.inside:
@@ -55,14 +55,14 @@ class Strand:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The outermost strands of one point, by their start, and the rows of its spans that they were made from."""
+    """The outermost strands of one point, by start, and the rows of spans that they were made from."""
 
     strands: tuple[Strand, ...]
     spans: pd.DataFrame
 
 
 def timeline(spans: pd.DataFrame) -> Timeline:
-    """The spans of one point (rows of `Trace.frame`) as a tree; waits for a worker are no steps."""
+    """The spans of one point (rows of `Trace.frame`) as a tree; waits for a worker are not steps."""
     outermost: dict[tuple[int | None, int, int | None], Strand] = {}
     inside: dict[int, dict[tuple[int | None, int, int | None], Strand]] = {}
     steps: dict[int, Step] = {}
@@ -79,7 +79,7 @@ def timeline(spans: pd.DataFrame) -> Timeline:
     return Timeline(tuple(outermost.values()), spans)
 
 
-def lanes(strands: Sequence[Strand]) -> dict[str, list[Strand]]:
+def strands_by_worker(strands: Sequence[Strand]) -> dict[str, list[Strand]]:
     """The strands of each worker, by start."""
     found: dict[str, list[Strand]] = {}
     for strand in sorted(strands, key=lambda strand: strand.start_s):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
-from pocket_lab.analysis.timeline import Step, Strand, Timeline, lanes
+from pocket_lab.analysis.timeline import Step, Strand, Timeline, strands_by_worker
 from pocket_lab.errors import UsageError
 
 _OWN = ("prep", "exec", "post")
@@ -14,10 +14,10 @@ _OWN = ("prep", "exec", "post")
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The run takes `gain` (a fraction) less where `node` is `speedup` times as fast.
+    """The run takes `gain` (a fraction) less time if `node` is `speedup` times as fast.
 
-    Both replays are of the same schedule, so that nothing is gained where nothing changes; `before_s` beside `measured_s`
-    tells how well the replay meets the run.
+    Both replays use the same schedule, so that an unchanged node gains nothing; `before_s` compared with `measured_s` shows how
+    well the replay reproduces the run.
     """
 
     node: str
@@ -32,10 +32,10 @@ class WhatIf:
 def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive: str = "run") -> WhatIf:
     """Replay the run of one point, which took `wall_s`, with the node's own phases `speedup` times as fast.
 
-    Items go to the worker that is free first (list scheduling, Graham 1969) in the order in which they began, on as many
-    workers as they had; what passed between spans stays as it was, and so do failed attempts with their waits. A fan-out or
-    an inner graph that is sped up is so with all that it holds. Under "load" it is the time of the requests that counts.
-    Raises UsageError for a node that is not there, and a speedup that is not positive.
+    Items go to the first free worker (list scheduling, Graham 1969) in the order in which they began, on as many workers as
+    they had; gaps between spans and failed attempts with their waits do not change. A faster fan-out or inner graph is faster
+    with all that it contains. Under "load" the gain is that of the requests. Raises UsageError for an unknown node, and for a
+    speedup that is not positive.
     """
     if not speedup > 0:
         raise UsageError(f"speedup={speedup!r}: a node is some positive number of times as fast, for example 2")
@@ -55,15 +55,15 @@ def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive
 
 
 def _group_s(strands: Sequence[Strand], node: str, speedup: float) -> float:
-    """How long strands side by side take, on as many workers as they had."""
+    """How long concurrent strands take, on as many workers as they had."""
     begun_s = min(strand.start_s for strand in strands)
     waits: dict[int, float] = {}
-    for lane in lanes(strands).values():
+    for own in strands_by_worker(strands).values():
         free_s = begun_s
-        for strand in lane:
+        for strand in own:
             waits[id(strand)] = max(strand.start_s - free_s, 0.0)
             free_s = strand.end_s
-    free = [0.0] * len(lanes(strands))
+    free = [0.0] * len(strands_by_worker(strands))
     heapify(free)
     for strand in sorted(strands, key=lambda strand: strand.start_s):
         heapreplace(free, free[0] + waits[id(strand)] + _strand_s(strand, node, speedup))
@@ -71,7 +71,7 @@ def _group_s(strands: Sequence[Strand], node: str, speedup: float) -> float:
 
 
 def _strand_s(strand: Strand, node: str, speedup: float) -> float:
-    """How long its steps take, with what passed between them."""
+    """How long its steps take, with the gaps between them."""
     total_s, ended_s = 0.0, strand.start_s
     for step in strand.steps:
         total_s += max(step.start_s - ended_s, 0.0) + _step_s(step, node, speedup)

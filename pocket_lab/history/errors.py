@@ -1,4 +1,4 @@
-"""What went wrong with the history file, in one sentence that says what to do."""
+"""Errors of the history file, each one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Unreadable(Exception):
-    """A row that says something which this version does not know."""
+    """A row that this version cannot read."""
 
 
 FAILURES = (sqlite3.Error, OverflowError, UnicodeEncodeError, Unreadable)
@@ -24,18 +24,18 @@ _MOST_SHOWN = 60
 _REASONS = {
     "SQLITE_NOTADB": f"{{path}} is not a SQLite file: move it away, {_ELSEWHERE}",
     "SQLITE_CORRUPT": f"{{path}} is damaged: put a copy of it back, move it away, {_ELSEWHERE}",
-    "SQLITE_FULL": f"the disk is full, so that {{path}} takes nothing more: free some space, {_ELSEWHERE}",
+    "SQLITE_FULL": f"the disk is full, and nothing can be written to {{path}}: free some space, {_ELSEWHERE}",
     "SQLITE_BUSY": "another process keeps {path} locked: wait until it is done, or end it",
     "SQLITE_READONLY": f"{{path}} cannot be written: allow writing to it and to its folder, {_ELSEWHERE}",
     "SQLITE_CANTOPEN": f"{{path}} cannot be opened: allow writing to its folder, {_ELSEWHERE}",
-    "SQLITE_IOERR": f"{{path}} cannot be read or written ({{detail}}): look whether a disk or a quota is full, {_ELSEWHERE}",
+    "SQLITE_IOERR": f"{{path}} cannot be read or written ({{detail}}): check whether a disk or a quota is full, {_ELSEWHERE}",
     "SQLITE_CONSTRAINT_FOREIGNKEY": "the run was deleted from {path} while it was being written: begin a new one",
     "SQLITE_CONSTRAINT_PRIMARYKEY": "another process writes into the same run of {path}: give one of the two another name",
 }
 
 
 def explain(error: Exception, path: Path) -> HistoryError:
-    """The HistoryError of what SQLite, or the way to it, raised."""
+    """The HistoryError for an error of SQLite, or of reading and writing its rows."""
     if isinstance(error, OverflowError):
         return HistoryError(f"{path} takes whole numbers below 2^63, and this one is larger")
     if isinstance(error, UnicodeEncodeError):
@@ -53,7 +53,7 @@ def explain(error: Exception, path: Path) -> HistoryError:
 
 
 def read_row(read: Callable[[Any], T], row: Any) -> T:
-    """What a reader makes of a row; raises Unreadable where it cannot."""
+    """The row as `read` returns it; raises Unreadable for a row that it cannot read."""
     try:
         return read(row)
     except (ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The tables of the history file, and the steps by which an older file becomes a present one."""
+"""The tables of the history file, and the steps that bring an older file to the present format."""
 
 from __future__ import annotations
 
@@ -31,14 +31,20 @@ _CREATE: Step = (
         session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE, seq INTEGER NOT NULL, kind TEXT NOT NULL,
         line TEXT NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID""",
 )
-_WHOSE = """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
+_RENAME: Step = (  # in the text of JSON a quote within a string is escaped, so that these match only names
+    """UPDATE record SET kind = 'NodeActivity', line = '["NodeActivity"' || substr(line, 8) WHERE kind = 'Busy'""",
+    """UPDATE record SET line = replace(replace(line, '"place": ""', '"process": "main"'), '"place": "worker"',
+        '"process": "worker"') WHERE kind IN ('Leftover', 'MemoryReading')""",
+    """UPDATE session SET options = replace(options, '"asked": ', '"command_line": ')""",
+)
+_IDENTITY = """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
     FROM pragma_application_id, pragma_user_version"""  # one statement: another process may be creating the tables
-STEPS: tuple[Step, ...] = (_CREATE,)  # step n makes a file of format n - 1 one of format n; only ever appended to
+STEPS: tuple[Step, ...] = (_CREATE, _RENAME)  # step n makes a file of format n - 1 one of format n; only ever appended to
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     """Raise HistoryError for a file of another application or of a newer format; it is left as it is."""
-    application, version, tables = connection.execute(_WHOSE).fetchone()
+    application, version, tables = connection.execute(_IDENTITY).fetchone()
     if application != APPLICATION_ID and (application or version or tables):
         raise HistoryError(f"{path} belongs to another application: move it away, or set {HOME} to another folder")
     if version > len(STEPS):

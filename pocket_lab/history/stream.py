@@ -84,9 +84,9 @@ def read_sample_columns(connection: sqlite3.Connection, session: int) -> dict[st
 
     points = read_points(connection, session)
     layout = np.dtype([("point", "i8"), *_SAMPLE_TYPES.items()])
-    rows = np.fromiter(_select_samples(connection, session), layout)  # straight into place: lists of tuples take seconds more
-    place = np.searchsorted(np.array(list(points), "i8"), rows["point"])
-    columns = {field.name: _column([getattr(point, field.name) for point in points.values()])[place] for field in fields(Point)}
+    rows = np.fromiter(_select_samples(connection, session), layout)  # without lists of tuples, which take seconds more
+    index = np.searchsorted(np.array(list(points), "i8"), rows["point"])
+    columns = {field.name: _column([getattr(point, field.name) for point in points.values()])[index] for field in fields(Point)}
     columns |= {name: rows[name].copy() for name in _SAMPLE_TYPES}  # a view would keep all of `rows`
     errors = columns["error"]
     for failed in np.flatnonzero(errors.astype(bool)):  # a JSON text is never empty
@@ -104,7 +104,7 @@ def _select_samples(connection: sqlite3.Connection, session: int, before: str = 
 
 
 def _column(values: list[Any]) -> NDArray[Any]:
-    """Whole numbers or floats as such, and objects where there is a text or a None among them."""
+    """An array of whole numbers or floats, or of objects if there is a text or a None among them."""
     import numpy as np
 
     kinds = {type(value) for value in values}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -15,6 +17,8 @@ import pytest
 from pocket_lab.errors import HistoryError
 from pocket_lab.history import database, location, schema
 from pocket_lab.history.archive import Archive
+from pocket_lab.records.leaks import Leftover, MemoryReading
+from pocket_lab.records.memory import NodeActivity
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed
 from pocket_lab.records.samples import Sample
@@ -96,7 +100,7 @@ def test_a_file_of_a_newer_version_is_refused_untouched(path: Path) -> None:
     fill(path)
     change(path, "PRAGMA user_version = 99")
     before = path.read_bytes()
-    with pytest.raises(HistoryError, match=r"has format 99, .* up to 1: pip install --upgrade pocket-lab"):
+    with pytest.raises(HistoryError, match=rf"has format 99, .* up to {len(schema.STEPS)}: pip install --upgrade pocket-lab"):
         Archive(path)
     assert path.read_bytes() == before
 
@@ -200,6 +204,34 @@ def test_a_locked_file_is_waited_for_and_then_named(path: Path, monkeypatch: pyt
         other.close()
 
 
+def test_a_file_of_the_first_format_comes_back_under_the_present_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = '{"target": "graph", "size": 10, "workers": 2, "executor": "threads", "drive": "run", "rate": null}'
+    quoted = json.dumps('a "place": "" b')  # a name that looks like the renamed field
+    rest = '"node": "n", "function": "f", "file": "x.py", "line": 3, "place": "worker"}]'
+    lines = [
+        ("Busy", f'["Busy", {{"point": {point}, "node": "Busy", "start_s": 0.5, "end_s": 1.5}}]'),
+        ("Leftover", f'["Leftover", {{"point": {point}, "run": 1, "kind": "file", "name": {quoted}, {rest}'),
+        (
+            "MemoryReading",
+            f'["MemoryReading", {{"point": {point}, "run": 1, "place": "", "blocks": 1, "heap_bytes": null, "rss_bytes": 2}}]',
+        ),
+    ]
+    with monkeypatch.context() as first:
+        first.setattr(schema, "STEPS", schema.STEPS[:1])
+        fill(path)
+    line = '%pocket_bench graph --input "asked"'
+    change(path, f"UPDATE session SET options = '{json.dumps({'sweep': {'budget_s': math.inf}, 'asked': line})}'")
+    for number, (kind, text) in enumerate(lines):
+        change(path, f"INSERT INTO record (session, seq, kind, line) VALUES (1, {90 + number}, '{kind}', '{text}')")
+    with Archive(path) as archive:
+        entry = archive.find("old")
+        *_, activity, leftover, reading = archive.records(entry)
+    assert activity == NodeActivity(POINT, "Busy", 0.5, 1.5)
+    assert leftover == Leftover(POINT, 1, "file", 'a "place": "" b', "n", "f", "x.py", 3, "worker")
+    assert reading == MemoryReading(POINT, 1, "main", 1, None, 2)
+    assert entry.options == {"sweep": {"budget_s": math.inf}, "command_line": line}
+
+
 def test_an_older_file_gets_the_missing_step_and_keeps_its_data(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(path)
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, NEXT_STEP))
@@ -207,7 +239,7 @@ def test_an_older_file_gets_the_missing_step_and_keeps_its_data(path: Path, monk
         with Archive(path) as archive:
             assert archive.records(archive.find("old")) == KEPT
     assert ask(path, "SELECT name, note FROM session") == [("old", "OLD")]
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(len(schema.STEPS),)]
 
 
 def test_a_step_that_fails_leaves_the_older_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +248,7 @@ def test_a_step_that_fails_leaves_the_older_file_as_it_was(path: Path, monkeypat
     monkeypatch.setattr(schema, "STEPS", (*steps, (NEXT_STEP[0], "UPDATE nowhere SET x = 1")))
     with pytest.raises(HistoryError, match=r"history\.db cannot be used \(no such table: nowhere\)"):
         Archive(path)
-    assert ask(path, "PRAGMA user_version") == [(1,)]
+    assert ask(path, "PRAGMA user_version") == [(len(steps),)]
     monkeypatch.setattr(schema, "STEPS", steps)
     with Archive(path) as archive:
         assert archive.records(archive.find("old")) == KEPT
@@ -234,7 +266,7 @@ def test_processes_that_bring_one_file_up_to_date_at_once_do_it_once(path: Path)
     ends = [mover.communicate(timeout=120) for mover in movers]
     assert ends == [("1\n", "")] * 4
     assert ask(path, "SELECT name, note FROM session") == [("old", "OLD")]
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(len(schema.STEPS) + 1,)]
 
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
