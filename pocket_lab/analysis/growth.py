@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
+Fit = tuple[str, float, float]  # law, c0, c1; of a power c0 * n ** c1
 
 LAWS: dict[str, Callable[[Vector], Vector]] = {
     "1": np.zeros_like,
@@ -41,22 +42,18 @@ class Growth:
     interval: tuple[float, float]
     probability: float
     reason: str = ""
-    _fit: tuple[str, float, float] = field(default=("1", np.nan, 0.0), repr=False)
+    _fit: Fit = field(default=("1", np.nan, 0.0), repr=False)
 
     def predict(self, n: float) -> float:
         """The cost at size n by the law that fits best, also where `law` is "cannot tell"."""
-        name, constant, slope = self._fit
-        sizes = np.array([float(n)])
-        if name == "power":
-            return float(constant * sizes[0] ** slope)
-        return float(constant + slope * LAWS[name](sizes)[0])
+        return float(_predict(self._fit, np.array([float(n)]))[0])
 
 
 def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
     """The law by which positive values (seconds, bytes) grow with sizes; repeated sizes are replicates.
 
-    Each law c0 + c1 g(n) is fitted by non-negative least squares on relative errors (Lawson and Hanson's NNLS), beside a
-    free power law; the corrected Akaike criterion (Hurvich and Tsai 1989) chooses. The choice is repeated on bootstrap
+    Each law c0 + c1 g(n) is fitted by non-negative least squares on relative errors (in closed form), beside a free power
+    law; the corrected Akaike criterion (Hurvich and Tsai 1989) chooses. The choice is repeated on bootstrap
     replicates, drawn within each size, or from the residuals where sizes have one value, and a law is named only if it
     wins 90 % of them. At least six sizes over a factor of eight are needed; over three decades are better.
     """
@@ -64,20 +61,19 @@ def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
     medians = np.array([np.median(group) for group in replicates])
     if len(n) < 2:
         return Growth(CANNOT_TELL, np.nan, (np.nan, np.nan), 0.0, f"{len(n)} size measured, {FEWEST_SIZES} or more are needed")
-    best = _choose(n, medians)
-    random = np.random.default_rng(0)
-    draws = [_draw(n, medians, replicates, best, random) for _ in range(_BOOTSTRAPS)]
-    slopes = [_slope(n, draw) for draw in draws]
+    best = _best_fit(n, medians)
+    draws = _draw(n, medians, replicates, best, np.random.default_rng(0))
+    slopes = _slopes(n, draws)
     interval = (float(np.quantile(slopes, 0.025)), float(np.quantile(slopes, 0.975)))
     reason, probability = _too_little(n) or _too_far(best, n, medians), 0.0
     if not reason:
-        votes = [_choose(n, draw)[0] for draw in draws]
+        votes = _vote(n, draws)
         probability = votes.count(best[0]) / len(votes)
         if probability < _SURE:
             rivals = sorted(set(votes), key=votes.count, reverse=True)[:2]
             reason = f"{' and '.join(rivals)} fit alike; more sizes or a wider range would tell"
     law = CANNOT_TELL if reason else best[0]
-    return Growth(law, _slope(n, medians), interval, probability, reason, best)
+    return Growth(law, float(_slopes(n, medians)[0]), interval, probability, reason, best)
 
 
 def _group(sizes: Sequence[float], values: Sequence[float]) -> tuple[Vector, list[Vector]]:
@@ -95,58 +91,95 @@ def _too_little(n: Vector) -> str:
     return ""
 
 
-def _too_far(fit: tuple[str, float, float], n: Vector, values: Vector) -> str:
+def _too_far(fit: Fit, n: Vector, values: Vector) -> str:
     """Where even the best law misses the values by a lot, it is none: a relative error is never below -1, so that a law
     far below most of the values looks better than one among them.
     """
-    growth = Growth(fit[0], 0.0, (0.0, 0.0), 0.0, "", fit)
-    missed = float(np.median([abs(growth.predict(size) / value - 1) for size, value in zip(n, values, strict=True)]))
+    missed = float(np.median(np.abs(_predict(fit, n) / values - 1)))
     return f"no law fits: the best one misses by {missed:.0%}" if missed > _WORST_FIT else ""
 
 
-def _slope(n: Vector, values: Vector) -> float:
-    return float(np.polyfit(np.log(n), np.log(values), 1)[0])
+def _predict(fit: Fit, n: Vector) -> Vector:
+    name, constant, slope = fit
+    return np.asarray(constant * n**slope if name == "power" else constant + slope * LAWS[name](n))
 
 
-def _choose(n: Vector, values: Vector) -> tuple[str, float, float]:
-    """(law, c0, c1) with the least corrected Akaike criterion."""
-    fits = [_fit_law(name, shape(n), values) for name, shape in LAWS.items()] + [_fit_power(n, values)]
-    return min(fits, key=lambda fit: fit[0])[1]
+def _slopes(n: Vector, values: Vector) -> Vector:
+    """The slope on log-log axes of each row of values."""
+    return np.asarray(_fit_power(n, np.atleast_2d(values))[1][:, 1])
 
 
-def _fit_law(name: str, shape: Vector, values: Vector) -> tuple[float, tuple[str, float, float]]:
-    from scipy.optimize import nnls  # here, as it takes its time to load
-
-    columns = [np.ones_like(values)] if name == "1" else [np.ones_like(values), shape]
-    scales = [float(np.max(column)) or 1.0 for column in columns]
-    design = np.stack([column / scale / values for column, scale in zip(columns, scales, strict=True)], axis=1)
-    weights, _ = nnls(design, np.ones_like(values))
-    errors = design @ weights - 1
-    constant, slope = (weights[0], 0.0) if name == "1" else (weights[0], weights[1] / scales[1])
-    return _aicc(errors, len(columns)), (name, float(constant), float(slope))
+def _best_fit(n: Vector, values: Vector) -> Fit:
+    """The fit with the least corrected Akaike criterion."""
+    fits = _fit_all(n, values[np.newaxis])
+    name = min(fits, key=lambda name: float(fits[name][0][0]))
+    constant, slope = fits[name][1][0]
+    return name, float(constant), float(slope)
 
 
-def _fit_power(n: Vector, values: Vector) -> tuple[float, tuple[str, float, float]]:
-    slope, intercept = np.polyfit(np.log(n), np.log(values), 1)
-    errors = np.exp(intercept + slope * np.log(n)) / values - 1
-    return _aicc(errors, 3), ("power", float(np.exp(intercept)), float(slope))
+def _vote(n: Vector, draws: Vector) -> list[str]:
+    """The law of the best fit of each row of draws."""
+    fits = _fit_all(n, draws)
+    names = list(fits)
+    return [names[best] for best in np.argmin([criterion for criterion, _ in fits.values()], axis=0)]
 
 
-def _aicc(errors: Vector, parameters: int) -> float:
-    """Hurvich and Tsai's criterion of a fit to relative errors; errors below one part in a thousand are no information."""
-    count, used = len(errors), parameters + 1
-    variance = float(np.mean(errors**2)) + _NOISE_FLOOR**2
+def _fit_all(n: Vector, values: Vector) -> dict[str, tuple[Vector, Vector]]:
+    """By law the criterion and the coefficients (c0, c1) of each row of values."""
+    return {**{name: _fit_law(name, shape(n), values) for name, shape in LAWS.items()}, "power": _fit_power(n, values)}
+
+
+def _fit_law(name: str, shape: Vector, values: Vector) -> tuple[Vector, Vector]:
+    scale = float(np.max(shape)) or 1.0
+    constant, slope = _non_negative(1 / values, shape / scale / values)
+    errors = (constant[:, np.newaxis] + slope[:, np.newaxis] * shape / scale) / values - 1
+    return _aicc(errors, 1 if name == "1" else 2), np.stack([constant, slope / scale], axis=1)
+
+
+def _non_negative(first: Vector, second: Vector) -> tuple[Vector, Vector]:
+    """For each row the a >= 0 and b >= 0 for which a * first + b * second is closest to 1.
+
+    Where a coefficient of the free least squares would be negative, the solution lies on a side: only first, or only second.
+    """
+    first_length, second_length = (np.maximum(np.linalg.norm(rows, axis=1), np.finfo(float).tiny) for rows in (first, second))
+    u, v = first / first_length[:, np.newaxis], second / second_length[:, np.newaxis]
+    on_u, on_v = u.sum(axis=1), v.sum(axis=1)
+    shared = (u * v).sum(axis=1)
+    apart = v - shared[:, np.newaxis] * u
+    squared = (apart**2).sum(axis=1)
+    b = np.divide(apart.sum(axis=1), squared, out=np.zeros_like(squared), where=squared > 0)
+    a = on_u - shared * b
+    on_side = (a < 0) | (b < 0)
+    only_u = np.maximum(on_u, 0) >= np.maximum(on_v, 0)
+    a = np.where(on_side, np.where(only_u, np.maximum(on_u, 0), 0.0), a)
+    b = np.where(on_side, np.where(only_u, 0.0, np.maximum(on_v, 0)), b)
+    return a / first_length, b / second_length
+
+
+def _fit_power(n: Vector, values: Vector) -> tuple[Vector, Vector]:
+    slope, intercept = np.polyfit(np.log(n), np.log(values).T, 1)
+    errors = np.exp(intercept[:, np.newaxis] + slope[:, np.newaxis] * np.log(n)) / values - 1
+    return _aicc(errors, 3), np.stack([np.exp(intercept), slope], axis=1)
+
+
+def _aicc(errors: Vector, parameters: int) -> Vector:
+    """Hurvich and Tsai's criterion of fits to relative errors, one a row; errors below one part in a thousand are no
+    information.
+    """
+    count, used = errors.shape[1], parameters + 1
+    variance = np.mean(errors**2, axis=1) + _NOISE_FLOOR**2
     penalty = 2 * used + 2 * used * (used + 1) / max(count - used - 1, 0.5)
-    return count * float(np.log(variance)) + penalty
+    return np.asarray(count * np.log(variance) + penalty)
 
 
-def _draw(
-    n: Vector, medians: Vector, replicates: list[Vector], fit: tuple[str, float, float], random: np.random.Generator
-) -> Vector:
+def _draw(n: Vector, medians: Vector, replicates: list[Vector], fit: Fit, random: np.random.Generator) -> Vector:
+    """Bootstrap replicates of the medians, one a row."""
     if all(len(group) > 1 for group in replicates):
-        return np.array([np.median(random.choice(group, len(group))) for group in replicates])
-    growth = Growth(fit[0], 0.0, (0.0, 0.0), 0.0, "", fit)
-    fitted = np.array([growth.predict(size) for size in n])
+        counts = [len(group) for group in replicates]
+        chosen = random.integers(0, np.repeat(counts, counts), (_BOOTSTRAPS, sum(counts)))
+        groups = np.split(chosen, np.cumsum(counts)[:-1], axis=1)
+        return np.stack([np.median(group[of], axis=1) for group, of in zip(replicates, groups, strict=True)], axis=1)
+    fitted = _predict(fit, n)
     residuals = medians / fitted - 1
     residuals = (residuals - residuals.mean()) * np.sqrt(len(n) / max(len(n) - 2, 1))
-    return np.asarray(fitted * np.maximum(1 + random.choice(residuals, len(n)), 0.01))
+    return np.asarray(fitted * np.maximum(1 + random.choice(residuals, (_BOOTSTRAPS, len(n))), 0.01))

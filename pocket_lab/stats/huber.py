@@ -46,28 +46,40 @@ def huber_estimate(blocks: Sequence[Sequence[float]]) -> HuberEstimate:
     so it includes whatever the values of a block have in common. Raises ValueError where there is no value.
     """
     groups = [np.asarray(block, np.float64) for block in blocks if len(block)]
-    values = np.concatenate(groups)
-    start = float(np.median(values))
-    reach = max(_REACH * _TO_SPREAD * float(np.median(np.abs(values - start))), _LEAST_REACH)
+    values, counts = np.concatenate(groups), [len(group) for group in groups]
+    start = _median(values)
+    reach = max(_REACH * _TO_SPREAD * _median(np.abs(values - start)), _LEAST_REACH)
     location = _locate(values, start, reach)
-    within = float(np.mean(np.abs(values - location) <= reach))
-    pulls = [float(np.clip(group - location, -reach, reach).sum()) for group in groups]
-    return HuberEstimate(location, _error(np.array(pulls) / (len(values) * max(within, _LEAST_WITHIN))), len(groups) - 1)
+    distances = values - location
+    pulls = np.add.reduceat(_clip(distances, reach), np.cumsum([0, *counts[:-1]]))
+    return HuberEstimate(location, _error(pulls / (len(values) * _share_within(distances, reach))), len(groups) - 1)
 
 
 def _locate(values: NDArray[np.float64], location: float, reach: float) -> float:
     """The location at which the clipped distances of all values sum to zero, by Newton's method."""
     for _ in range(_STEPS):
         distances = values - location
-        within = max(float(np.mean(np.abs(distances) <= reach)), _LEAST_WITHIN)
-        step = float(np.mean(np.clip(distances, -reach, reach))) / within
+        step = float(_clip(distances, reach).sum()) / len(values) / _share_within(distances, reach)
         location += step
         if abs(step) < _CLOSE:
             break
     return location
 
 
+def _clip(distances: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    return np.minimum(np.maximum(distances, -reach), reach)  # a third of the time of numpy.clip on few values
+
+
+def _share_within(distances: NDArray[np.float64], reach: float) -> float:
+    return max(np.count_nonzero(np.abs(distances) <= reach) / len(distances), _LEAST_WITHIN)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    ordered, half = np.sort(values), len(values) // 2  # a fifth of the time of numpy.median on few values
+    return float(ordered[half]) if len(values) % 2 else float(ordered[half - 1] + ordered[half]) / 2
+
+
 def _error(pulls: NDArray[np.float64]) -> float:
     """The standard error from how far each block pulls the location; NaN of one block."""
     count = len(pulls)
-    return math.sqrt(count / (count - 1) * float(np.sum(pulls**2))) if count > 1 else math.nan
+    return math.sqrt(count / (count - 1) * float(pulls @ pulls)) if count > 1 else math.nan

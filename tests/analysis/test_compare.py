@@ -120,7 +120,7 @@ def test_a_change_of_nothing_is_called_in_at_most_one_of_a_hundred_whatever_the_
         "bursts": noise.normal(0, 1, shape) * noise.choice([0.01, 0.2], block, p=[0.7, 0.3]),
     }
     for name, drawn in draws.items():
-        called = [verdict_of(ratio := ratio_of(blocks), ratio.p) in ("slower", "faster") for blocks in drawn.tolist()]
+        called = [verdict_of(ratio := ratio_of(blocks), ratio.p) in ("slower", "faster") for blocks in drawn]
         assert np.mean(called) <= 0.0125, name  # a hundredth, and two and a half standard errors of 4000 trials
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import nnls
 
 from pocket_lab.analysis.growth import CANNOT_TELL, fit_growth
 
@@ -74,6 +76,20 @@ def test_failed_points_and_size_zero_are_left_out() -> None:
 def test_the_law_does_not_depend_on_the_unit_of_time(factor: float, law: str) -> None:
     values = [TRUTHS[law](size) for size in SIZES]
     assert fit_growth(SIZES, [value * factor for value in values]).law == fit_growth(SIZES, values).law
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["n", "n log n", "n^2"]))
+def test_a_fit_is_the_non_negative_least_squares_of_lawson_and_hanson(seed: int, law: str) -> None:
+    noise = random.Random(seed)
+    shape = {"n": lambda n: n, "n log n": lambda n: n * math.log(n), "n^2": lambda n: n * n}
+    values = [1e-6 * shape[law](size) * math.exp(noise.gauss(0, 0.03)) for size in SIZES]
+    growth = fit_growth(SIZES, values)
+    if growth.law == law:
+        design = np.array([[1 / value, shape[law](size) / value] for size, value in zip(SIZES, values, strict=True)])
+        lengths = np.linalg.norm(design, axis=0)
+        constant, slope = nnls(design / lengths, np.ones(len(SIZES)))[0] / lengths
+        for size in (1.0, 50.0, 20_000.0):
+            assert growth.predict(size) == pytest.approx(constant + slope * shape[law](size), rel=1e-6, abs=1e-12)
 
 
 def test_where_no_law_fits_none_is_named() -> None:
