@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -35,6 +35,7 @@ from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.method import method_differences
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
@@ -64,9 +65,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_SAME_TO_RESUME = ("isolation", "fresh_input", "store", "caches")  # samples of different methods have no common median
-
-
 class Bench(Result):
     """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`.
 
@@ -74,9 +72,17 @@ class Bench(Result):
     run as columns, where they are not among the records.
     """
 
-    def __init__(self, name: str, records: Sequence[Record], samples: Columns | None = None, run: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        records: Sequence[Record],
+        samples: Columns | None = None,
+        run: int | None = None,
+        sweep: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(name, records, run)
         self._columns = samples
+        self.sweep = sweep or {}
 
     @property
     def title(self) -> str:
@@ -201,7 +207,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
-        keep(whole := Bench(label, records, run=stored.id))
+        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep)))
         return whole
     if request.own.memory:
         refuse_peaks(job)
@@ -211,7 +217,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
         with recording, closing(_measured(job, task, request.own.memory)) as stream:
             collect(stream, records, recording, request.watch)
     finally:
-        result = Bench(label, records, run=recording.run)
+        result = Bench(label, records, run=recording.run, sweep=asdict(sweep))
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result
@@ -243,13 +249,10 @@ def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
     with Archive() as archive:
         entry = archive.find(name, "bench")
         records = archive.records(entry)
-    earlier = entry.options.get("sweep", {})
-    for option in _SAME_TO_RESUME:
-        if earlier.get(option, getattr(sweep, option)) != getattr(sweep, option):
-            raise UsageError(
-                f'the run "{name}" was made with {option}={earlier[option]!r}: resume it with that, or start a new run '
-                "under another name"
-            )
+    for option, earlier, _ in method_differences(entry.options.get("sweep", {}), asdict(sweep)):
+        raise UsageError(
+            f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
+        )
     there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
     if there is not None and (differing := differences(there, here)):
         raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: start a new run under another name')

@@ -33,6 +33,7 @@ from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.method import method_differences
 from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.sampler import sample_pairs
 from pocket_lab.measure.planning import plan_job
@@ -224,7 +225,12 @@ def _with_different_names(a: Job, b: Job) -> tuple[Job, Job]:
 
 
 def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | None) -> Comparison:
-    """Two measured results, unpaired."""
+    """Two measured results, unpaired; refuses results whose method or rate differs, whatever `force` says."""
+    for option, one, other in method_differences(a.sweep, b.sweep):
+        raise UsageError(
+            f'"{a.name}" was measured with {option}={one!r} and "{b.name}" with {option}={other!r}: '
+            f"measure one of them again with the other's {option}"
+        )
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
     if differing := differences(a.environment, b.environment):
         message = f"the two runs differ in {', '.join(differing)}"
@@ -237,6 +243,12 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
         records.append(Caveat("other-packages", f"the two runs had different versions of packages: {', '.join(packages)}"))
     frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), margin)
     if frame.empty:
+        if (rates := [side.sweep.get("rate") for side in (a, b)])[0] != rates[1]:
+            one, other = ("no rate" if rate is None else f"rate={rate:g}" for rate in rates)
+            raise UsageError(
+                f'"{a.name}" was measured with {one} and "{b.name}" with {other}, so that their latencies cannot be compared: '
+                "measure both at the same rate"
+            )
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
     result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
     keep(result)
