@@ -155,7 +155,7 @@ class Bench(Result):
         return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes)]
 
     @cached_property
-    def caveats(self) -> list[str]:
+    def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, and those that follow from the figures."""
         precise = precision_caveats(precision_of(self.frame), self.environment, int(self.frame["workers"].max()))
         return super().caveats + precise + outlier_caveats(self.samples)

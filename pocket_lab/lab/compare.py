@@ -104,11 +104,13 @@ class Comparison(Result):
         return compare_pairs(self.samples, sides_frame(self.records), self.margin)
 
     @property
-    def caveats(self) -> list[str]:
+    def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, with the side that they are about, and that of too few blocks."""
-        noted = dict.fromkeys(record for record in self.records if isinstance(record, Caveat))
-        texts = [("" if caveat.point is None else f"{caveat.point.target}, ") + caveat.message for caveat in noted]
-        return texts + block_caveats(self.frame, FEWEST_BLOCKS)
+        noted = [
+            caveat if caveat.point is None else replace(caveat, message=f"{caveat.point.target}, {caveat.message}")
+            for caveat in super().caveats
+        ]
+        return noted + block_caveats(self.frame, FEWEST_BLOCKS)
 
     @property
     def failures(self) -> list[str]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.outcome import unpack_error
-from pocket_lab.frames.caveats import caveats_frame
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import describe
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
@@ -71,10 +71,9 @@ class Result(ABC):
         return []
 
     @cached_property
-    def caveats(self) -> list[str]:
-        """Every doubt about the result, a sentence each."""
-        frame = caveats_frame(self.records)
-        return list(frame["message"])
+    def caveats(self) -> list[Caveat]:
+        """Every doubt about the result, each once; `records.caveat.CODES` explains their codes."""
+        return list(dict.fromkeys(record for record in self.records if isinstance(record, Caveat)))
 
     @property
     def failures(self) -> list[str]:
@@ -122,7 +121,7 @@ class Result(ABC):
     def __str__(self) -> str:
         parts = [self.title, self.table.to_text(), *self.findings]
         parts += [f"Failed: {failure}" for failure in self.failures]
-        parts += [f"Caveat: {caveat}" for caveat in self.caveats]
+        parts += [f"Caveat: {caveat.message}" for caveat in self.caveats]
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:

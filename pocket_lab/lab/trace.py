@@ -24,6 +24,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.trace.instrument import profile_spans
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Traced
@@ -158,7 +159,7 @@ class Trace(Result):
         ]
 
     @cached_property
-    def caveats(self) -> list[str]:
+    def caveats(self) -> list[Caveat]:
         """Caveats noted during the run, and that of a replay that deviates from it."""
         if self._spans.empty:
             return super().caveats

@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
-from pocket_lab.frames.caveats import caveats_frame
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.frames.memory import memory_frame
 from pocket_lab.frames.samples import samples_frame, without_warm_up
-from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
@@ -221,11 +219,6 @@ def test_a_metric_is_a_row_for_each_point_node_and_name() -> None:
     assert (alone["value"], alone["unit"], alone["reports_per_run"]) == (3.0, "B", 0.5), "unless it stays alone"
     assert list(metrics_frame([]).columns) == list(frame.columns)
     assert metrics_frame([]).empty
-
-
-def test_caveats_are_counted_once_each() -> None:
-    frame = caveats_frame([Caveat("a", "one"), Caveat("b", "two"), Caveat("a", "one")])
-    assert frame.to_dict("list") == {"code": ["a", "b"], "message": ["one", "two"], "times": [2, 1]}
 
 
 def test_memory_is_sorted_by_own_peak_with_shares_that_add_up() -> None:

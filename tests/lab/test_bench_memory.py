@@ -90,4 +90,6 @@ def test_a_process_that_dies_in_the_memory_pass_leaves_the_bench_and_a_caveat() 
     result = bench(dies_when_tracked, size=1, budget="1s", memory=True)
     assert result.frame["wall_s"].notna().all()
     assert result.error is None
-    assert any("not every point has its memory: the measuring process ended early" in caveat for caveat in result.caveats)
+    assert any(
+        "not every point has its memory: the measuring process ended early" in caveat.message for caveat in result.caveats
+    )

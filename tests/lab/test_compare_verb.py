@@ -204,7 +204,8 @@ def test_a_doubt_names_its_side() -> None:
         return sum(values)
 
     caveats = compare(keeps, grows, size=1, input=many, budget=0.5).caveats
-    assert [caveat.split(":")[0] for caveat in caveats if "changes its input" in caveat] == ["grows, size 1, serial x 1"]
+    changed = [caveat.message.split(":")[0] for caveat in caveats if caveat.code == "input-changed"]
+    assert changed == ["grows, size 1, serial x 1"]
 
 
 def test_a_failure_names_its_side() -> None:
@@ -367,7 +368,7 @@ def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
     assert set(result.frame["basis"]) == {"wall"}
     assert result.margin == 0.10
     assert result.verdict == "slower"
-    assert any("not measured together" in caveat for caveat in result.caveats)
+    assert any("not measured together" in caveat.message for caveat in result.caveats)
     assert result.samples.empty
     assert result.name == "stored"
     assert pocket_lab.last() is result
@@ -400,8 +401,8 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
         compare(here, there)
     forced = compare(even(here), even(there), force=True)
     assert forced.verdict == "same"
-    assert any("differ in python, cores" in caveat for caveat in forced.caveats)
-    assert not any("differ in" in caveat for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
+    assert any("differ in python, cores" in caveat.message for caveat in forced.caveats)
+    assert not any("differ in" in caveat.message for caveat in compare(here, elsewhere(here, load_1m=99.0)).caveats)
     with pytest.raises(UsageError, match="differ in cpu_quota, governor"):
         compare(here, elsewhere(here, cpu_quota=0.5, governor="powersave"))
 
@@ -409,7 +410,7 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
 def test_other_versions_of_packages_are_a_caveat() -> None:
     here = bench(plain, size=1, budget=0.5)
     newer = elsewhere(here, packages={**(here.environment.packages if here.environment else {}), "loky": "99.0"})
-    (told,) = [caveat for caveat in compare(here, newer).caveats if "packages" in caveat]
+    (told,) = [caveat.message for caveat in compare(here, newer).caveats if "packages" in caveat.message]
     assert told.startswith("the two runs had different versions of packages: loky ")
     assert told.endswith(" and 99.0")
 
@@ -506,7 +507,7 @@ def test_first_calls_can_be_compared() -> None:
 
     cold = compare(quick, slow, size=1, caches="cold", budget=1.5)
     assert only_row(cold)["ratio"] == pytest.approx(3.0, rel=0.4)
-    assert any("cleared before each run" in caveat for caveat in cold.caveats)
+    assert any("cleared before each run" in caveat.message for caveat in cold.caveats)
 
 
 def test_a_cached_first_call_is_compared_with_single_calls_of_what_has_no_cache() -> None:
@@ -521,8 +522,8 @@ def test_a_cached_first_call_is_compared_with_single_calls_of_what_has_no_cache(
     assert warm.verdict == "faster"
     none = compare(bare, bare, size=3000, caches="cold", budget=0.5)
     assert {record.loops > 1 for record in none.records if isinstance(record, Sample)} == {True}
-    assert any("no cache was found to clear" in caveat for caveat in none.caveats)
-    assert not any("no cache" in caveat for caveat in cold.caveats)
+    assert any("no cache was found to clear" in caveat.message for caveat in none.caveats)
+    assert not any("no cache" in caveat.message for caveat in cold.caveats)
 
 
 def test_two_targets_are_compared_by_their_requests_a_second_under_load() -> None:

@@ -78,8 +78,8 @@ def test_a_callable_under_load_and_several_points() -> None:
 
 def test_in_place_it_is_the_same_and_a_short_run_is_in_doubt() -> None:
     result = cpu(busy, size=1, input=lambda size: 0.01, isolation="kernel")
-    assert any("samples are inside the nodes" in caveat for caveat in result.caveats)
-    assert any("inside this process" in caveat for caveat in result.caveats)
+    assert any("samples are inside the nodes" in caveat.message for caveat in result.caveats)
+    assert any("inside this process" in caveat.message for caveat in result.caveats)
 
 
 def test_it_shows_itself_and_is_kept() -> None:

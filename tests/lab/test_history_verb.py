@@ -87,7 +87,7 @@ def test_a_question_that_cannot_be_asked_leaves_no_run_and_hides_none() -> None:
 
 @pytest.mark.parametrize("ask", [bench, lambda target, **options: compare(target, target, **options)])
 def test_a_name_is_a_text(ask: Any) -> None:
-    with pytest.raises(UsageError, match="name=5 is no text"):
+    with pytest.raises(UsageError, match="name=5 is not text"):
         ask(work, size=10, budget=0.2, name=5)
     assert History().frame.empty
 

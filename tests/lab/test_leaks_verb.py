@@ -246,7 +246,7 @@ def test_in_this_process_it_finds_the_same_and_leaves_nothing_of_its_own() -> No
     before = patched()
     report = leaks(file, size=1, runs=4, isolation="kernel")
     assert leaked(report, "file")["line"] == line_of(file)
-    assert any("inside this process" in caveat for caveat in report.caveats)
+    assert any("inside this process" in caveat.message for caveat in report.caveats)
     assert patched() == before
     for kept in KEPT:
         kept.close()

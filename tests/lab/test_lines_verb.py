@@ -89,7 +89,7 @@ def test_several_points_each_with_its_own_lines() -> None:
     assert result.frame.groupby(["size", "workers"])["share"].sum().to_list() == pytest.approx([1.0] * 4)
     assert list(result.frame.columns[:7]) == ["node", "file", "line", "hits", "time_s", "share", "source"]
     assert "size 5, threads x 2" in result.to_html()
-    assert any("waits for the interpreter lock" in caveat for caveat in result.caveats)
+    assert any("waits for the interpreter lock" in caveat.message for caveat in result.caveats)
 
 
 def test_under_load_every_request_counts() -> None:
@@ -101,7 +101,7 @@ def test_under_load_every_request_counts() -> None:
 
 def test_what_has_no_python_code_is_said_and_skipped() -> None:
     result = lines(work, size=1, also=[len, helper])
-    assert "also: len has no Python function and was left out" in result.caveats
+    assert "also: len has no Python function and was left out" in [caveat.message for caveat in result.caveats]
     assert "helper()" in set(result.frame["node"])
     with pytest.raises(UsageError, match="not a function, class or module"):
         lines(work, size=1, also="helper")

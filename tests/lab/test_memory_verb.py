@@ -130,7 +130,7 @@ def test_worker_processes_are_followed_and_added_up() -> None:
     assert row["peak_bytes"] == pytest.approx(40 * MIB, rel=0.05)
     assert row["allocated_bytes"] == pytest.approx(80 * MIB, rel=0.05)
     assert row["allocations"] >= 4
-    assert any("upper bound" in caveat for caveat in result.caveats)
+    assert any("upper bound" in caveat.message for caveat in result.caveats)
     assert result.activity["node"].eq("piece").any()
     assert result.timeline["heap_bytes"].max() <= result.runs["peak_bytes"].iloc[0]
 
@@ -168,7 +168,7 @@ def test_a_window_of_load_is_profiled_too(executor: str) -> None:
 def test_in_this_process_the_result_is_the_same_and_nothing_remains() -> None:
     result = memory(Graph(hold >> burst), size=1, isolation="kernel")
     assert of_node(result, "hold")["peak_bytes"] == pytest.approx(50 * MIB, rel=0.03)
-    assert any("inside this process" in caveat for caveat in result.caveats)
+    assert any("inside this process" in caveat.message for caveat in result.caveats)
 
 
 def test_an_async_graph_is_profiled_in_this_process_under_a_running_loop_too() -> None:

@@ -79,7 +79,7 @@ def test_what_stays_alive_after_the_run_is_left_behind() -> None:
 
     result = memory(leak, size=1)
     assert of_node(result.frame, "leak")["leaked_bytes"] == pytest.approx(5 * MIB, rel=0.02)
-    assert any("arena" in caveat for caveat in result.caveats)
+    assert any("arena" in caveat.message for caveat in result.caveats)
 
 
 def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
@@ -88,7 +88,7 @@ def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
 
     result = memory(Graph(make("small", 1) >> make("big", 50)), size=1)
     assert of_node(result.frame, "small, big")["peak_bytes"] == pytest.approx(50 * MIB, rel=0.02)
-    assert any("small, big have the same source lines" in caveat for caveat in result.caveats)
+    assert any("small, big have the same source lines" in caveat.message for caveat in result.caveats)
 
 
 @pytest.mark.parametrize("verb", [memory, lines])
@@ -131,7 +131,7 @@ def test_python_allocators_sees_small_objects_too() -> None:
     plain = of_node(memory(small, size=50_000).frame, "small")
     every = memory(small, size=50_000, python_allocators=True)
     assert of_node(every.frame, "small")["allocations"] >= 50_000 > plain["allocations"]
-    assert not any("arena" in caveat for caveat in every.caveats)
+    assert not any("arena" in caveat.message for caveat in every.caveats)
 
 
 def test_line_hits_are_exact_and_the_dear_line_is_named() -> None:

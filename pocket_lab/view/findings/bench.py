@@ -9,6 +9,7 @@ from pocket_lab.analysis.growth import CANNOT_TELL, Growth
 from pocket_lab.analysis.noise import Noise
 from pocket_lab.analysis.precision import Precision, count_outliers
 from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.point import Point, describe
 from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
@@ -84,26 +85,29 @@ def node_sentences(nodes: pd.DataFrame) -> list[str]:
     return [f"Nodes, from a separate run with spans at {where}: {', '.join(texts)} of their time (all of them in .nodes)."]
 
 
-def precision_caveats(precision: Precision, environment: Environment | None, most_workers: int) -> list[str]:
+def precision_caveats(precision: Precision, environment: Environment | None, most_workers: int) -> list[Caveat]:
     """Points with too few samples or too wide intervals, and more workers than cores."""
-    texts = []
+    found = []
     of_points = f"of {precision.points} points"
     if precision.without_interval:
         few = f"{precision.without_interval} {of_points} have fewer than {FEWEST} samples"
-        texts.append(f"{few} and therefore no interval: raise the budget")
+        found.append(Caveat("no-interval", f"{few} and therefore no interval: raise the budget"))
     if precision.thin:
         few = f"{precision.thin} {of_points} have fewer than {FEWEST_TO_STOP} samples"
-        texts.append(f"{few}: their intervals may be too narrow")
+        found.append(Caveat("thin", f"{few}: their intervals may be too narrow"))
     if precision.imprecise:
-        texts.append(f"the budget ended before {precision.imprecise} {of_points} reached the requested precision")
+        message = f"the budget ended before {precision.imprecise} {of_points} reached the requested precision"
+        found.append(Caveat("imprecise", message))
     if environment is not None and most_workers > environment.cores:
-        texts.append(f"more workers than the {environment.cores} cores that the measuring process may use")
-    return texts
+        message = f"more workers than the {environment.cores} cores that the measuring process may use"
+        found.append(Caveat("few-cores", message))
+    return found
 
 
-def outlier_caveats(samples: pd.DataFrame) -> list[str]:
+def outlier_caveats(samples: pd.DataFrame) -> list[Caveat]:
     """How many of the batches are far from the others, if they are many."""
     severe, batches = count_outliers(samples)
     if not severe:
         return []
-    return [f"{severe} of {batches} batches are severe outliers: they are kept, and the median is barely affected"]
+    message = f"{severe} of {batches} batches are severe outliers: they are kept, and the median is barely affected"
+    return [Caveat("outliers", message)]

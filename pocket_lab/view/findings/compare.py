@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.analysis.compare import geometric_mean
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.units import format_duration, format_percent
 
 _WORDS = {"same": "the same within the margin", "faster": "faster", "slower": "slower"}
@@ -30,12 +31,13 @@ def verdict_sentence(row: Mapping[Any, Any], margin: float) -> str:
     return f"{verdict}: {_change(row['ratio'])} ({basis}){needed}."
 
 
-def block_caveats(frame: pd.DataFrame, fewest: int) -> list[str]:
+def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
     """How many pairs have fewer than `fewest` blocks, if there are such pairs."""
     few = int((frame["ratio"].notna() & frame["ratio_low"].isna()).sum()) if len(frame) else 0
     if not few:
         return []
-    return [f"{few} of {len(frame)} pairs have fewer than {fewest} blocks and therefore no interval: raise the budget"]
+    message = f"{few} of {len(frame)} pairs have fewer than {fewest} blocks and therefore no interval: raise the budget"
+    return [Caveat("few-blocks", message)]
 
 
 def _change(ratio: float) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pocket_lab.analysis.overhead import Overhead
 from pocket_lab.analysis.what_if import WhatIf
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.spans import Traced
 from pocket_lab.units import format_count, format_duration, format_percent
 from pocket_lab.view.text.table import shorten
@@ -54,9 +55,9 @@ def cost_sentence(traced: Traced) -> str:
     return f"Instrument: {cost}, calibrated in the same process and subtracted."
 
 
-def replay_caveats(replay: WhatIf) -> list[str]:
+def replay_caveats(replay: WhatIf) -> list[Caveat]:
     """The caveat of a replay, without a change, whose time deviates from the run by more than 10 %."""
     if abs(replay.before_s / replay.measured_s - 1) <= _LARGEST_DEVIATION:
         return []
     times = f"{format_duration(replay.before_s)} instead of {format_duration(replay.measured_s)}"
-    return [f"the replay behind what-if takes {times}: its gains are rough"]
+    return [Caveat("replay", f"the replay behind what-if takes {times}: its gains are rough")]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from pocket_lab.records.caveat import Caveat
+
 _STYLE = """
 .pocket-lab{font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;color:inherit;overflow-x:auto}
 .pocket-lab h3{margin:.4em 0;font-size:16px}.pocket-lab h4{margin:.9em 0 .3em;font-size:14px}
@@ -50,9 +52,9 @@ def note(text: str) -> Markup:
     return Markup('<p class="note">{}</p>').format(text) if text else Markup("")
 
 
-def caveats(messages: Iterable[str]) -> Markup:
+def caveats(noted: Iterable[Caveat]) -> Markup:
     """Caveats as a list; nothing if there are none."""
-    items = _each("<li>{}</li>", messages)
+    items = _each("<li>{}</li>", (caveat.message for caveat in noted))
     return Markup('<h4>Caveats</h4><ul class="caveats">{}</ul>').format(items) if items else items
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 from pocket_lab.view.text.failure import render_failure
 from pocket_lab.view.text.progress import ProgressState
@@ -40,12 +41,12 @@ def print_result(
     table: TextTable,
     findings: Iterable[str],
     failures: Iterable[str],
-    caveats: Iterable[str],
+    caveats: Iterable[Caveat],
     error: BaseException | None,
 ) -> None:
     """Print a whole result: the table, the findings, failures and caveats, and the traceback of the first error."""
     print_table(console, table, title)
-    texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {text}" for text in caveats)]
+    texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {caveat.message}" for caveat in caveats)]
     for text in texts:
         console.print(f"\n{text}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
     if error is not None:

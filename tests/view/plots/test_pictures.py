@@ -15,6 +15,7 @@ from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.frames.memory import activity_frame, memory_frame, runs_memory_frame, timeline_frame
 from pocket_lab.frames.samples import samples_frame
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import HeapPoint, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
@@ -94,7 +95,7 @@ def test_names_of_users_stay_text() -> None:
         to_svg(memory_figure(*memory)),
         to_svg(lines_figure(lines)),
         heat_html(lines),
-        caveats([EVIL]),
+        caveats([Caveat("evil", EVIL)]),
         failures([EVIL]),
     ]
     assert "<script" not in page(EVIL, fragment(EVIL, parts))

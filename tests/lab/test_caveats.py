@@ -1,0 +1,23 @@
+"""Caveats reach the face as records: with their code and their point, each once, those that the figures raise too."""
+
+from __future__ import annotations
+
+from pocket_lab.lab.bench import Bench
+from pocket_lab.records.caveat import CODES, Caveat
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.samples import Sample
+
+POINT = Point("target", 10, 1, "serial", "run")
+
+
+def test_a_result_gives_each_caveat_once_with_its_code_and_point() -> None:
+    noted = Caveat("drift", "the time of a run rose by 5 %", POINT)
+    samples = [Sample(POINT, number, 1, 0.01, 0.01, 1) for number in range(1, 4)]
+    result = Bench("target", [Planned((POINT,), 1.0), noted, *samples, noted, Closed(POINT, "budget")])
+    assert result.caveats[0] == noted
+    assert [caveat.code for caveat in result.caveats] == ["drift", "no-interval"]
+    assert {caveat.code for caveat in result.caveats} <= CODES.keys()
+    for shown in (str(result), result.to_html()):
+        assert shown.count("the time of a run rose by 5 %") == 1
+        assert shown.count("1 of 1 points have fewer than 6 samples and therefore no interval: raise the budget") == 1
