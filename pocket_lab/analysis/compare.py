@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
 
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_of, with_point_types
@@ -52,6 +51,8 @@ def ratio_of(blocks: Sequence[Sequence[float]]) -> Ratio:
     if len(blocks) < FEWEST_BLOCKS:
         return Ratio(math.exp(estimate.value), math.nan, math.nan, 1.0, len(blocks))
     low, high = (math.exp(estimate.value + side * estimate.half_width) for side in (-1, 1))
+    from scipy.special import stdtr  # here, as only an interval needs scipy
+
     p = 2 * float(stdtr(estimate.freedom, -abs(estimate.value) / max(estimate.error, 1e-12)))
     return Ratio(math.exp(estimate.value), low, high, p, len(blocks))
 
@@ -249,6 +250,8 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> Ratio:
     error = max(math.sqrt(sum(parts)), 1e-12)
     spread = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (a, b), strict=True))
     freedom = sum(parts) ** 2 / spread if spread else len(a) + len(b) - 2
+    from scipy.special import stdtr, stdtrit  # here, as above
+
     half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(change) / error))
     return Ratio(math.exp(change), math.exp(change - half), math.exp(change + half), p, min(len(a), len(b)))
