@@ -88,6 +88,7 @@ def test_the_quickstart_runs_from_top_to_bottom_and_every_result_is_seen(
         shoot(notebook, Path(SHOTS))
 
 
+@pytest.mark.slow
 def test_the_stop_button_keeps_what_was_measured(open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]) -> None:
     write(
         lab,
@@ -106,37 +107,42 @@ def test_the_stop_button_keeps_what_was_measured(open_notebook: Callable[[str], 
     assert not any("went on" in str(output.get("text")) for output in notebook.outputs())
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_the_notebook_of_graphs_runs_and_its_drawing_reads_on_light_and_dark_pages(
-    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str], theme: str
-) -> None:
-    shutil.copy(NOTEBOOKS / "02_graphs.ipynb", lab[0] / f"graphs-{theme}.ipynb")
-    notebook = open_notebook(f"graphs-{theme}.ipynb")
+def set_theme(notebook: LabPage, theme: str) -> None:
+    """Show the page in the theme Light or Dark."""
     notebook.page.evaluate(
         f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
     )
     expect(notebook.page.locator(f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']")).to_have_count(1)
+
+
+@pytest.mark.slow
+def test_the_notebook_of_graphs_runs_and_its_drawing_reads_on_light_and_dark_pages(
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
+) -> None:
+    shutil.copy(NOTEBOOKS / "02_graphs.ipynb", lab[0] / "graphs.ipynb")
+    notebook = open_notebook("graphs.ipynb")
     notebook.start_all()
     notebook.wait_for_end(60)
     assert notebook.errors() == []
     drawing = notebook.page.locator(".jp-OutputArea svg").first
-    assert drawing.bounding_box()["height"] > 200  # type: ignore[index]
-    for text in ("tokenize", "classify", "spam", "ham", "quarantine"):
-        expect(drawing.locator("text", has_text=text).first).to_be_visible()
-    colour = drawing.locator("text").first.evaluate("element => getComputedStyle(element).fill")
-    lightness = [int(part) for part in re.findall(r"\d+", colour)[:3]]
-    assert min(lightness) > 150 if theme == "Dark" else max(lightness) < 100, f"{colour} cannot be read"
+    for theme in ("Dark", "Light"):
+        set_theme(notebook, theme)
+        assert drawing.bounding_box()["height"] > 200  # type: ignore[index]
+        for text in ("tokenize", "classify", "spam", "ham", "quarantine"):
+            expect(drawing.locator("text", has_text=text).first).to_be_visible()
+        colour = drawing.locator("text").first.evaluate("element => getComputedStyle(element).fill")
+        lightness = [int(part) for part in re.findall(r"\d+", colour)[:3]]
+        assert min(lightness) > 150 if theme == "Dark" else max(lightness) < 100, f"{colour} cannot be read"
+        if SHOTS:
+            drawing.screenshot(path=Path(SHOTS) / f"graphs-{theme}.png")
     assert notebook.outside == []
-    if SHOTS:
-        drawing.screenshot(path=Path(SHOTS) / f"graphs-{theme}.png")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
 
 
+@pytest.mark.slow
 def test_results_read_on_a_dark_page(open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]) -> None:
     write(lab, "dark.ipynb", "%load_ext pocket_lab", "%pocket_bench lambda:sum(range(100)) --budget 0.5s")
     notebook = open_notebook("dark.ipynb")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    expect(notebook.page.locator("body[data-jp-theme-light='false']")).to_have_count(1)
+    set_theme(notebook, "Dark")
     notebook.start_all()
     notebook.wait_for_end(60)
     text = notebook.page.locator(".pocket-lab svg text").first
@@ -145,7 +151,7 @@ def test_results_read_on_a_dark_page(open_notebook: Callable[[str], LabPage], la
     assert min(red, green, blue) > 150, f"{colour} is too dark to read"
     if SHOTS:
         notebook.page.screenshot(path=Path(SHOTS) / "dark.png")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+    set_theme(notebook, "Light")
 
 
 def shoot(notebook: LabPage, folder: Path) -> None:
@@ -222,28 +228,24 @@ PROFILES = [
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_notebook_of_profiles_shows_each_once_and_its_flame_graphs_zoom(
-    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str], theme: str
+    open_notebook: Callable[[str], LabPage], lab: tuple[Path, str]
 ) -> None:
-    shutil.copy(NOTEBOOKS / "04_profiles.ipynb", lab[0] / f"profiles-{theme}.ipynb")
-    notebook = open_notebook(f"profiles-{theme}.ipynb")
-    notebook.page.evaluate(
-        f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
-    )
-    expect(notebook.page.locator(f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']")).to_have_count(1)
+    shutil.copy(NOTEBOOKS / "04_profiles.ipynb", lab[0] / "profiles.ipynb")
+    notebook = open_notebook("profiles.ipynb")
     notebook.start_all()
     notebook.wait_for_end(300)
     assert notebook.errors() == []
-    titles = notebook.page.locator(".jp-OutputArea .pocket-lab h3").all_inner_texts()
-    assert [title for title in titles if title in PROFILES] == PROFILES
-    for title in ("Calls of pages", "Memory of pages"):
-        zooms(notebook.page.locator(".jp-OutputArea .pocket-lab", has=notebook.page.get_by_role("heading", name=title)))
+    for theme in ("Dark", "Light"):
+        set_theme(notebook, theme)
+        titles = notebook.page.locator(".jp-OutputArea .pocket-lab h3").all_inner_texts()
+        assert [title for title in titles if title in PROFILES] == PROFILES
+        for title in ("Calls of pages", "Memory of pages"):
+            zooms(notebook.page.locator(".jp-OutputArea .pocket-lab", has=notebook.page.get_by_role("heading", name=title)))
+        if SHOTS:
+            for index, result in enumerate(notebook.page.locator(".jp-OutputArea .pocket-lab").all()):
+                result.screenshot(path=Path(SHOTS) / f"profiles-{theme}-{index}.png")
     assert notebook.outside == []
-    if SHOTS:
-        for index, result in enumerate(notebook.page.locator(".jp-OutputArea .pocket-lab").all()):
-            result.screenshot(path=Path(SHOTS) / f"profiles-{theme}-{index}.png")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
 
 
 @pytest.mark.slow
