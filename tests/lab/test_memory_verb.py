@@ -74,8 +74,14 @@ def _memray_is_free(tmp_path: Path) -> Any:
         pass
 
 
-def test_lines_say_where_a_peak_comes_from() -> None:
-    result = memory(Graph(hold >> burst), size=1)
+@pytest.fixture(scope="module")
+def chain() -> MemoryProfile:
+    """The profile of two nodes, the second of which holds the peak of the process."""
+    return memory(Graph(hold >> burst), size=1)
+
+
+def test_lines_say_where_a_peak_comes_from(chain: MemoryProfile) -> None:
+    result = chain
     lines = result.lines.set_index("source")
     large = lines.loc["    large = bytearray(50 * MIB)"]
     assert large["node"] == "hold"
@@ -91,8 +97,8 @@ def test_lines_say_where_a_peak_comes_from() -> None:
     assert "extra = bytearray(120 * MIB)" in result.findings[0]
 
 
-def test_the_whole_run_is_the_sum_of_its_nodes_and_its_peak_is_that_of_the_process() -> None:
-    result = memory(Graph(hold >> burst), size=1)
+def test_the_whole_run_is_the_sum_of_its_nodes_and_its_peak_is_that_of_the_process(chain: MemoryProfile) -> None:
+    result = chain
     (run,) = result.runs.to_dict("records")
     assert run["peak_bytes"] == pytest.approx(120 * MIB, rel=0.02)
     for column in ("allocations", "allocated_bytes", "temporary", "leaked_bytes"):
@@ -100,8 +106,8 @@ def test_the_whole_run_is_the_sum_of_its_nodes_and_its_peak_is_that_of_the_proce
     assert result.frame["peak_share"].sum() == pytest.approx(1)
 
 
-def test_the_timeline_shows_the_heap_and_the_active_nodes() -> None:
-    result = memory(Graph(hold >> burst), size=1)
+def test_the_timeline_shows_the_heap_and_the_active_nodes(chain: MemoryProfile) -> None:
+    result = chain
     timeline, activity = result.timeline, result.activity.set_index("node")
     begin_s, end_s = activity.loc["burst", "start_s"], activity.loc["burst", "end_s"]
     in_burst = timeline[(timeline["at_s"] > begin_s) & (timeline["at_s"] < end_s)]
@@ -114,8 +120,8 @@ def test_the_timeline_shows_the_heap_and_the_active_nodes() -> None:
     assert list(timeline.columns) == ["at_s", "heap_bytes", "rss_bytes", "size", "workers", "executor", "drive", "rate"]
 
 
-def test_stacks_hold_what_was_alive_at_the_peak() -> None:
-    result = memory(Graph(hold >> burst), size=1)
+def test_stacks_hold_what_was_alive_at_the_peak(chain: MemoryProfile) -> None:
+    result = chain
     top = result.calls[result.calls["depth"] == 0]
     assert top["total_bytes"].sum() == result.runs["peak_bytes"].iloc[0]
     (own,) = result.calls[(result.calls["node"] == "burst") & (result.calls["depth"] == 1)].to_dict("records")
@@ -198,14 +204,14 @@ def test_the_capture_is_kept_on_request_for_memrays_own_commands(tmp_path: Path)
         memory(hold, size=1, keep=tmp_path / "no" / "run.bin")
 
 
-def test_memrays_own_page_is_written_without_a_capture(tmp_path: Path) -> None:
-    page = memory(Graph(hold >> burst), size=1).save_flamegraph(tmp_path / "page.html")
+def test_memrays_own_page_is_written_without_a_capture(chain: MemoryProfile, tmp_path: Path) -> None:
+    page = chain.save_flamegraph(tmp_path / "page.html")
     text = page.read_text()
     assert "burst" in text
     assert "flamegraph report" in text
     assert 'src="http' not in text
     with pytest.raises(UsageError, match="cannot be written"):
-        memory(hold, size=1).save_flamegraph(tmp_path)
+        chain.save_flamegraph(tmp_path)
 
 
 def test_a_target_that_starts_a_tracker_is_refused(tmp_path: Path) -> None:

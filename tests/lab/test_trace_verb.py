@@ -34,8 +34,14 @@ def rest(values: list[int]) -> int:
 naps = Graph(Node("list", exec=lambda size: list(range(size))) >> fan_out(nap, name="each") >> rest, name="naps")
 
 
-def test_a_trace_has_a_row_per_span_and_findings_in_words() -> None:
-    result = trace(naps, size=4, workers=2, executor="threads")
+@pytest.fixture(scope="module")
+def four_naps() -> Trace:
+    """The trace of a fan-out on two threads."""
+    return trace(naps, size=4, workers=2, executor="threads")
+
+
+def test_a_trace_has_a_row_per_span_and_findings_in_words(four_naps: Trace) -> None:
+    result = four_naps
     assert list(result.frame.columns) == [*(field.name for field in fields(Span) if field.name != "point"), "self_s", *POINT]
     assert list(result.nodes["node"]) == ["list", "each", "nap", "rest"]
     assert list(result.nodes["calls"]) == [1, 1, 4, 1]
@@ -59,8 +65,8 @@ def test_a_trace_has_a_row_per_span_and_findings_in_words() -> None:
         assert text in told
 
 
-def test_what_if_gains_nothing_for_nothing_and_names_what_there_is() -> None:
-    result = trace(naps, size=4, workers=2, executor="threads")
+def test_what_if_gains_nothing_for_nothing_and_names_what_there_is(four_naps: Trace) -> None:
+    result = four_naps
     assert result.what_if("nap", 1).gain == 0
     half, gone = result.what_if("nap"), result.what_if("nap", float("inf"))
     assert 0 < half.gain < gone.gain < 1
@@ -177,7 +183,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) ->
 
 
 def test_a_bench_of_a_graph_has_its_nodes_from_a_pass_of_its_own() -> None:
-    result = bench(naps, sizes="2,3", workers="1,2", executor="threads", budget="8s")
+    result = bench(naps, sizes="2,3", workers="1,2", executor="threads", budget="4s")
     assert list(result.nodes.columns) == ["node", "calls", "wall_s", "share", "queue_s", "errors", *POINT]
     assert set(zip(result.nodes["size"], result.nodes["workers"], strict=True)) == {(2, 1), (2, 2), (3, 1), (3, 2)}
     for (size, _), rows in result.nodes.groupby(["size", "workers"]):
