@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import json
 import math
@@ -19,6 +18,7 @@ from typing import Any
 
 import matplotlib.figure
 import pytest
+from targets import count_all, long_naps, many, nap_longer, uses_cache
 
 import pocket_lab
 from pocket_lab import Context, Graph, Node, NodeError, UsageError, bench, fan_out, node
@@ -53,21 +53,8 @@ COLUMNS = [
 ]
 
 
-@node
-def nap(value: float) -> float:
-    time.sleep(0.02)
-    return value
-
-
-naps = Graph(fan_out(nap), name="naps")
-
-
-def many(size: int) -> list[int]:
-    return list(range(size))
-
-
 def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
-    result = bench(naps, sizes="2,4", workers="1,2", executors="threads", input=many, budget=2)
+    result = bench(long_naps, sizes="2,4", workers="1,2", executors="threads", input=many, budget=2)
     assert list(result.frame.columns) == COLUMNS
     assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
     samples = "size workers executor drive rate round loops wall_s cpu_s items error target run_s cpu_run_s kind"
@@ -93,7 +80,7 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
 
 
 def test_map_runs_each_item_and_counts_items_a_second() -> None:
-    result = bench(nap, size=8, workers="1,4", drive="map", budget=3)
+    result = bench(nap_longer, size=8, workers="1,4", drive="map", budget=3)
     one, four = result.frame.to_dict("records")
     assert 35 < one["throughput_per_s"] <= 50
     assert four["speedup"] == pytest.approx(4.0, rel=0.35)
@@ -242,7 +229,7 @@ except KeyboardInterrupt:
 )
 def test_bad_options_start_nothing(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        bench(naps, **options)
+        bench(long_naps, **options)
 
 
 def test_a_module_that_fails_to_import_in_the_child_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,11 +330,6 @@ def test_what_the_nodes_report_becomes_metrics_under_their_names(drive: str, exe
     assert any("seen of teller 1 B" in text for text in result.findings)
 
 
-def count_all(values: list[int], ctx: Context) -> int:
-    ctx.report("items", len(values))
-    return len(values)
-
-
 def test_a_callable_reports_under_its_own_name() -> None:
     def plain(value: int, ctx: Context) -> None:
         ctx.report("double", 2 * value)
@@ -402,16 +384,6 @@ def test_runs_of_a_point_can_share_a_store() -> None:
     graph = Graph(Node("n", exec=lambda value: time.sleep(0.001), post=post))
     assert bench(graph, size=1, budget=0.4).metrics["value"][0] == 1.0
     assert bench(graph, size=1, budget=0.4, store="shared").metrics["value"][0] > 5.0
-
-
-@functools.cache
-def cached_nap(value: int) -> int:
-    time.sleep(0.01)
-    return value
-
-
-def uses_cache(value: int) -> int:
-    return cached_nap(value)
 
 
 @pytest.mark.parametrize(("how", "words"), [("cold", "cleared before each run"), ("warm", "kept warm")])

@@ -16,9 +16,10 @@ from typing import Any
 
 import matplotlib.figure
 import pytest
+from targets import locked, many, nap, naps, plain, sleepy, slower
 
 import pocket_lab
-from pocket_lab import Graph, NodeError, UsageError, bench, compare, fan_out, node
+from pocket_lab import NodeError, UsageError, bench, compare, node
 from pocket_lab.analysis.compare import geometric_mean
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison, Variant
@@ -27,32 +28,6 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 
 COLUMNS = "size workers executor drive rate basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
-
-
-def plain(size: int) -> int:
-    return sum(range(3000))
-
-
-def slower(size: int) -> int:
-    return sum(range(3900))
-
-
-def sleepy(size: int) -> int:
-    time.sleep(0.0002)
-    return sum(range(3000))
-
-
-@node
-def nap(value: float) -> float:
-    time.sleep(0.01)
-    return value
-
-
-naps = Graph(fan_out(nap), name="naps")
-
-
-def many(size: int) -> list[int]:
-    return list(range(size))
 
 
 def only_row(result: Comparison) -> dict[str, Any]:
@@ -265,14 +240,6 @@ def test_functions_of_a_module_with_a_lock_run_where_they_are() -> None:
     result = compare(locked, locked, size=1, budget=1)
     assert not result.failures
     assert only_row(result)["rounds"] > 0
-
-
-GUARD = threading.Lock()
-
-
-def locked(size: int) -> int:
-    with GUARD:
-        return sum(range(3000))
 
 
 def test_functions_of_a_module_with_a_lock_run_on_process_workers_as_under_bench() -> None:
