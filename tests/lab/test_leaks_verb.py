@@ -113,12 +113,6 @@ def test_what_is_cached_once_is_no_leak() -> None:
     assert leaks(caches, size=1, runs=8).ok
 
 
-@pytest.fixture(scope="module")
-def leftovers() -> LeakReport:
-    """The leaks of a graph in which each node leaves another kind of resource."""
-    return leaks(Graph(thread >> daemon >> process >> file >> sockets >> task), size=1, runs=6)
-
-
 @pytest.mark.parametrize(
     ("target", "kind", "name"),
     [
@@ -130,8 +124,8 @@ def leftovers() -> LeakReport:
         (task, "task", "sleep (Task-"),
     ],
 )
-def test_leftovers_are_named_and_located(leftovers: LeakReport, target: Node, kind: str, name: str) -> None:
-    report = leftovers
+def test_leftovers_are_named_and_located(target: Node, kind: str, name: str) -> None:
+    report = leaks(target, size=1, runs=6)
     assert not report.ok
     row = leaked(report, kind)
     assert name in row["name"]

@@ -95,10 +95,7 @@ def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
 def test_one_worker_may_be_said_in_any_way(verb: Any) -> None:
     for workers in (1, "1", [1]):
         assert of_node(
-            verb(hold, size=1, workers=workers, executors="serial", isolation="kernel")
-            .frame.groupby("node", as_index=False)
-            .max(),
-            "hold",
+            verb(hold, size=1, workers=workers, executors="serial").frame.groupby("node", as_index=False).max(), "hold"
         )
 
 
