@@ -206,6 +206,7 @@ def test_a_profile_of_a_target_that_fails_shows_the_users_own_error(notebook: An
         assert not cell.shown
 
 
+@pytest.mark.timing
 def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any) -> None:
     notebook.run("sleepy = lambda size: time.sleep(0.05 * size)")
     stop = threading.Timer(6.0, notebook.interrupt)
@@ -222,6 +223,7 @@ def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any
     assert notebook.run("1 + 1").error is None
 
 
+@pytest.mark.timing
 def test_a_stopped_profile_keeps_nothing_and_shows_nothing_else(notebook: Any) -> None:
     notebook.run("%pocket_bench graph --input docs --budget 0.3s\nbefore = pocket_lab.last()")
     stop = threading.Timer(4.0, notebook.interrupt)
@@ -295,6 +297,7 @@ def test_a_side_that_fails_shows_the_users_own_error_after_the_result(notebook: 
     assert "not reached" not in cell.text
 
 
+@pytest.mark.timing
 def test_a_stopped_comparison_shows_what_was_measured(notebook: Any) -> None:
     notebook.run("import time\ndef nap(n): time.sleep(0.002)")
     stop = threading.Timer(6.0, notebook.interrupt)
