@@ -2,6 +2,7 @@
 
     graph -> measure / profile -> records -> history -> frames -> analysis -> view -> lab -> notebook, cli
 
+Data flows along this line, and imports point the other way (CONTRIBUTING.md has the floors).
 Build a graph of nodes, then call `bench` (how fast, how it grows), `compare` (is it faster now), `memory`, `cpu`, `lines` and
 `trace` (where time and memory go), `leaks` (what remains), `Monitor` (how it behaves in use); after `%load_ext pocket_lab` a
 notebook has them as `%pocket_bench` and so on. Importing this package loads nothing heavy: each name below is imported when it

@@ -14,12 +14,17 @@ def plain(value: int) -> int:
 
 
 def measured(name: str, **options: Any) -> Bench:
-    return bench(plain, size=10, budget=0.1, isolation="kernel", name=name, **options)
+    return bench(plain, name=name, **{"size": 10, "budget": 0.1, "isolation": "kernel", **options})
 
 
 @pytest.mark.parametrize(
     ("option", "first", "second"),
-    [("store", "fresh", "shared"), ("caches", "warm", "cold"), ("fresh_input", False, True)],
+    [
+        ("store", "fresh", "shared"),
+        ("caches", "warm", "cold"),
+        ("fresh_input", False, True),
+        ("isolation", "kernel", "process"),
+    ],
 )
 @pytest.mark.parametrize("is_stored", [False, True], ids=["in memory", "from the history"])
 def test_another_method_is_refused_by_name(option: str, first: Any, second: Any, is_stored: bool) -> None:
