@@ -13,6 +13,7 @@ from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.batch_timeout import within_timeout
 from pocket_lab.measure.worker.budget import Budget
+from pocket_lab.measure.worker.interrupts import Interrupts
 from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
 from pocket_lab.records.caveat import Caveat
@@ -71,7 +72,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
         current: Point | None = None
         samples: list[Sample | Latency] = []
         try:
-            with closing(stream(task, job)) as records:
+            with Interrupts() as interrupts, closing(stream(task, job)) as records:
                 for record in budget.spent_on(within_timeout(records, job.point_timeout_s)):
                     if isinstance(record, Started):
                         current = record.point
@@ -80,6 +81,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
                     elif isinstance(record, Sample | Latency):
                         samples.append(record)
                     yield record
+                    interrupts.raise_swallowed()
             return
         except ProcessDied as died:
             if closed.issuperset(job.points):

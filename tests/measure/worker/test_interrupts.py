@@ -1,0 +1,123 @@
+"""An interrupt that other code swallows still ends the measurement, and the handler of before is back afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import pocket_lab
+from pocket_lab import bench
+from pocket_lab.lab.bench import Bench
+from pocket_lab.measure.worker.interrupts import Interrupts
+from pocket_lab.records.samples import Sample
+
+
+@pytest.fixture(autouse=True)
+def _handler_of_before() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    after = signal.signal(signal.SIGINT, before)
+    assert after is before
+
+
+def press_stop() -> None:
+    """Ctrl-C, delivered at once."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+
+
+class Finalised:
+    def __del__(self) -> None:
+        press_stop()
+
+
+def swallow_by_catching() -> None:
+    with suppress(BaseException):
+        press_stop()
+
+
+def swallow_in_a_finaliser() -> None:
+    finalised = Finalised()
+    del finalised
+
+
+@pytest.mark.parametrize("swallow", [swallow_by_catching, swallow_in_a_finaliser])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_a_watcher_swallows_ends_the_sweep_and_keeps_what_was_measured(swallow: Any) -> None:
+    stopped: list[float] = []
+
+    def watch(record: object) -> None:
+        if isinstance(record, Sample) and record.round == 3 and not stopped:
+            stopped.append(time.monotonic())
+            swallow()
+
+    with pytest.raises(KeyboardInterrupt):
+        bench(lambda: time.sleep(0.002), budget=30, precision=1e-9, watch=watch)
+    assert time.monotonic() - stopped[0] < 5
+    result = pocket_lab.last()
+    assert isinstance(result, Bench)
+    assert list(result.frame["status"]) == ["cancelled"]
+
+
+def test_an_interrupt_that_was_seen_is_raised_once() -> None:
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        press_stop()
+    time.sleep(0.01)
+
+
+def test_without_an_interrupt_nothing_is_raised() -> None:
+    with Interrupts() as interrupts:
+        interrupts.raise_swallowed()
+
+
+def test_a_handler_of_the_users_own_keeps_its_meaning() -> None:
+    seen: list[int] = []
+
+    def own(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+
+    before = signal.signal(signal.SIGINT, own)
+    try:
+        with Interrupts() as interrupts:
+            press_stop()
+            interrupts.raise_swallowed()
+        assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
+
+
+def test_a_handler_that_was_installed_meanwhile_stays() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with Interrupts():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_where_interrupts_are_ignored_and_in_other_threads_nothing_is_installed() -> None:
+    handlers: list[object] = []
+
+    def enter() -> None:
+        with Interrupts():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        enter()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert handlers == [before, signal.SIG_IGN]
