@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from pocket_lab.lab.compare import Comparison, Variant, compare
     from pocket_lab.lab.cpu import CpuProfile, cpu
     from pocket_lab.lab.history import History
-    from pocket_lab.lab.last_result import last
     from pocket_lab.lab.leaks import LeakReport, leaks
     from pocket_lab.lab.lines import LineProfile, lines
     from pocket_lab.lab.memory import MemoryProfile, memory
     from pocket_lab.lab.monitor import Monitor
+    from pocket_lab.lab.runs.last_result import last
     from pocket_lab.lab.trace import Trace, trace
     from pocket_lab.notebook.extension import load_ipython_extension, unload_ipython_extension
 
@@ -65,7 +65,7 @@ _HOME = {
     "lab.compare": ("Comparison", "Variant", "compare"),
     "lab.cpu": ("CpuProfile", "cpu"),
     "lab.history": ("History",),
-    "lab.last_result": ("last",),
+    "lab.runs.last_result": ("last",),
     "lab.leaks": ("LeakReport", "leaks"),
     "lab.lines": ("LineProfile", "lines"),
     "lab.memory": ("MemoryProfile", "memory"),

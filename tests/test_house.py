@@ -41,8 +41,7 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
 def test_no_folder_holds_more_modules_than_a_reader_takes_in() -> None:
     modules = [path for path in ROOT.glob("pocket_lab/**/*.py") if path.name != "__init__.py"]
     counts = Counter(str(path.parent.relative_to(ROOT)) for path in modules)
-    bounds = {folder: 16 if folder == "pocket_lab/lab" else 14 for folder in counts}  # lab: a module per verb
-    assert not {folder: count for folder, count in counts.items() if count > bounds[folder]}
+    assert not {folder: count for folder, count in counts.items() if count > 14}
 
 
 def test_every_package_says_what_flows_in_and_out() -> None:

@@ -12,35 +12,29 @@ import pandas as pd
 from markupsafe import Markup
 
 from pocket_lab.analysis.advice import Advice, advise_workers
-from pocket_lab.analysis.environments import differences
 from pocket_lab.analysis.growth import Growth, fit_growth
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
 from pocket_lab.analysis.precision import precision_of
 from pocket_lab.analysis.scaling import add_speedup
-from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
 from pocket_lab.frames.points import at_point, without
 from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
 from pocket_lab.graph.graph import Graph
-from pocket_lab.history.archive import Archive
-from pocket_lab.history.entry import Entry
-from pocket_lab.lab.collect import collect
-from pocket_lab.lab.last_result import keep
-from pocket_lab.lab.memory_pass import measure_peaks, refuse_peaks
 from pocket_lab.lab.options.keywords import BenchOptions
 from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.signature import takes_options
-from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
-from pocket_lab.measure.environment import read_environment
+from pocket_lab.lab.runs.collect import collect
+from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.recording import Recording, options_json
+from pocket_lab.lab.runs.resumable import find_resumable
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.method import method_differences
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.supervisor import Task, measure
-from pocket_lab.measure.sweep import Sweep
+from pocket_lab.profile.memory.bench_peaks import measure_peaks, refuse_peaks
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
@@ -203,7 +197,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     """
     request = parse_request("bench", _Own, options)
     sweep = request.sweep
-    stored, records = _stored(request.name, sweep) if request.own.resume else (None, [])
+    stored, records = find_resumable(request.name, sweep) if request.own.resume else (None, [])
     job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
@@ -240,23 +234,3 @@ def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | 
     series = at_point(rows, {name: first[name] for name in without("size")})
     series = series[series[cost].notna()]
     return fit_growth(series["size"].astype(float).to_list(), series[cost].astype(float).to_list()) if len(series) else None
-
-
-def _stored(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
-    """The run to resume, and its records; raises UsageError if its machine or its method differ."""
-    if name is None:
-        raise UsageError("resume=True continues a run of the history: give its name")
-    with Archive() as archive:
-        entry = archive.find(name, "bench")
-        records = archive.records(entry)
-    for option, earlier, _ in method_differences(entry.options.get("sweep", {}), asdict(sweep)):
-        raise UsageError(
-            f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
-        )
-    there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
-    if there is not None and (differing := differences(there, here)):
-        raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: start a new run under another name')
-    if there is not None and there.revision != here.revision:
-        message = f"started at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
-        records.append(Caveat("other-revision", message))
-    return entry, records

@@ -24,14 +24,14 @@ from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.lab.bench import Bench
-from pocket_lab.lab.collect import collect
-from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.load_stored import stored_bench
 from pocket_lab.lab.options.keywords import CompareOptions
 from pocket_lab.lab.options.request import Request, parse_request, with_workers
 from pocket_lab.lab.options.signature import takes_options
-from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.collect import collect
+from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.method import method_differences
 from pocket_lab.measure.paired.paired_job import PairedJob

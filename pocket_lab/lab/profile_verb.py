@@ -14,11 +14,11 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from pocket_lab.errors import DeadlineExceeded
-from pocket_lab.lab.collect import collect
-from pocket_lab.lab.last_result import keep
 from pocket_lab.lab.options.request import Request, parse_request
-from pocket_lab.lab.recording import Recording, options_json
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.collect import collect
+from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import Task, measure

@@ -15,12 +15,12 @@ from pocket_lab.errors import UsageError
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Variant
 from pocket_lab.lab.history import History
-from pocket_lab.lab.last_result import last
 from pocket_lab.lab.monitor import Monitor
 from pocket_lab.lab.options.arguments import with_nearest
 from pocket_lab.lab.options.table import options_of
 from pocket_lab.lab.options.verbs import Verb
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.last_result import last
 from pocket_lab.measure.planning import target_name
 from pocket_lab.notebook.expressions import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget

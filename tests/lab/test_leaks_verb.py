@@ -20,8 +20,8 @@ import matplotlib.figure
 import pytest
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
-from pocket_lab.lab.last_result import last
 from pocket_lab.lab.leaks import LeakReport, leaks
+from pocket_lab.lab.runs.last_result import last
 from pocket_lab.profile.leaks import creation_sites as creation_sites
 
 KEPT: list[Any] = []

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from pocket_lab.lab.options.keywords import Watcher
-from pocket_lab.lab.recording import Recording
+from pocket_lab.lab.runs.recording import Recording
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.progress import Heartbeat, Output, Started
 from pocket_lab.records.record import Record

@@ -1,4 +1,4 @@
-"""The memory pass itself: its records for a bench, sums over processes, and what memray refuses."""
+"""The instrument of memory: its records for a bench, sums over processes, and what memray refuses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+"""The stored run that `bench(resume=True)` continues."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pocket_lab.analysis.environments import differences
+from pocket_lab.errors import UsageError
+from pocket_lab.history.archive import Archive
+from pocket_lab.history.entry import Entry
+from pocket_lab.measure.environment import read_environment
+from pocket_lab.measure.method import method_differences
+from pocket_lab.measure.sweep import Sweep
+from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.environment import Environment
+from pocket_lab.records.record import Record
+
+
+def find_resumable(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
+    """The run of that name and its records; raises UsageError if its machine or its method differ.
+
+    Another git revision of the working directory is a Caveat among the records.
+    """
+    if name is None:
+        raise UsageError("resume=True continues a run of the history: give its name")
+    with Archive() as archive:
+        entry = archive.find(name, "bench")
+        records = archive.records(entry)
+    for option, earlier, _ in method_differences(entry.options.get("sweep", {}), asdict(sweep)):
+        raise UsageError(
+            f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
+        )
+    there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
+    if there is not None and (differing := differences(there, here)):
+        raise UsageError(f'the run "{name}" was made with another {", ".join(differing)}: start a new run under another name')
+    if there is not None and there.revision != here.revision:
+        message = f"started at the git revision {there.revision}, resumed at {here.revision}: the code may have changed between"
+        records.append(Caveat("other-revision", message))
+    return entry, records
