@@ -245,13 +245,20 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
         records.append(Caveat("other-packages", f"the two runs had different versions of packages: {', '.join(packages)}"))
     frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), margin)
     if frame.empty:
-        if (rates := [side.sweep.get("rate") for side in (a, b)])[0] != rates[1]:
-            one, other = ("no rate" if rate is None else f"rate={rate:g}" for rate in rates)
-            raise UsageError(
-                f'"{a.name}" was measured with {one} and "{b.name}" with {other}, so that their latencies cannot be compared: '
-                "measure both at the same rate"
-            )
+        for option in ("drive", "rate"):
+            if (values := [side.sweep.get(option) for side in (a, b)])[0] != values[1]:
+                one, other = (_words(option, value) for value in values)
+                raise UsageError(
+                    f'"{a.name}" was measured with {one} and "{b.name}" with {other}, so that their times cannot be compared: '
+                    f"measure both with the same {option}"
+                )
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
     result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
     keep(result)
     return result
+
+
+def _words(option: str, value: str | float | None) -> str:
+    if value is None:
+        return f"no {option}"
+    return f"{option}={value}" if isinstance(value, str) else f"{option}={value:g}"

@@ -44,7 +44,13 @@ def test_another_rate_is_refused_by_name(is_stored: bool) -> None:
     load = {"drive": "load", "workers": 2, "executor": "threads"}
     slow, fast, closed = measured("slow", rate=50, **load), measured("fast", rate=200, **load), measured("closed", **load)
     sides: tuple[Any, Any] = ("slow", "fast") if is_stored else (slow, fast)
-    with pytest.raises(UsageError, match=r'"slow" was measured with rate=50 and "fast" with rate=200, .* at the same rate'):
+    with pytest.raises(UsageError, match=r'"slow" was measured with rate=50 and "fast" with rate=200, .* with the same rate'):
         compare(*sides)
     with pytest.raises(UsageError, match='"fast" was measured with rate=200 and "closed" with no rate'):
         compare(fast, closed)
+
+
+def test_another_drive_is_refused_by_name_before_its_rate() -> None:
+    run, load = measured("run"), measured("load", drive="load", rate=50, workers=2, executor="threads")
+    with pytest.raises(UsageError, match='"run" was measured with drive=run and "load" with drive=load'):
+        compare(run, load, force=True)

@@ -211,7 +211,7 @@ OPTIONS = (
     ),
     Option(
         "force",
-        "compare results of bench from different machines or versions, with a caveat",
+        "compare results of bench from different machines or versions, with a caveat; another method or rate stays refused",
         ("compare",),
         False,
         parse=bool,
