@@ -9,86 +9,21 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+import leaking
 import matplotlib.figure
 import pytest
+from leaking import caches, clean, daemon, file, mebibyte, objects, process, sockets, task, thread
+from targets import many
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
 from pocket_lab.lab.leaks import LeakReport, leaks
 from pocket_lab.lab.runs.last_result import last
 from pocket_lab.profile.leaks import creation_sites as creation_sites
-
-KEPT: list[Any] = []
-
-
-@node
-def clean(n: int) -> int:
-    with open(__file__, encoding="utf-8") as source:
-        text = source.read()
-    thread = threading.Thread(target=len, args=(text,))
-    thread.start()
-    thread.join()
-    subprocess.run(["true"], check=True)
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-    return sum(len(line) for line in text.splitlines())
-
-
-@cache
-def table() -> list[bytearray]:
-    return [bytearray(1_000_000) for _ in range(4)]
-
-
-@node
-def caches(n: int) -> int:
-    return len(table())
-
-
-@node
-def thread(n: int) -> None:
-    threading.Thread(target=time.sleep, args=(5,), name="waits for nobody").start()
-
-
-@node
-def daemon(n: int) -> None:
-    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-
-
-@node
-def process(n: int) -> None:
-    KEPT.append(subprocess.Popen(["sleep", "60"]))
-
-
-@node
-def file(n: int) -> None:
-    KEPT.append(open(__file__, encoding="utf-8"))  # noqa: SIM115
-
-
-@node
-def sockets(n: int) -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
-    KEPT.append(listening)
-
-
-@node
-async def task(n: int) -> None:
-    KEPT.append(asyncio.create_task(asyncio.sleep(60)))
-
-
-@node
-def mebibyte(n: int) -> None:
-    KEPT.append(bytearray(1 << 20))
-
-
-@node
-def objects(n: int) -> None:
-    KEPT.append({number: object() for number in range(20)})
 
 
 def leaked(report: LeakReport, kind: str) -> dict[str, Any]:
@@ -102,47 +37,65 @@ def line_of(target: Node) -> int:
 
 
 def test_a_clean_node_is_reported_clean_each_time() -> None:
-    for _ in range(3):
-        report = leaks(clean, size=1, runs=8)
-        assert report.ok, str(report)
-        assert list(report.frame["verdict"]) == ["no growth"]
-        assert report.findings == ["Memory: no growth seen in 8 runs."]
+    report = leaks(clean, sizes=[1, 2, 3], runs=8)
+    assert report.ok, str(report)
+    assert list(report.frame["size"]) == [1, 2, 3]
+    assert list(report.frame["verdict"]) == ["no growth"] * 3
+    assert report.findings == [f"size {size}, serial x 1: Memory: no growth seen in 8 runs." for size in (1, 2, 3)]
 
 
 def test_what_is_cached_once_is_no_leak() -> None:
-    assert leaks(caches, size=1, runs=8).ok
+    report = leaks(caches, size=1, runs=8)
+    assert report.ok
+    assert report.findings == ["Memory: no growth seen in 8 runs."]
+
+
+@pytest.fixture(scope="module")
+def leftovers() -> dict[str, LeakReport]:
+    """Reports of a graph whose five nodes each leave another kind of resource, and of a coroutine that leaves a task."""
+    graph = leaks(Graph(thread >> daemon >> process >> file >> sockets), size=1, runs=6)
+    return {"thread": graph, "daemon thread": graph, "process": graph, "file": graph, "socket": graph} | {
+        "task": leaks(task, size=1, runs=6)
+    }
 
 
 @pytest.mark.parametrize(
     ("target", "kind", "name"),
     [
-        (thread, "thread", "waits for nobody"),
+        (thread, "thread", "waits for the end"),
         (daemon, "daemon thread", "(sleep)"),
         (process, "process", "sleep 60"),
-        (file, "file", __file__),
+        (file, "file", leaking.__file__),
         (sockets, "socket", "listening"),
         (task, "task", "sleep (Task-"),
     ],
 )
-def test_leftovers_are_named_and_located(target: Node, kind: str, name: str) -> None:
-    report = leaks(target, size=1, runs=6)
+def test_leftovers_are_named_and_located(leftovers: dict[str, LeakReport], target: Node, kind: str, name: str) -> None:
+    report = leftovers[kind]
     assert not report.ok
     row = leaked(report, kind)
     assert name in row["name"]
     assert (row["per_run"], row["left"], row["unit"]) == (1.0, 6.0, "count")
-    assert (row["node"], row["file"]) == (target.name, __file__)
+    assert (row["node"], row["file"]) == (target.name, leaking.__file__)
     assert row["line"] == line_of(target)
     assert list(report.left[report.left["kind"] == kind]["run"]) == [1, 2, 3, 4, 5, 6]
     assert any(f"Leaks 1 {kind} a run" in finding and target.name in finding for finding in report.findings)
 
 
+def test_nothing_else_is_reported_beside_the_leftovers(leftovers: dict[str, LeakReport]) -> None:
+    kinds = ["thread", "daemon thread", "process", "file", "socket"]
+    assert sorted(leftovers["file"].left["kind"]) == sorted(6 * kinds)
+    assert list(leftovers["task"].left["kind"]) == ["task"] * 6
+
+
 def test_a_mebibyte_a_run_is_found_within_two_per_cent_with_the_line_that_keeps_it() -> None:
     report = leaks(mebibyte, size=1)
+    assert last() is report
     row = leaked(report, "memory")
     assert row["per_run"] == pytest.approx(1 << 20, rel=0.02)
     assert row["low"] <= row["per_run"] <= row["high"]
     assert row["high"] - row["low"] < 0.02 * row["per_run"]
-    assert (row["node"], row["file"], row["line"]) == ("mebibyte", __file__, line_of(mebibyte))
+    assert (row["node"], row["file"], row["line"]) == ("mebibyte", leaking.__file__, line_of(mebibyte))
     assert report.lines["bytes_per_run"].iloc[0] == pytest.approx(1 << 20, rel=0.01)
     assert "Leaks 1.00 MiB a run" in report.findings[0]
 
@@ -155,11 +108,7 @@ def test_small_objects_are_found_where_resident_memory_shows_nothing() -> None:
 
 
 def test_a_graph_names_the_node_among_others_on_every_executor() -> None:
-    @node
-    def items(n: int) -> list[int]:
-        return list(range(n))
-
-    graph = Graph(items >> fan_out(daemon))
+    graph = Graph(Node("items", exec=many) >> fan_out(daemon))
     report = leaks(graph, size=3, workers=2, executors="threads,processes", runs=6)
     assert report.error is None
     rows = report.frame[report.frame["kind"] == "daemon thread"].set_index("executor")
@@ -184,6 +133,7 @@ def test_few_runs_cannot_tell_whether_memory_grows() -> None:
 
 def test_scipy_is_loaded_only_after_the_last_reading(tmp_path: Path) -> None:
     seen = tmp_path / "loaded.txt"
+    kept: list[bytearray] = []
 
     @node
     def records_scipy(n: int) -> None:
@@ -193,7 +143,7 @@ def test_scipy_is_loaded_only_after_the_last_reading(tmp_path: Path) -> None:
         if not tracemalloc.is_tracing():
             with open(seen, "a", encoding="utf-8") as lines:
                 lines.write(f"{any(name.partition('.')[0] == 'scipy' for name in sys.modules)}\n")
-        KEPT.append(bytearray(1 << 20))
+        kept.append(bytearray(1 << 20))
 
     assert leaked(leaks(records_scipy, size=1, runs=6), "memory")["per_run"] == pytest.approx(1 << 20, rel=0.02)
     assert seen.read_text().split() == ["False"] * 9, "three runs to warm up, and six more"
@@ -223,7 +173,7 @@ def interrupt(n: int) -> None:
 
 
 def grow_and_interrupt(n: int) -> None:
-    KEPT.append(bytearray(1 << 20))
+    leaking.KEPT.append(bytearray(1 << 20))
     if tracemalloc.is_tracing():
         raise KeyboardInterrupt
 
@@ -236,10 +186,10 @@ def test_in_this_process_nothing_stays_installed_whatever_the_target_raises(
 ) -> None:
     before = patched()
     with pytest.raises(error):
-        leaks(Node("n", exec=function), size=1, isolation="kernel")
+        leaks(Node("n", exec=function), size=1, runs=6, isolation="kernel")
     assert patched() == before
     assert not tracemalloc.is_tracing()
-    KEPT.clear()
+    leaking.KEPT.clear()
 
 
 def test_in_this_process_it_finds_the_same_and_leaves_nothing_of_its_own() -> None:
@@ -248,9 +198,8 @@ def test_in_this_process_it_finds_the_same_and_leaves_nothing_of_its_own() -> No
     assert leaked(report, "file")["line"] == line_of(file)
     assert any("inside this process" in caveat.message for caveat in report.caveats)
     assert patched() == before
-    for kept in KEPT:
-        kept.close()
-    KEPT.clear()
+    while leaking.KEPT:
+        leaking.KEPT.pop().close()
 
 
 def test_while_tracemalloc_runs_here_it_is_refused_here() -> None:
@@ -269,9 +218,8 @@ def test_bad_input_is_one_sentence() -> None:
         leaks(clean, size=1, runs="many")
 
 
-def test_a_report_has_text_html_and_a_picture_and_is_kept() -> None:
-    report = leaks(daemon, size=1, runs=6)
-    assert last() is report
+def test_a_report_has_text_html_and_a_picture(leftovers: dict[str, LeakReport]) -> None:
+    report = leftovers["daemon thread"]
     bundle = report._repr_mimebundle_()
     assert "daemon thread" in bundle["text/plain"]
     assert "<svg" in bundle["text/html"]
