@@ -29,6 +29,7 @@ from pocket_lab.lab.runs.collect import collect
 from pocket_lab.lab.runs.last_result import keep
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.lab.runs.resumable import find_resumable
+from pocket_lab.measure.code_version import code_version
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
@@ -63,7 +64,7 @@ class Bench(Result):
     """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`.
 
     `.metrics` has what the runs reported, `.noise` the A/A comparison inside the sweep. `samples` are the samples of a loaded
-    run as columns, where they are not among the records.
+    run as columns, where they are not among the records; `code` is the version of the target's code, where it is known.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class Bench(Result):
         samples: Columns | None = None,
         run: int | None = None,
         sweep: Mapping[str, Any] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(name, records, run)
         self._columns = samples
         self.sweep = sweep or {}
+        self.code = code
 
     @property
     def title(self) -> str:
@@ -197,21 +200,22 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     """
     request = parse_request("bench", _Own, options)
     sweep = request.sweep
-    stored, records = find_resumable(request.name, sweep) if request.own.resume else (None, [])
+    code = code_version(target, request.input)
+    stored, records = find_resumable(request.name, sweep, code) if request.own.resume else (None, [])
     job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
-        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep)))
+        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep), code=code))
         return whole
     if request.own.memory:
         refuse_peaks(job)
-    recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line), stored)
+    recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line, code=code), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
         with recording, closing(_measured(job, task, request.own.memory)) as stream:
             collect(stream, records, recording, request.watch)
     finally:
-        result = Bench(label, records, run=recording.run, sweep=asdict(sweep))
+        result = Bench(label, records, run=recording.run, sweep=asdict(sweep), code=code)
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result

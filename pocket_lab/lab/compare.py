@@ -59,6 +59,7 @@ _OF_POINTS = ("size", "sizes", "workers", "executor", "executors")
 _UNPAIRED = (
     "the two runs were not measured together: the same code differs by 8 to 10 % from one run to the next on a shared machine"
 )
+_SAME_CODE = "the code of the target and of its input is the same in both runs, so a difference comes from something else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,12 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
             f'"{a.name}" was measured with {option}={one!r} and "{b.name}" with {option}={other!r}: '
             f"measure one of them again with the other's {option}"
         )
+    if a is b or (a.run is not None and a.run == b.run):
+        number = "" if a.run is None else f", run {a.run} of the history"
+        raise UsageError(f'both sides are the same run, "{a.name}"{number}: a run cannot be compared with itself')
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
+    if a.code is not None and a.code == b.code:
+        records.append(Caveat("same-code", _SAME_CODE))
     if differing := differences(a.environment, b.environment):
         message = f"the two runs differ in {', '.join(differing)}"
         if not force:

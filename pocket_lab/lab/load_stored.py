@@ -15,5 +15,5 @@ def stored_bench(key: str | int) -> Bench:
 
 def read_bench(archive: Archive, entry: Entry) -> Bench:
     """The result of a run, its samples in columns."""
-    sweep = entry.options.get("sweep")
-    return Bench(entry.name, archive.other_records(entry), archive.sample_columns(entry), entry.id, sweep)
+    sweep, code = entry.options.get("sweep"), entry.options.get("code")
+    return Bench(entry.name, archive.other_records(entry), archive.sample_columns(entry), entry.id, sweep, code)

@@ -48,6 +48,7 @@ CODES = {
     "own-workers": "The target opens its own workers, which are not traced: it is shown as one span.",
     "pymalloc": "Small objects are counted by the arenas that Python takes; python_allocators=True counts every object.",
     "replay": "The replay behind what-if does not reproduce the run, so its gains are rough.",
+    "same-code": "Two stored runs measured the same code, so a difference comes from the machine, the data or a library.",
     "sampled": "Times come from samples of the stacks: calls of less than a millisecond are uncertain.",
     "serial-one-worker": 'The executor "serial" has one worker; other worker counts were ignored.',
     "shared-source": "Several nodes have the same source lines and are shown as one.",

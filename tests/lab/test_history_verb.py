@@ -113,3 +113,39 @@ def test_a_run_does_not_go_on_in_another_way() -> None:
         ((name, _),) = option.items()
         with pytest.raises(UsageError, match=f'the run "way" was made with {name}=.*resume it with that'):
             bench(work, size=10, budget=0.2, name="way", resume=True, **option)
+
+
+FAST: dict[str, Any] = {"budget": 0.1, "isolation": "kernel"}
+
+
+def made(factor: int, offset: int = 0) -> tuple[Any, Any]:
+    """A target that uses a helper, and its input, as an edit of either would make them."""
+
+    def helper(value: int) -> int:
+        return value * factor
+
+    return (lambda value: helper(value) + 1), (lambda size: size + offset)
+
+
+def test_a_run_is_resumed_with_the_same_code_and_refused_after_an_edit_of_anything_that_it_uses() -> None:
+    def measured(factor: int, offset: int, **more: Any) -> Any:
+        target, build = made(factor, offset)
+        return bench(target, size=3, input=build, name="edited", **FAST, **more)
+
+    first = measured(2, 0)
+    assert measured(2, 0, resume=True).run == first.run
+    for edit in ((3, 0), (2, 1)):
+        with pytest.raises(UsageError, match=r'the code of the target, or of its input, has changed since the run "edited"'):
+            measured(*edit, resume=True)
+    assert History().load("edited").run == first.run
+
+
+def test_a_run_is_not_compared_with_itself_and_the_same_code_is_said() -> None:
+    first = bench(work, size=10, name="one", **FAST)
+    second = bench(work, size=10, name="two", **FAST)
+    other = bench(made(2)[0], size=10, name="three", **FAST)
+    for sides in ((first, first), ("one", "one"), ("one", first)):
+        with pytest.raises(UsageError, match=rf'both sides are the same run, "one", run {first.run} of the history'):
+            compare(*sides, force=True)
+    assert "same-code" in {caveat.code for caveat in compare("one", second).caveats}
+    assert "same-code" not in {caveat.code for caveat in compare("one", other).caveats}

@@ -16,8 +16,8 @@ from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
 
 
-def find_resumable(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]:
-    """The run of that name and its records; raises UsageError if its machine or its method differ.
+def find_resumable(name: str | None, sweep: Sweep, code: str | None) -> tuple[Entry, list[Record]]:
+    """The run of that name and its records; raises UsageError if its machine, its method or the target's code differ.
 
     Another git revision of the working directory is a Caveat among the records.
     """
@@ -29,6 +29,11 @@ def find_resumable(name: str | None, sweep: Sweep) -> tuple[Entry, list[Record]]
     for option, earlier, _ in method_differences(entry.options.get("sweep", {}), asdict(sweep)):
         raise UsageError(
             f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
+        )
+    if code is not None and entry.options.get("code", code) != code:
+        raise UsageError(
+            f'the code of the target, or of its input, has changed since the run "{name}" was made: start a new run under '
+            "another name, since one result cannot mix the two"
         )
     there, here = next((r for r in records if isinstance(r, Environment)), None), read_environment()
     if there is not None and (differing := differences(there, here)):
