@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 import math
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib.figure
@@ -20,7 +21,8 @@ from targets import locked, many, nap, naps, plain, sleepy, slower
 
 import pocket_lab
 from pocket_lab import NodeError, UsageError, bench, compare, node
-from pocket_lab.analysis.compare import geometric_mean
+from pocket_lab.analysis.compare import compare_pairs, geometric_mean
+from pocket_lab.frames.pairs import sides_frame
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison, Variant
 from pocket_lab.records.environment import Environment
@@ -35,8 +37,29 @@ def only_row(result: Comparison) -> dict[str, Any]:
     return dict(row)
 
 
-def test_a_slow_down_of_a_third_is_slower_on_cpu_time() -> None:
-    result = compare(plain, slower, size=1, budget=3)
+@dataclass(frozen=True)
+class Watched:
+    """A comparison, and the records that its watcher saw."""
+
+    result: Comparison
+    seen: list[Record]
+
+
+@pytest.fixture(scope="module")
+def slow_down() -> Watched:
+    """A function against one that takes a third longer."""
+    seen: list[Record] = []
+    return Watched(compare(plain, slower, size=1, budget=2, name="kept", watch=seen.append), seen)
+
+
+@pytest.fixture(scope="module")
+def three_pairs() -> Comparison:
+    """The same at three sizes, with a name that HTML and matplotlib have a meaning for."""
+    return compare(plain, Variant(slower, name="<b> & $x$"), sizes="1..3", budget=2.5)
+
+
+def test_a_slow_down_of_a_third_is_slower_on_cpu_time(slow_down: Watched) -> None:
+    result = slow_down.result
     row = only_row(result)
     assert (row["verdict"], row["basis"]) == ("slower", "cpu")
     assert 1.1 < row["ratio_low"] < row["ratio"] < row["ratio_high"] < 1.6
@@ -45,61 +68,81 @@ def test_a_slow_down_of_a_third_is_slower_on_cpu_time() -> None:
     assert result.verdict == "slower"
     assert result.findings[0].startswith("slower is slower: +")
     assert math.isnan(row["seconds_needed"])
+    assert len(result.table.rows) == 1
 
 
-def test_the_other_way_round_it_is_faster() -> None:
-    row = only_row(compare(slower, plain, size=1, budget=3))
-    assert row["verdict"] == "faster"
-    assert 0.6 < row["ratio"] < 0.9
+def test_the_other_way_round_it_is_faster_and_an_added_sleep_is_judged_on_wall_time_and_never_the_same() -> None:
+    def first(size: int) -> int:
+        return (slower, plain, sleepy)[size - 1](size)
 
+    def second(size: int) -> int:
+        return (plain, sleepy, plain)[size - 1](size)
 
-def test_an_added_sleep_is_slower_on_wall_time_and_never_the_same() -> None:
-    row = only_row(compare(plain, sleepy, size=1, budget=3))
-    assert (row["verdict"], row["basis"]) == ("slower", "wall")
-    assert row["ratio"] == row["wall_ratio"] > 1.5
-    back = only_row(compare(sleepy, plain, size=1, budget=3))
-    assert (back["verdict"], back["basis"]) == ("faster", "wall")
+    frame = compare(first, second, sizes="1..3", budget=4).frame.set_index("size")
+    assert list(frame["verdict"]) == ["faster", "slower", "faster"]
+    assert 0.6 < frame["ratio"][1] < 0.9
+    assert list(frame["basis"][1:]) == ["wall", "wall"]
+    assert frame["ratio"][2] == frame["wall_ratio"][2] > 1.5
 
 
 def test_a_function_against_itself_is_hardly_ever_called_changed() -> None:
-    verdicts = [compare(plain, plain, size=1, budget=1).verdict for _ in range(5)]
+    result = compare(plain, plain, sizes="1..5", budget=4)
+    sides = sides_frame(result.records)
+    verdicts = [compare_pairs(result.samples, sides.iloc[[row]])["verdict"].item() for row in range(5)]  # each judged alone
     assert sum(verdict in ("slower", "faster") for verdict in verdicts) <= 1
     assert set(verdicts) <= {"same", "cannot tell", "slower", "faster"}
 
 
-def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
-    result = compare(plain, slower, sizes="1,2", budget=1)
+def test_the_frame_has_the_columns_of_the_contract_in_order(three_pairs: Comparison) -> None:
+    result = three_pairs
     assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
-    assert list(result.frame["size"]) == [1, 2]
+    assert list(result.frame["size"]) == [1, 2, 3]
     assert set(result.frame["status"]) <= {"done", "budget"}
-    assert set(result.samples["pair"]) == {0, 1}
+    assert set(result.samples["pair"]) == {0, 1, 2}
     assert (result.frame["rounds"] == result.samples.groupby("pair").size()).all()
 
 
-def test_many_pairs_are_counted_and_have_a_geometric_mean() -> None:
-    result = compare(plain, slower, sizes="1..3", budget=4)
+def test_many_pairs_are_counted_and_have_a_geometric_mean(three_pairs: Comparison) -> None:
+    result = three_pairs
     assert result.verdict == "slower"
     assert result.findings[0] == "3 of 3 pairs: slower."
     assert result.findings[1].startswith("Geometric mean of the ratios: 1.")
     assert len(result.table.rows) == 4
     assert result.table.rows[-1][0] == "geomean"
     assert 1 + float(result.table.rows[-1][3].split()[0]) / 100 == pytest.approx(geometric_mean(result.frame), abs=0.001)
-    assert len(compare(plain, slower, size=1, budget=1).table.rows) == 1
 
 
-def test_where_and_how_both_sides_were_measured_is_told() -> None:
-    result = compare(plain, slower, size=1, budget=1, name="told")
+def test_where_and_how_both_sides_were_measured_is_reported(slow_down: Watched) -> None:
+    result = slow_down.result
     assert result.environment is not None
     assert "collected before each block" in result.environment.gc
     page = result.to_html()
     assert f"{result.environment.cores} cores" in page
     assert "garbage collection on" in page
-    assert f"run {result.run} of the history" in page
+    assert f'run {result.run} of the history, "kept"' in html.unescape(page)
+
+
+def test_the_watcher_sees_every_record_as_it_is_made(slow_down: Watched) -> None:
+    result, seen = slow_down.result, slow_down.seen
+    assert sum(isinstance(record, Sample) for record in seen) >= 2 * len(result.samples) > 20
+
+
+def test_a_comparison_shows_itself_as_text_and_html_and_draws_on_given_axes(three_pairs: Comparison) -> None:
+    result = three_pairs
+    bundle = result._repr_mimebundle_()
+    assert "Comparison: <b> & $x$ against plain" in bundle["text/plain"]
+    assert "&lt;b&gt; &amp;" in bundle["text/html"]
+    assert "<svg" in bundle["text/html"]
+    figure = matplotlib.figure.Figure()
+    ax = figure.add_subplot()
+    assert result.plot(ax=ax) is figure
+    assert ax.lines
+    assert isinstance(result.plot(), matplotlib.figure.Figure)
 
 
 def test_variants_of_one_graph_with_other_workers() -> None:
     one, two = (Variant(naps, workers=count, executor="threads") for count in (1, 2))
-    result = compare(one, two, size=4, input=many, budget=4)
+    result = compare(one, two, size=4, input=many, budget=2)
     row = only_row(result)
     assert (row["verdict"], row["basis"]) == ("faster", "wall")
     assert row["ratio"] == pytest.approx(0.5, rel=0.25)
@@ -109,14 +152,14 @@ def test_variants_of_one_graph_with_other_workers() -> None:
 
 def test_serial_against_process_workers_and_names_of_the_sides() -> None:
     serial, processes = Variant(naps, executor="serial", name="serial"), Variant(naps, 4, "processes", "four")
-    row = only_row(compare(serial, processes, size=4, input=many, budget=10))  # the workers import this module first
+    row = only_row(compare(serial, processes, size=4, input=many, budget=3))
     assert (row["workers"], row["executor"]) == ("1 | 4", "serial | processes")
     assert (row["target_a"], row["target_b"]) == ("serial", "four")
     assert row["wall_ratio"] < 0.8
 
 
 def test_under_map_a_list_is_run_on_both_sides() -> None:
-    row = only_row(compare(nap, nap, size=4, drive="map", workers=2, executor="threads", budget=2))
+    row = only_row(compare(nap, nap, size=4, drive="map", workers=2, executor="threads", budget=1))
     assert (row["drive"], row["workers"]) == ("map", 2)
     assert row["wall_ratio"] == pytest.approx(1.0, abs=0.15)
 
@@ -132,43 +175,41 @@ def test_async_nodes_are_compared_on_their_loop() -> None:
 
         await asyncio.sleep(0.004)
 
-    row = only_row(compare(one, two, size=1, budget=3))
+    row = only_row(compare(one, two, size=1, budget=1))
     assert (row["verdict"], row["basis"], row["executor"]) == ("slower", "wall", "asyncio")
 
 
 def test_functions_without_an_argument_and_builtins() -> None:
-    row = only_row(compare(sorted, list, input=list(range(2000)), budget=2))
+    row = only_row(compare(sorted, list, input=list(range(2000)), budget=0.5))
     assert row["verdict"] == "faster"
     assert (row["target_a"], row["target_b"]) == ("sorted", "list")
-    assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=2))["verdict"] == "slower"
+    assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=1))["verdict"] == "slower"
 
 
 def test_a_function_of_nanoseconds_is_compared_too() -> None:
-    row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=2))
+    row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=1))
     assert row["verdict"] == "slower"
     assert row["rounds"] > 40
 
 
-@pytest.mark.parametrize("side", ["a", "b"])
-def test_a_failing_side_closes_its_pair_and_keeps_the_others(side: str) -> None:
+def test_a_failing_side_is_named_closes_its_pair_and_keeps_the_others() -> None:
     def picky(size: int) -> float:
         return sum(range(3000)) / (size - 2)
 
-    sides = (picky, plain) if side == "a" else (plain, picky)
-    result = compare(*sides, sizes="1,2,3", budget=2)
-    assert list(result.frame["rounds"] > 0) == [True, False, True]
-    assert result.frame["verdict"][1] == "cannot tell"
+    def broken(size: int) -> int:
+        if size == 3:
+            raise ValueError("no")
+        return plain(size)
+
+    result = compare(picky, broken, sizes="1..4", budget=0.8)
+    assert list(result.frame["rounds"] > 0) == [True, False, False, True]
+    assert list(result.frame["status"] == "failed") == [False, True, True, False]
+    assert list(result.frame["verdict"][1:3]) == ["cannot tell", "cannot tell"]
     assert isinstance(result.error, ZeroDivisionError)
-    assert len(result.failures) == 1
-    assert "size 2" in result.failures[0]
+    assert len(result.failures) == 2
+    for text, side, size in zip(result.failures, ("picky", "broken"), (2, 3), strict=True):
+        assert text.startswith(f"{side}, size {size}, ")
     assert "Failed" in result.to_html()
-
-
-def test_a_pair_whose_second_side_fails_is_failed() -> None:
-    def broken(size: int) -> None:
-        raise ValueError("no")
-
-    assert only_row(compare(plain, broken, size=1, budget=0.5))["status"] == "failed"
 
 
 def test_a_doubt_names_its_side() -> None:
@@ -178,17 +219,9 @@ def test_a_doubt_names_its_side() -> None:
     def keeps(values: list[int]) -> int:
         return sum(values)
 
-    caveats = compare(keeps, grows, size=1, input=many, budget=0.5).caveats
+    caveats = compare(keeps, grows, size=1, input=many, budget=0.1).caveats
     changed = [caveat.message.split(":")[0] for caveat in caveats if caveat.code == "input-changed"]
     assert changed == ["grows, size 1, serial x 1"]
-
-
-def test_a_failure_names_its_side() -> None:
-    def broken(size: int) -> None:
-        raise ValueError("no")
-
-    (text,) = compare(plain, broken, size=1, budget=0.5).failures
-    assert "broken" in text
 
 
 def test_an_error_in_a_node_is_the_users_own() -> None:
@@ -201,20 +234,16 @@ def test_an_error_in_a_node_is_the_users_own() -> None:
     assert isinstance(error.__cause__, ZeroDivisionError)
 
 
-def test_a_side_that_kills_its_process_ends_its_pair_alone() -> None:
+def test_a_side_that_kills_its_process_ends_its_pair_alone_with_the_exit_code() -> None:
     def deadly(size: int) -> int:
         if size == 2:
             os._exit(3)
         return plain(size)
 
-    result = compare(plain, deadly, sizes="1,2,3", budget=2)
+    result = compare(plain, deadly, sizes="1,2,3", budget=1)
     assert list(result.frame["rounds"] > 0) == [True, False, True]
-
-
-def test_a_process_that_dies_is_told_with_its_exit_code() -> None:
-    result = compare(plain, lambda size: os._exit(3), size=1, budget=0.5)
     assert "exit code 3" in result.failures[0]
-    assert only_row(result)["verdict"] == "cannot tell"
+    assert result.frame["verdict"][1] == "cannot tell"
 
 
 @pytest.mark.parametrize("side", ["a", "b"])
@@ -237,15 +266,15 @@ def test_no_option_is_recommended_that_compare_does_not_have() -> None:
 
 
 def test_functions_of_a_module_with_a_lock_run_where_they_are() -> None:
-    result = compare(locked, locked, size=1, budget=1)
+    result = compare(locked, locked, size=1, budget=0.2)
     assert not result.failures
     assert only_row(result)["rounds"] > 0
 
 
 def test_functions_of_a_module_with_a_lock_run_on_process_workers_as_under_bench() -> None:
     options: dict[str, Any] = {"size": 4, "drive": "map", "workers": 2, "executor": "processes"}
-    assert not bench(locked, budget=1, **options).failures
-    assert not compare(locked, locked, budget=1, **options).failures
+    assert not bench(locked, budget=0.3, **options).failures
+    assert not compare(locked, locked, budget=0.3, **options).failures
 
 
 def test_interrupted_it_keeps_what_was_measured_and_raises_again() -> None:
@@ -255,7 +284,7 @@ def watch(record):
     if type(record).__name__ == "Block" and record.number == 7:
         print("ready", flush=True)
 try:
-    pocket_lab.compare(lambda n: time.sleep(0.001), lambda n: time.sleep(0.003), size=1, budget=60, watch=watch, margin=1e-6)
+    pocket_lab.compare(lambda n: time.sleep(0.001), lambda n: time.sleep(0.003), size=1, budget=6, watch=watch, margin=1e-6)
 except KeyboardInterrupt:
     result = pocket_lab.last()
     row = result.frame.to_dict("records")[0]
@@ -276,7 +305,7 @@ except KeyboardInterrupt:
 
 
 def test_the_last_result_is_kept_and_a_refused_question_does_not_replace_it() -> None:
-    result = compare(plain, plain, size=1, budget=0.3)
+    result = compare(plain, plain, size=1, budget=0.1)
     assert pocket_lab.last() is result
     with pytest.raises(UsageError):
         compare(plain, plain, sizes=-1)
@@ -317,34 +346,55 @@ def test_what_is_no_target_is_refused(side: str) -> None:
         compare(*((25, plain) if side == "a" else (plain, 25)), size=1)
 
 
-def test_a_result_against_a_function_is_refused() -> None:
+@pytest.fixture(scope="module")
+def stored() -> Bench:
+    """A run of the history with two sizes."""
+    return bench(plain, sizes="1,2", budget=1, name="stored")
+
+
+@pytest.fixture(scope="module")
+def here(stored: Bench) -> Bench:
+    """The first of its sizes."""
+    return of_size(stored, 1)
+
+
+def test_a_result_against_a_function_is_refused(stored: Bench) -> None:
     with pytest.raises(UsageError, match=r"one side is a result of bench.*give two results"):
-        compare(bench(plain, size=1, budget=0.2, name="kept"), plain, size=1)
+        compare(stored, plain, size=1)
     with pytest.raises(UsageError, match="one side is a result of bench"):
-        compare(plain, "kept", size=1)
+        compare(plain, "stored", size=1)
 
 
-def test_two_results_of_bench_are_compared_with_a_caveat() -> None:
+def test_two_results_of_bench_are_compared_with_a_caveat(stored: Bench) -> None:
     def thrice(size: int) -> None:
         for _ in range(3):
             plain(size)
 
-    before, after = (bench(target, sizes="1,2", budget=2) for target in (plain, thrice))  # unpaired: far beyond the noise
-    result = compare(before, after, name="stored")
+    result = compare(stored, bench(thrice, sizes="1,2", budget=1), name="unpaired")  # far beyond the noise
     assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
+    assert list(result.frame["size"]) == [1, 2]
     assert set(result.frame["basis"]) == {"wall"}
     assert result.margin == 0.10
     assert result.verdict == "slower"
     assert any("not measured together" in caveat.message for caveat in result.caveats)
     assert result.samples.empty
-    assert result.name == "stored"
+    assert result.name == "unpaired"
     assert pocket_lab.last() is result
-    assert compare(even(before), even(before)).verdict == "same"
+    assert compare(even(stored), even(stored)).verdict == "same"
 
 
-def test_two_results_without_a_common_point_are_refused() -> None:
+def test_two_results_without_a_common_point_are_refused(stored: Bench, here: Bench) -> None:
     with pytest.raises(UsageError, match="no point in common"):
-        compare(bench(plain, size=1, budget=0.2), bench(plain, size=2, budget=0.2))
+        compare(here, of_size(stored, 2))
+
+
+def of_size(result: Bench, size: int) -> Bench:
+    """The result without its other sizes."""
+    points = [getattr(record, "point", None) for record in result.records]
+    return Bench(
+        result.name,
+        [record for record, point in zip(result.records, points, strict=True) if point is None or point.size == size],
+    )
 
 
 def even(result: Bench) -> Bench:
@@ -361,8 +411,7 @@ def elsewhere(result: Bench, **changes: Any) -> Bench:
     return Bench(result.name, moved)
 
 
-def test_results_of_other_environments_are_refused_unless_forced() -> None:
-    here = bench(plain, size=1, budget=0.5)
+def test_results_of_other_environments_are_refused_unless_forced(here: Bench) -> None:
     there = elsewhere(here, python="2.7.18", cores=1024)
     with pytest.raises(UsageError, match=r"differ in python, cores.*force=True"):
         compare(here, there)
@@ -374,16 +423,14 @@ def test_results_of_other_environments_are_refused_unless_forced() -> None:
         compare(here, elsewhere(here, cpu_quota=0.5, governor="powersave"))
 
 
-def test_other_versions_of_packages_are_a_caveat() -> None:
-    here = bench(plain, size=1, budget=0.5)
+def test_other_versions_of_packages_are_a_caveat(here: Bench) -> None:
     newer = elsewhere(here, packages={**(here.environment.packages if here.environment else {}), "loky": "99.0"})
     (told,) = [caveat.message for caveat in compare(here, newer).caveats if "packages" in caveat.message]
     assert told.startswith("the two runs had different versions of packages: loky ")
     assert told.endswith(" and 99.0")
 
 
-def test_a_result_without_an_environment_is_refused_unless_forced() -> None:
-    here = bench(plain, size=1, budget=0.3)
+def test_a_result_without_an_environment_is_refused_unless_forced(here: Bench) -> None:
     bare = Bench("bare", [record for record in here.records if not isinstance(record, Environment)])
     with pytest.raises(UsageError, match="one of them was not recorded"):
         compare(here, bare)
@@ -391,16 +438,9 @@ def test_a_result_without_an_environment_is_refused_unless_forced() -> None:
 
 
 @pytest.mark.parametrize("margin", [0, "500%"])
-def test_a_margin_for_stored_runs_is_checked_too(margin: Any) -> None:
-    here = bench(plain, size=1, budget=0.3)
+def test_a_margin_for_stored_runs_is_checked_too(margin: Any, here: Bench) -> None:
     with pytest.raises(UsageError, match="margin"):
         compare(here, here, margin=margin)
-
-
-def test_the_watcher_sees_every_record_as_it_is_made() -> None:
-    seen: list[Record] = []
-    result = compare(plain, slower, size=1, budget=0.5, watch=seen.append)
-    assert sum(isinstance(record, Sample) for record in seen) >= 2 * len(result.samples) > 20
 
 
 def test_what_the_targets_print_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
@@ -408,28 +448,15 @@ def test_what_the_targets_print_is_shown(capfd: pytest.CaptureFixture[str]) -> N
         print("hello from b")
         time.sleep(0.05)
 
-    compare(plain, talk, size=1, budget=0.5)
+    compare(plain, talk, size=1, budget=0.1)
     assert "hello from b" in capfd.readouterr().out
 
 
-def test_a_comparison_shows_itself_as_text_and_html_and_draws_on_given_axes() -> None:
-    result = compare(plain, Variant(slower, name="<b> & $x$"), size=1, budget=1)
-    bundle = result._repr_mimebundle_()
-    assert "Comparison: <b> & $x$ against plain" in bundle["text/plain"]
-    assert "&lt;b&gt; &amp;" in bundle["text/html"]
-    assert "<svg" in bundle["text/html"]
-    figure = matplotlib.figure.Figure()
-    ax = figure.add_subplot()
-    assert result.plot(ax=ax) is figure
-    assert ax.lines
-    assert isinstance(result.plot(), matplotlib.figure.Figure)
-
-
 def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> None:
-    result = compare(lambda: time.sleep(0.2), lambda: time.sleep(0.4), budget=2)
+    result = compare(lambda: time.sleep(0.1), lambda: time.sleep(0.2), budget=1)
     assert result.verdict == "cannot tell"
     assert result.caveats
-    assert result.frame["seconds_needed"].item() > 2
+    assert result.frame["seconds_needed"].item() > 1, "more than the budget"
 
 
 def test_it_ends_soon_after_its_budget() -> None:
@@ -438,8 +465,7 @@ def test_it_ends_soon_after_its_budget() -> None:
     assert time.monotonic() - start < 3.0
 
 
-def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused() -> None:
-    here = bench(plain, size=1, budget=0.3)
+def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused(here: Bench) -> None:
     with pytest.raises(UsageError, match="leave sizes, input out"):
         compare(here, here, sizes="1,2", input=3)
 
@@ -452,12 +478,12 @@ def test_a_side_that_hangs_in_a_c_call_is_ended_and_the_other_pairs_go_on() -> N
         time.sleep(0.001)
 
     start = time.monotonic()
-    result = compare(waits, hangs, sizes="1,2", budget=7, point_timeout="4s")
-    assert time.monotonic() - start < 15
+    result = compare(waits, hangs, sizes="1,2", budget=4, point_timeout="2s")
+    assert time.monotonic() - start < 12
     frame = result.frame.set_index("size")
     assert math.isnan(frame["ratio"][1])
     assert frame["ratio"][2] == pytest.approx(1.0, rel=0.3)
-    words = "a batch took longer than point_timeout=4.00 s and was ended"
+    words = "a batch took longer than point_timeout=2.00 s and was ended"
     assert result.failures == [f"hangs, size 1, serial x 1: ProcessDied: {words}"]
 
 
@@ -472,7 +498,7 @@ def test_first_calls_can_be_compared() -> None:
         time.sleep(0.006)
         return value
 
-    cold = compare(quick, slow, size=1, caches="cold", budget=1.5)
+    cold = compare(quick, slow, size=1, caches="cold", budget=0.8)
     assert only_row(cold)["ratio"] == pytest.approx(3.0, rel=0.4)
     assert any("cleared before each run" in caveat.message for caveat in cold.caveats)
 
@@ -482,12 +508,12 @@ def test_a_cached_first_call_is_compared_with_single_calls_of_what_has_no_cache(
         return sum(range(size))
 
     cached = functools.cache(bare)
-    cold = compare(bare, cached, size=3000, caches="cold", budget=1)
+    cold = compare(bare, cached, size=3000, caches="cold", budget=0.2)
     assert {record.loops for record in cold.records if isinstance(record, Sample)} == {1}
-    warm = compare(bare, cached, size=3000, budget=1)
+    warm = compare(bare, cached, size=3000, budget=0.5)
     assert {record.loops > 1 for record in warm.records if isinstance(record, Sample)} == {True}
     assert warm.verdict == "faster"
-    none = compare(bare, bare, size=3000, caches="cold", budget=0.5)
+    none = compare(bare, bare, size=3000, caches="cold", budget=0.2)
     assert {record.loops > 1 for record in none.records if isinstance(record, Sample)} == {True}
     assert any("no cache was found to clear" in caveat.message for caveat in none.caveats)
     assert not any("no cache" in caveat.message for caveat in cold.caveats)
@@ -500,5 +526,5 @@ def test_two_targets_are_compared_by_their_requests_a_second_under_load() -> Non
     def slow(value: int) -> None:
         time.sleep(0.006)
 
-    result = compare(quick, slow, size=1, drive="load", budget=2)
+    result = compare(quick, slow, size=1, drive="load", budget=1.2)
     assert only_row(result)["ratio"] == pytest.approx(3.0, rel=0.4)
