@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import signal
@@ -30,7 +31,7 @@ def test_bench_prints_a_table_its_meaning_and_writes_a_report(tmp_path: Path) ->
     report = tmp_path / "report.html"
     code, out = call(
         *("bench", "pocket_lab.demo:graph", "--sizes", "4,8", "--workers", "1,2", "--executors", "threads"),
-        *("--budget", "2s", "--html", str(report)),
+        *("--budget", "1s", "--html", str(report)),
     )
     assert code == 0
     lines = out.splitlines()
@@ -46,15 +47,15 @@ def test_a_target_of_the_working_folder_with_an_input(tmp_path: Path, monkeypatc
     (tmp_path / "mywork.py").write_text("def double(x): return x * 2\nmake = 'ab'.__mul__\nclass deep:\n    value = 'abc'\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    assert call("bench", "mywork:double", "--input", "mywork:deep.value", "--budget", "0.3s")[0] == 0
-    assert call("bench", "mywork:double", "--input", "mywork:make", "--sizes", "3", "--budget", "0.3s")[0] == 0
+    assert call("bench", "mywork:double", "--input", "mywork:deep.value", "--budget", "0.1s")[0] == 0
+    assert call("bench", "mywork:double", "--input", "mywork:make", "--sizes", "3", "--budget", "0.1s")[0] == 0
 
 
 def test_a_target_that_fails_is_exit_code_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "failing.py").write_text("def f(x): return 1 / x\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    code, out = call("bench", "failing:f", "--sizes", "0,1", "--budget", "0.3s")
+    code, out = call("bench", "failing:f", "--sizes", "0,1", "--budget", "0.1s")
     assert code == 1
     assert "Failed: size 0, serial x 1: ZeroDivisionError: division by zero" in out
     assert "Traceback" in out
@@ -111,14 +112,23 @@ def test_interrupted_the_installed_command_prints_what_it_has(tmp_path: Path) ->
         "--budget",
         "60s",
     ]
+    terminal = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "200"}  # where progress is drawn ten times a second
     process = subprocess.Popen(
-        [*command, "--precision", "0.001%"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [*command, "--precision", "0.001%"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=terminal,
     )
     assert process.stdout is not None
-    first = process.stdout.readline()
+    shown = ""
+    while "±" not in shown:  # there is an estimate
+        shown += (drawn := os.read(process.stdout.fileno(), 10_000)).decode(errors="replace")
+        assert drawn, "the command ended"
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=10)
-    assert "0/1 points" in first
+    assert "0/1 points" in shown
     assert process.returncode == 130
     assert "cancelled" in out
     assert "interrupted" in err
@@ -143,17 +153,28 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
     report = compared / "report.html"
-    code, out = call(*("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "2s", "--html", str(report)))
+    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "1s", "--html", str(report))
+    code, out = call(*command, "--fail-on", "slower:500%,faster:5%")
     assert code == 0
     assert "Comparison: slow against quick" in out
     assert "slow is slower: +" in out
     assert f"Report: {report}" in out.replace("\n", "")
     assert "<svg" in report.read_text()
+    assert "Failed:" not in out
 
 
+@pytest.fixture(scope="module")
+def stored_runs() -> None:
+    """Two runs in the history, "quick run" and "slow run", the second of which takes twice as long."""
+    for name, count in (("quick run", 2000), ("slow run", 4000)):
+        pocket_lab.bench(functools.partial(sum, range(count)), budget=0.3, isolation="kernel", name=name)
+
+
+@pytest.mark.usefixtures("stored_runs")
 @pytest.mark.parametrize(
     ("b", "gate", "code"),
     [
+        ("slow", None, 0),
         ("slow", "slower:5%", 1),
         ("slow", "slower", 1),
         ("slow", "slower:500%", 0),
@@ -161,15 +182,15 @@ def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
         ("quick", "slower:5%", 0),
     ],
 )
-def test_a_gate_fails_the_command_where_it_is_broken(compared: Path, b: str, gate: str, code: int) -> None:
-    command = ("compare", "compared:quick", f"compared:{b}", "--size", "1", "--budget", "2s", "--fail-on", gate)
-    given, out = call(*command)
+def test_a_gate_fails_the_command_where_it_is_broken(b: str, gate: str | None, code: int) -> None:
+    given, out = call("compare", "@quick run", f"@{b} run", *(() if gate is None else ("--fail-on", gate)))
     assert given == code
     assert (f"Failed: 1 of 1 pairs {gate}" in out) == bool(code)
+    assert "slow run is slower: +" in out or b == "quick"
 
 
 def test_a_side_that_fails_is_exit_code_one(compared: Path) -> None:
-    code, out = call("compare", "compared:quick", "compared:broken", "--sizes", "0,1", "--budget", "0.5s")
+    code, out = call("compare", "compared:quick", "compared:broken", "--sizes", "0,1", "--budget", "0.2s")
     assert code == 1
     assert "Failed: broken, size 0, serial x 1: ZeroDivisionError: division by zero" in out
     assert "compared.py" in out
@@ -230,9 +251,9 @@ def test_trace_prints_what_the_run_waited_for_and_writes_the_spans(tmp_path: Pat
 
 def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKET_LAB_HOME", str(compared / "home"))
-    sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.3s", "--precision", "0.001%", "--name", "before us")
+    sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.2s", "--precision", "0.001%", "--name", "before us")
     assert call(*sweep)[0] == 0
-    assert call("bench", "compared:slow", "--sizes", "1,2", "--budget", "0.3s", "--name", "after")[0] == 0
+    assert call("bench", "compared:slow", "--sizes", "1,2", "--budget", "0.2s", "--name", "after")[0] == 0
     assert call("history", "after", "--tag", "slow,mine") == (0, "")
     assert call("history", "after", "--untag", "mine") == (0, "")
     code, out = call("history")

@@ -13,36 +13,51 @@ def plain(value: int) -> int:
     return sum(range(value))
 
 
+METHODS: list[tuple[str, Any, Any]] = [
+    ("store", "fresh", "shared"),
+    ("caches", "warm", "cold"),
+    ("fresh_input", False, True),
+    ("isolation", "kernel", "process"),
+]
+
+
 def measured(name: str, **options: Any) -> Bench:
     return bench(plain, name=name, **{"size": 10, "budget": 0.1, "isolation": "kernel", **options})
 
 
-@pytest.mark.parametrize(
-    ("option", "first", "second"),
-    [
-        ("store", "fresh", "shared"),
-        ("caches", "warm", "cold"),
-        ("fresh_input", False, True),
-        ("isolation", "kernel", "process"),
-    ],
-)
+@pytest.fixture(scope="module")
+def benches() -> dict[str, Bench]:
+    """A bench, and one for each option that differs from it, by their names in the history."""
+    build = {"input": lambda size: size}
+    others = {option: measured(f"other {option}", **build, **{option: other}) for option, _, other in METHODS}
+    return {"one way": measured("one way", **build), **{bench.name: bench for bench in others.values()}}
+
+
+@pytest.fixture(scope="module")
+def loads() -> dict[str, Bench]:
+    """Benches under load at two rates and in a closed loop, by their names in the history."""
+    rates = {"slow": {"rate": 50}, "fast": {"rate": 200}, "closed": {}}
+    load = {"drive": "load", "workers": 2, "executor": "threads"}
+    return {name: measured(name, **load, **rate) for name, rate in rates.items()}
+
+
+@pytest.mark.parametrize(("option", "first", "second"), METHODS)
 @pytest.mark.parametrize("is_stored", [False, True], ids=["in memory", "from the history"])
-def test_another_method_is_refused_by_name(option: str, first: Any, second: Any, is_stored: bool) -> None:
-    inputs = {"input": lambda size: size} if option == "fresh_input" else {}
-    a = measured("one way", **inputs, **{option: first})
-    b = measured("another way", **inputs, **{option: second})
-    sides: tuple[Any, Any] = ("one way", "another way") if is_stored else (a, b)
-    message = f'"one way" was measured with {option}={first!r} and "another way" with {option}={second!r}: measure one of'
+def test_another_method_is_refused_by_name(
+    option: str, first: Any, second: Any, is_stored: bool, benches: dict[str, Bench]
+) -> None:
+    other = f"other {option}"
+    sides: tuple[Any, Any] = ("one way", other) if is_stored else (benches["one way"], benches[other])
+    message = f'"one way" was measured with {option}={first!r} and "{other}" with {option}={second!r}: measure one of'
     for force in (False, True):
         with pytest.raises(UsageError, match=message):
             compare(*sides, force=force)
-    assert len(compare(sides[0], a).frame) == 1
+    assert len(compare(sides[0], benches["one way"]).frame) == 1
 
 
 @pytest.mark.parametrize("is_stored", [False, True], ids=["in memory", "from the history"])
-def test_another_rate_is_refused_by_name(is_stored: bool) -> None:
-    load = {"drive": "load", "workers": 2, "executor": "threads"}
-    slow, fast, closed = measured("slow", rate=50, **load), measured("fast", rate=200, **load), measured("closed", **load)
+def test_another_rate_is_refused_by_name(is_stored: bool, loads: dict[str, Bench]) -> None:
+    slow, fast, closed = loads.values()
     sides: tuple[Any, Any] = ("slow", "fast") if is_stored else (slow, fast)
     with pytest.raises(UsageError, match=r'"slow" was measured with rate=50 and "fast" with rate=200, .* with the same rate'):
         compare(*sides)
