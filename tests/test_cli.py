@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
     report = compared / "report.html"
-    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "1s", "--html", str(report))
+    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "2s", "--html", str(report))
     code, out = call(*command, "--fail-on", "slower:500%,faster:5%")
     assert code == 0
     assert "Comparison: slow against quick" in out
@@ -165,9 +166,9 @@ def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
 
 @pytest.fixture(scope="module")
 def stored_runs() -> None:
-    """Two runs in the history, "quick run" and "slow run", the second of which takes twice as long."""
-    for name, count in (("quick run", 2000), ("slow run", 4000)):
-        pocket_lab.bench(functools.partial(sum, range(count)), budget=0.3, isolation="kernel", name=name)
+    """Two runs in the history, "quick run" and "slow run", the second of which takes three times as long."""
+    for name, nap_s in (("quick run", 0.001), ("slow run", 0.003)):
+        pocket_lab.bench(functools.partial(time.sleep, nap_s), budget=0.4, isolation="kernel", name=name)
 
 
 @pytest.mark.usefixtures("stored_runs")
@@ -251,9 +252,9 @@ def test_trace_prints_what_the_run_waited_for_and_writes_the_spans(tmp_path: Pat
 
 def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKET_LAB_HOME", str(compared / "home"))
-    sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.2s", "--precision", "0.001%", "--name", "before us")
+    sweep = ("bench", "compared:quick", "--sizes", "1,2", "--budget", "0.3s", "--precision", "0.001%", "--name", "before us")
     assert call(*sweep)[0] == 0
-    assert call("bench", "compared:slow", "--sizes", "1,2", "--budget", "0.2s", "--name", "after")[0] == 0
+    assert call("bench", "compared:slow", "--sizes", "1,2", "--budget", "0.3s", "--name", "after")[0] == 0
     assert call("history", "after", "--tag", "slow,mine") == (0, "")
     assert call("history", "after", "--untag", "mine") == (0, "")
     code, out = call("history")
