@@ -52,10 +52,11 @@ def grows(size: int) -> int:
 
 
 @node
-def doubled(size: int) -> bytes:
-    return bytes(bytearray(size * MIB))
+def doubled(size: int) -> bytes:  # `bytes` of zeros take pages that nobody touches, so that a run takes microseconds
+    first = bytes(size * MIB)
+    return bytes(len(first))
 
 
 @node
 def tripled(kept: bytes) -> int:
-    return len(bytearray(3 * len(kept)))
+    return len(bytes(3 * len(kept)))

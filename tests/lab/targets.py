@@ -41,6 +41,12 @@ def nap_longer(value: float) -> float:
     return value
 
 
+@node
+def rest(values: list[float]) -> int:
+    time.sleep(0.04)
+    return len(values)
+
+
 naps = Graph(fan_out(nap), name="naps")
 long_naps = Graph(fan_out(nap_longer), name="naps")
 

@@ -7,20 +7,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from allocating import MIB, doubled, tripled
 
-from pocket_lab import Graph, History, UsageError, bench, last, node
-
-MIB = 2**20
-
-
-@node
-def hold(size: int) -> bytes:
-    return bytes(bytearray(size * MIB))
-
-
-@node
-def burst(kept: bytes) -> int:
-    return len(bytearray(3 * len(kept)))
+from pocket_lab import Graph, History, UsageError, bench, last
 
 
 def of_point(frame: Any, size: int) -> Any:
@@ -29,16 +18,18 @@ def of_point(frame: Any, size: int) -> Any:
 
 def test_every_point_and_node_has_its_peak_and_memory_grows_by_a_law() -> None:
     sizes = [1, 2, 4, 8, 16, 32]
-    result = bench(Graph(hold >> burst, name="holding"), sizes=sizes, budget="3s", memory=True, name="with memory")
+    result = bench(
+        Graph(doubled >> tripled, name="holding"), sizes=sizes, budget="3s", precision="50%", memory=True, name="with memory"
+    )
     for size in sizes:
         assert of_point(result.frame, size)["peak_bytes"] == pytest.approx(4 * size * MIB, rel=0.03, abs=0.3 * MIB)
         nodes = result.nodes[result.nodes["size"] == size].set_index("node")
-        assert nodes.loc["hold", "peak_bytes"] == pytest.approx(2 * size * MIB, rel=0.02)
-        assert nodes.loc["burst", "peak_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
-        assert nodes.loc["burst", "allocated_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
-        assert nodes.loc["burst", "allocations"] >= 1
+        assert nodes.loc["doubled", "peak_bytes"] == pytest.approx(2 * size * MIB, rel=0.02)
+        assert nodes.loc["tripled", "peak_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
+        assert nodes.loc["tripled", "allocated_bytes"] == pytest.approx(3 * size * MIB, rel=0.02)
+        assert nodes.loc["tripled", "allocations"] >= 1
     rows = list(zip(result.nodes["size"], result.nodes["node"], strict=True))
-    assert rows == [(size, name) for size in sizes for name in ("hold", "burst", "(outside the nodes)")]
+    assert rows == [(size, name) for size in sizes for name in ("doubled", "tripled", "(outside the nodes)")]
     outside = result.nodes[result.nodes["node"] == "(outside the nodes)"]["peak_bytes"]
     assert outside.max() < 0.3 * MIB, "what a first run does once is not that of the first size"
     assert result.memory_growth is not None
@@ -50,7 +41,7 @@ def test_every_point_and_node_has_its_peak_and_memory_grows_by_a_law() -> None:
 
 
 def test_without_it_the_columns_are_empty_and_no_growth_is_reported() -> None:
-    result = bench(hold, sizes=[1, 2], budget="1s")
+    result = bench(doubled, sizes=[1, 2], budget="0.4s")
     assert result.frame["peak_bytes"].isna().all()
     assert result.memory_growth is None
     assert "peak_bytes" not in result.nodes
@@ -62,7 +53,7 @@ def test_a_plain_function_in_place_and_one_that_fails_at_a_point() -> None:
             raise LookupError("not two")
         return len(bytearray(size * MIB))
 
-    result = bench(sometimes, sizes=[1, 2, 3], budget="1s", memory=True, isolation="kernel")
+    result = bench(sometimes, sizes=[1, 2, 3], budget="0.4s", memory=True, isolation="kernel")
     peaks = result.frame.set_index("size")["peak_bytes"]
     assert peaks[3] == pytest.approx(3 * MIB, rel=0.05)
     assert peaks.isna().to_dict() == {1: False, 2: True, 3: False}
@@ -74,7 +65,7 @@ def test_a_tool_that_conflicts_with_memray_is_refused_before_the_sweep() -> None
     tracemalloc.start()
     try:
         with pytest.raises(UsageError, match="tracemalloc is running in this process, and memray cannot run at the same time"):
-            bench(hold, size=1, budget="1s", memory=True, isolation="kernel")
+            bench(doubled, size=1, budget="1s", memory=True, isolation="kernel")
         assert last() is before
     finally:
         tracemalloc.stop()
@@ -87,7 +78,7 @@ def test_a_process_that_dies_in_the_memory_pass_leaves_the_bench_and_a_caveat() 
         if threading.getprofile() is not None:  # memray is on
             os._exit(3)
 
-    result = bench(dies_when_tracked, size=1, budget="1s", memory=True)
+    result = bench(dies_when_tracked, size=1, budget="0.4s", memory=True)
     assert result.frame["wall_s"].notna().all()
     assert result.error is None
     assert any(

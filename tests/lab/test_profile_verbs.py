@@ -8,24 +8,9 @@ from typing import Any
 
 import matplotlib.figure
 import pytest
+from allocating import MIB, burst, shrink
 
 from pocket_lab import DeadlineExceeded, Graph, Node, NodeError, UsageError, fan_out, last, lines, memory, node
-
-MIB = 2**20
-
-
-@node
-def hold(size: int) -> bytes:
-    large = bytearray(50 * MIB)
-    small = large[: 10 * MIB]
-    del large
-    return bytes(small)
-
-
-@node
-def burst(kept: bytes) -> bytes:
-    extra = bytearray(120 * MIB)
-    return kept[: len(extra) // len(extra)]
 
 
 def of_node(frame: Any, name: str) -> dict[str, Any]:
@@ -34,8 +19,8 @@ def of_node(frame: Any, name: str) -> dict[str, Any]:
 
 
 def test_a_node_shows_its_own_peak_though_another_holds_the_peak_of_the_process() -> None:
-    result = memory(Graph(hold >> burst), size=1)
-    held, burst_ = of_node(result.frame, "hold"), of_node(result.frame, "burst")
+    result = memory(Graph(shrink >> burst), size=1)
+    held, burst_ = of_node(result.frame, "shrink"), of_node(result.frame, "burst")
     assert held["peak_bytes"] == pytest.approx(60 * MIB, rel=0.02)
     assert burst_["peak_bytes"] == pytest.approx(120 * MIB, rel=0.02)
     assert burst_["peak_share"] > 0.9
@@ -49,9 +34,9 @@ def test_a_node_shows_its_own_peak_though_another_holds_the_peak_of_the_process(
 def test_memory_under_a_nested_call_belongs_to_the_innermost_node_and_inclusively_to_the_outer() -> None:
     @node
     def outer(size: int) -> int:
-        return len(hold(size))
+        return len(shrink(size))
 
-    result = memory(Graph(outer >> hold.with_(name="other")), size=1)
+    result = memory(Graph(outer >> shrink.with_(name="other")), size=1)
     outer_ = of_node(result.frame, "outer")
     assert outer_["peak_bytes"] < 3 * MIB  # Python may take an arena of 1 MiB under it
     assert outer_["inclusive_peak_bytes"] == pytest.approx(60 * MIB, rel=0.02)
@@ -95,7 +80,7 @@ def test_nodes_that_share_their_source_are_one_row_with_a_caveat() -> None:
 def test_one_worker_may_be_said_in_any_way(verb: Any) -> None:
     for workers in (1, "1", [1]):
         assert of_node(
-            verb(hold, size=1, workers=workers, executors="serial").frame.groupby("node", as_index=False).max(), "hold"
+            verb(shrink, size=1, workers=workers, executors="serial").frame.groupby("node", as_index=False).max(), "shrink"
         )
 
 
@@ -189,9 +174,9 @@ def test_what_cannot_be_profiled_is_refused_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("verb", [memory, lines])
 def test_a_profile_has_text_html_and_a_plot_and_is_kept(verb: Any) -> None:
-    result = verb(hold, size=1)
+    result = verb(shrink, size=1)
     bundle = result._repr_mimebundle_()
-    assert "hold" in bundle["text/plain"]
+    assert "shrink" in bundle["text/plain"]
     assert "<table" in bundle["text/html"]
     assert isinstance(result.plot(), matplotlib.figure.Figure)
     figure = matplotlib.figure.Figure()

@@ -16,6 +16,7 @@ from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.measure.job import Input
+from pocket_lab.measure.load import generator
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.trace import instrument as module
@@ -50,6 +51,12 @@ def napping(kind: str, answer: Callable[[Any], Any] = lambda value: value) -> Ca
         return answer(args[-1])
 
     return anap if kind == "asyncio" else nap
+
+
+@pytest.fixture
+def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window of load has 0.3 s, time for a dozen naps of each client, instead of a second."""
+    monkeypatch.setattr(generator, "PROFILED_S", 0.3)
 
 
 def traced(target: Any, input: Any = Input.ABSENT, **options: Any) -> tuple[Traced, list[Span], list[Record]]:
@@ -200,6 +207,7 @@ def test_graphs_in_graphs_and_loops_have_the_span_around_them_as_parent() -> Non
     assert [wait.node for wait in spans if wait.phase == "queue"] == ["inner", "inner"]
 
 
+@pytest.mark.usefixtures("_short_windows")
 @pytest.mark.parametrize("kind", ["threads", "processes", "asyncio"])
 def test_a_window_of_load_has_every_request_of_every_client_as_a_run(kind: str) -> None:
     graph = Graph(Node("nap", exec=napping(kind)) >> Node("after", exec=on(kind, lambda value: value)))
@@ -213,6 +221,7 @@ def test_a_window_of_load_has_every_request_of_every_client_as_a_run(kind: str) 
     assert all(span.end_s <= summary.wall_s for span in spans)
 
 
+@pytest.mark.usefixtures("_short_windows")
 def test_errors_under_load_are_outcomes() -> None:
     def sometimes(value: int, seen: list[int] = [0]) -> int:  # noqa: B006 (it counts the calls)
         time.sleep(0.005)
