@@ -13,6 +13,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.generator import PROFILED_S
 from pocket_lab.measure.load.request_tally import RequestTally
 from pocket_lab.measure.timing.batch import Timing, Work
+from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.timing.runs import build_input
@@ -84,6 +85,7 @@ class PointSampler:
             return False
         if before is not None:
             yield from before.caveats(self.value, self.point)
+        yield from lazy_caveats(work, self.point)
         self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
         yield from self._records(work, 0, timing)
         return True

@@ -22,6 +22,7 @@ CODES = {
     "imprecise": "The budget ended before a point reached the requested precision: its interval is wider.",
     "in-place": "The target was measured inside the calling process, which shares its clock and cannot end a run that hangs.",
     "input-changed": "A run changes its input, so later runs get another one; fresh_input=True builds one for each run.",
+    "lazy-result": "A run returns a generator, another iterator or an awaitable, whose work is not measured: consume it.",
     "leaks-worker-lines": "The source lines that keep memory are not traced inside worker processes.",
     "line-awaits": "The time of a line with an await includes the time in which other tasks run.",
     "line-loops": "A loop on a single line counts as one hit, however many iterations it has.",
@@ -68,3 +69,7 @@ class Caveat:
     code: str
     message: str
     point: Point | None = None
+
+    def __contains__(self, text: str) -> bool:
+        """Whether the message has this text, as if the caveat were its sentence."""
+        return text in self.message

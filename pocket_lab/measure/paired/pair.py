@@ -17,6 +17,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import RequestTally
 from pocket_lab.measure.timing.batch import Runs, Timing, Work
 from pocket_lab.measure.timing.caches import caches
+from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
@@ -146,6 +147,8 @@ class Pair:
                 side.prepare(job, value, batch_s, single)
                 if before is not None:
                     yield from before.caveats(value, side.point)
+                if side.work is not None:
+                    yield from lazy_caveats(side.work, side.point)
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False

@@ -78,6 +78,7 @@ class Runs:
     reset: Callable[[], None] | None = None
     reports: Reports = field(default_factory=Reports)
     patience_s: float = 0.1
+    first_results: list[Any] = field(default_factory=list)
 
     def calibrate(self, batch_s: float) -> Timing:
         """Increase the number of runs until a batch takes at least half of `batch_s`, also when it is repeated.
@@ -86,7 +87,7 @@ class Runs:
         side of a comparison might get batches of one run and the other side batches of many.
         """
         begun = perf_counter()
-        loops, timing = 1, self.time(1)
+        loops, timing = 1, self._time_first()
         building_s = perf_counter() - begun - timing.wall_s
         most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
         while loops < most:
@@ -119,6 +120,23 @@ class Runs:
             bare_s = _bare_loop(max(1, loops // 4)) * loops / max(1, loops // 4)
             return Timing(loops, max(wall_s - bare_s, 0.0), max(cpu_s - bare_s, 0.0))
         return Timing(loops, wall_s, cpu_s)
+
+    def take_first_result(self) -> Any:
+        """What the first run of the calibration returned; it is not kept any longer."""
+        return self.first_results.pop() if self.first_results else None
+
+    def _time_first(self) -> Timing:
+        """One run whose result is kept, for those who look at it."""
+        function = self.function
+
+        def keep(*arguments: Any) -> None:
+            self.first_results[:] = [function(*arguments)]
+
+        self.function = keep
+        try:
+            return self.time(1)
+        finally:
+            self.function = function
 
     def once(self) -> None:
         """One run."""

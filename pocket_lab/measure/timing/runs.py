@@ -90,10 +90,12 @@ def _items(value: Any) -> Any:
     return value if isinstance(value, Sized) else list(value)
 
 
-def _call_each(function: Callable[..., Any], pool: Pool, workers: int, items: Any) -> None:
+def _call_each(function: Callable[..., Any], pool: Pool, workers: int, items: Any) -> list[Any]:
+    """Run every item; the list has the result of the last one."""
+    last: list[Any] = []
     for outcome in pool.imap(function, items, workers):
-        if outcome.error is not None:
-            raise outcome.error
+        last[:] = [outcome.get()]
+    return last
 
 
 def _graph_runs(
