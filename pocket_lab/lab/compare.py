@@ -160,6 +160,7 @@ class _Own:
 
     margin: float | None
     force: bool
+    check_equal: bool
 
 
 @takes_options
@@ -192,7 +193,12 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
         )
     margin = request.own.margin or MARGIN
     jobs = [_job(side, request) for side in (a, b)]
-    pair = PairedJob(*_with_different_names(*jobs), precision=margin / 2, budget_s=request.sweep.budget_s)
+    pair = PairedJob(
+        *_with_different_names(*jobs),
+        precision=margin / 2,
+        budget_s=request.sweep.budget_s,
+        check_equal=request.own.check_equal,
+    )
     if len(pair.a.points) != len(pair.b.points):
         raise UsageError(
             "the two sides have different numbers of points: give them the same workers and executors, or one each"

@@ -85,7 +85,7 @@ class PointSampler:
             return False
         if before is not None:
             yield from before.caveats(self.value, self.point)
-        yield from lazy_caveats(work, self.point)
+        yield from lazy_caveats(work.take_first_result(), self.point)
         self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
         yield from self._records(work, 0, timing)
         return True

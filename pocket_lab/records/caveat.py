@@ -49,6 +49,7 @@ CODES = {
     "own-workers": "The target opens its own workers, which are not traced: it is shown as one span.",
     "pymalloc": "Small objects are counted by the arenas that Python takes; python_allocators=True counts every object.",
     "replay": "The replay behind what-if does not reproduce the run, so its gains are rough.",
+    "results-not-compared": "The results of both sides of a comparison cannot be compared: check them yourself.",
     "same-code": "Two stored runs measured the same code, so a difference comes from the machine, the data or a library.",
     "sampled": "Times come from samples of the stacks: calls of less than a millisecond are uncertain.",
     "serial-one-worker": 'The executor "serial" has one worker; other worker counts were ignored.',
@@ -56,6 +57,7 @@ CODES = {
     "span-waits": "A span is wall time and includes waits for the interpreter lock, for a core and for other tasks.",
     "spans-cut": "A run had more spans than are kept, so some are missing.",
     "thin": "A point has few samples, so its interval may be too narrow.",
+    "unequal-results": "The two sides of a comparison return different results on the same input.",
     "unpaired": "Two stored runs were not measured together, so small differences may come from the machine.",
     "warm-up": "The first rounds were slower and are left out.",
 }

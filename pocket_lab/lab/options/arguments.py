@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser, verb: Verb, face: Face) -> No
         is_optional = verb is HISTORY or (verb.has_cell and face == "magic")
         parser.add_argument(name, nargs="?" if is_optional else None, help=help + (source if verb.has_objects else ""))
     for option in options_of(verb.name, face):
-        how: dict[str, Any] = {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
+        how: dict[str, Any] = {"metavar": option.metavar}
+        if option.kind == "flag":
+            how = {"action": "store_false" if option.is_on else "store_true"}
         help = option.help_of(verb.name, face).replace("%", "%%")
         default = None if "python" in option.faces else option.default_of(verb.name)
         parser.add_argument(*option.flags, dest=option.name, default=default, help=help, **how)

@@ -52,6 +52,7 @@ class CompareOptions(TimedOptions, total=False):
 
     margin: float | str | None
     force: bool
+    check_equal: bool
 
 
 class ProfileOptions(PointOptions, total=False):

@@ -44,9 +44,15 @@ class Option:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The spellings on a command line: --name, its aliases, -n."""
-        names = [f"--{name.replace('_', '-')}" for name in (self.name, *self.aliases)]
+        """The spellings on a command line: --name, its aliases, -n; --no-name for a flag that is on by default."""
+        no = "no-" if self.is_on else ""
+        names = [f"--{no}{name.replace('_', '-')}" for name in (self.name, *self.aliases)]
         return (*names, *([] if self.short is None else [self.short]))
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is a flag that is on by default, so that a command line can only turn it off."""
+        return self.kind == "flag" and self.default is True
 
     def help_of(self, verb: str, face: Face) -> str:
         """The help of a face; a command line also shows where objects come from, and the default."""
@@ -56,4 +62,5 @@ class Option:
             source = "an expression of this notebook" if face == "magic" else "module:name"
             notes += [source] if self.kind in ("object", "objects") else []
             notes += [f"default {default or 'none'}"] if isinstance(default, str) or verb in self.defaults else []
-        return f"{self.help} ({'; '.join(notes)})" if notes else self.help
+        help = f"do not {self.help}" if self.is_on and face != "python" else self.help
+        return f"{help} ({'; '.join(notes)})" if notes else help

@@ -218,6 +218,14 @@ OPTIONS = (
         kind="flag",
     ),
     Option(
+        "check_equal",
+        "compare the results of both sides on the same input, and say where they differ",
+        ("compare",),
+        True,
+        parse=bool,
+        kind="flag",
+    ),
+    Option(
         "fail_on",
         "exit with 1 where a pair has this verdict by at least this much; several rules are separated by commas",
         ("compare",),

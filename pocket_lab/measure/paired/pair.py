@@ -15,9 +15,9 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import RequestTally
+from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.timing.batch import Runs, Timing, Work
 from pocket_lab.measure.timing.caches import caches
-from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
@@ -124,6 +124,7 @@ class Pair:
 
     a: Side
     b: Side
+    results: Results
     value: SharedInput | None = None
     round: int = 0
     rounds_a_block: int = MOST_ROUNDS
@@ -147,11 +148,11 @@ class Pair:
                 side.prepare(job, value, batch_s, single)
                 if before is not None:
                     yield from before.caveats(value, side.point)
-                if side.work is not None:
-                    yield from lazy_caveats(side.work, side.point)
+                yield from self.results.take(side.point, side.work, before is not None and before.changed(value))
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
+        yield from self.results.caveats()
         self._level(batch_s)
         both_s = max(self.a.run_s * self.a.loops + self.b.run_s * self.b.loops, 1e-9)
         self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))

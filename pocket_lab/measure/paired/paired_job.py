@@ -16,6 +16,7 @@ class PairedJob:
     """Two jobs with equally many points: the first point of `a` is paired with the first of `b`, and so on.
 
     A pair is done when half the interval of its ratio is within `precision`, or when the `budget_s` of all pairs ends.
+    With `check_equal` the results of the first runs of both sides are compared.
     """
 
     a: Job
@@ -23,6 +24,7 @@ class PairedJob:
     precision: float
     budget_s: float
     scratch: str = ""
+    check_equal: bool = True
 
     @property
     def pairs(self) -> list[tuple[Point, Point]]:

@@ -14,6 +14,7 @@ from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.paired.pair import BLOCKS, MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.paired.paired_job import PairedJob
+from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
@@ -41,7 +42,8 @@ def sample_pairs(paired: PairedJob) -> Iterator[Record]:
         pools = Pools(paired.points, stack)
         gc.freeze()  # so that the collection before each block skips everything that exists now
         stack.callback(gc.unfreeze)
-        yield from _blocks(paired, [Pair(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in paired.pairs])
+        sides = [(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in paired.pairs]
+        yield from _blocks(paired, [Pair(a, b, Results(paired.check_equal)) for a, b in sides])
 
 
 def _blocks(paired: PairedJob, pairs: list[Pair]) -> Iterator[Record]:

@@ -58,6 +58,9 @@ class Work(Protocol):
     def time(self, loops: int) -> Timing:
         """One batch."""
 
+    def take_first_result(self) -> Any:
+        """What the first run of the calibration returned, once; None under load, where nobody takes the answers."""
+
     def once(self) -> Timing | None:
         """One run, for a profiler; under load one window of clients, with the outcome of its requests."""
 

@@ -7,14 +7,18 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from pocket_lab.measure.timing.batch import Runs, Work
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 
 
-def lazy_caveats(work: Work, point: Point) -> Iterator[Caveat]:
-    """A Caveat where the first run returned something that nothing has consumed, so that its work was not measured."""
-    if isinstance(work, Runs) and (kind := _lazy_kind(work.take_first_result())):
+def is_lazy(result: Any) -> bool:
+    """Whether the work of a result is still to be done."""
+    return _lazy_kind(result) is not None
+
+
+def lazy_caveats(result: Any, point: Point) -> Iterator[Caveat]:
+    """A Caveat where a run returned something that nothing has consumed, so that its work was not measured."""
+    if kind := _lazy_kind(result):
         message = f"{describe(point)}: a run returns {kind} that nothing consumes, so its work is not in the times"
         yield Caveat("lazy-result", f"{message}: return a list of it, or measure what consumes it", point)
 

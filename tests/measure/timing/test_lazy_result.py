@@ -58,7 +58,7 @@ def messages(target: Any, **options: Any) -> list[str]:
     value = [1, 2] if point.drive == "map" else 3
     work = build_work(job, point, value, SerialPool())
     work.calibrate(0.001)
-    return [caveat.message for caveat in lazy_caveats(work, point)]
+    return [caveat.message for caveat in lazy_caveats(work.take_first_result(), point)]
 
 
 @pytest.mark.parametrize("kind", LAZY)
