@@ -1,8 +1,12 @@
 """Pocket Lab: a profiling and tuning lab for workflow graphs that lives in Jupyter.
 
-    graph -> measure / profile -> records -> history -> frames -> analysis -> view -> lab -> notebook, cli
+    data       graph -> measure, profile -> history -> frames -> analysis -> view, sharing -> lab -> notebook, cli
+    imports    cli > notebook > demo > lab > sharing > view > analysis > frames > history > profile > measure > graph
+               > executors > stats, records > units > errors
 
-Data flows along this line, and imports point the other way (CONTRIBUTING.md has the floors).
+`->` is the flow of data: records as far as `frames`, pandas frames and findings from there on. `>` is the direction of imports,
+from each floor to those below it; rooms between commas share a floor (CONTRIBUTING.md explains both words).
+
 Build a graph of nodes, then call `bench` (how fast, how it grows), `compare` (is it faster now), `memory`, `cpu`, `lines` and
 `trace` (where time and memory go), `leaks` (what remains), `Monitor` (how it behaves in use); after `%load_ext pocket_lab` a
 notebook has them as `%pocket_bench` and so on. Importing this package loads nothing heavy: each name below is imported when it

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +19,9 @@ import pocket_lab
 
 ROOT = Path(__file__).parent.parent
 TOP_LEVEL = {"pyproject.toml", "noxfile.py", "pocket_lab", "notebooks", "tests", "binder"}
+FLOWS = re.compile(r"^    data +(.+)\n    imports +(.+\n +.+)$", re.MULTILINE)
+FLOOR = re.compile(r"^\| (\d+) \| ([^|]+) \|", re.MULTILINE)
+CODE = re.compile(r"`([^`]+)`")
 PAGES = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CITATION.cff", "LICENSE"}
 
 
@@ -31,6 +36,22 @@ def tool(name: str) -> str:
 def test_imports_go_down_the_floors() -> None:
     done = subprocess.run([tool("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_and_the_contract_show_the_same_floors() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = [layer.split(" | ") for layer in contracts[0]["layers"]]
+    readme, contributing = ((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
+    flows = [FLOWS.findall(text) for text in (readme, contributing, pocket_lab.__doc__ or "")]
+    assert flows[0] == flows[1] == flows[2]
+    ((data, imports),) = flows[0]
+    assert [floor.split(", ") for floor in " ".join(imports.split()).split(" > ")] == floors
+    assert {room for step in data.split(" -> ") for room in step.split(", ")} <= {room for floor in floors for room in floor}
+    numbered = [(int(number), CODE.findall(rooms)) for number, rooms in FLOOR.findall(contributing)]
+    assert numbered == [(len(floors) - 1 - down, floor) for down, floor in enumerate(floors)]
+    table = readme.split("| room |")[1].split("\n\n")[0]
+    rows = [[name.removesuffix(".py") for name in CODE.findall(row.split("|")[1])] for row in table.splitlines()[2:]]
+    assert rows == floors
 
 
 def test_no_module_is_longer_than_four_hundred_lines() -> None:
