@@ -126,7 +126,15 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    module = f"{__name__}.{_MODULE_OF[name]}"
+    if _MODULE_OF[name].startswith("lab"):  # a second of imports, some of which swallow an interrupt
+        from pocket_lab.measure.worker.interrupts import INTERRUPTS
+
+        with INTERRUPTS:
+            value = getattr(import_module(module), name)
+            INTERRUPTS.raise_swallowed()
+    else:
+        value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from pocket_lab.errors import Cancelled, DeadlineExceeded, GraphError, UsageError
 from pocket_lab.executors.pool import Call, Pool
 from pocket_lab.executors.serial import SerialPool
-from pocket_lab.units import parse_duration
+from pocket_lab.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from pocket_lab.graph.observers import Run, Sink
@@ -44,7 +45,20 @@ class Context:
         timeout: when to stop, counted from now, in seconds or as a text such as "2s".
     """
 
-    __slots__ = ("_owner", "_prepared", "_stops", "deadline_s", "item", "node", "pool", "reports", "run", "sink", "workers")
+    __slots__ = (
+        "_owner",
+        "_prepared",
+        "_stops",
+        "_timeout",
+        "deadline_s",
+        "item",
+        "node",
+        "pool",
+        "reports",
+        "run",
+        "sink",
+        "workers",
+    )
 
     def __init__(
         self,
@@ -69,6 +83,7 @@ class Context:
         self.node = ""
         self.reports: list[Report] | None = None
         self._owner: Context | None = None
+        self._timeout = ("", math.inf)
         self._stops: tuple[list[bool], ...] = ([False],)  # its own flag, then those of the contexts around it
         self._prepared: dict[int, tuple[object, Call]] = {}
 
@@ -106,7 +121,8 @@ class Context:
         """The error of the deadline: that of the node whose timeout it is, or of the run."""
         if self._owner is None:
             return DeadlineExceeded("the run passed its deadline")
-        return TimedOut("the node passed its timeout", self._owner)
+        node, timeout_s = self._owner._timeout
+        return TimedOut(f'node "{node}" passed its timeout of {format_duration(timeout_s)}', self._owner)
 
     def left_s(self) -> float | None:
         """The seconds until the deadline; None where there is none."""
@@ -122,12 +138,12 @@ class Context:
         inner._stops = ([False], *self._stops)
         return inner
 
-    def within(self, timeout_s: float) -> Context:
+    def within(self, timeout_s: float, node: str) -> Context:
         """The context of a node with a timeout: the earlier of its own deadline and the one outside."""
         inner = self._derived()
         deadline_s = time.monotonic() + timeout_s
         if self.deadline_s is None or deadline_s < self.deadline_s:
-            inner.deadline_s, inner._owner = deadline_s, inner
+            inner.deadline_s, inner._owner, inner._timeout = deadline_s, inner, (node, timeout_s)
         return inner
 
     def owns(self, error: BaseException) -> bool:
@@ -159,7 +175,7 @@ class Context:
         inner.pool, inner.workers, inner.deadline_s = self.pool, self.workers, self.deadline_s
         inner.item, inner.run, inner.sink = self.item, self.run, self.sink
         inner.node, inner.reports = self.node, self.reports
-        inner._owner, inner._stops, inner._prepared = self._owner, self._stops, self._prepared
+        inner._owner, inner._stops, inner._prepared, inner._timeout = self._owner, self._stops, self._prepared, self._timeout
         return inner
 
 

@@ -26,6 +26,7 @@ from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.collect import collect
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.lab.runs.last_result import keep
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.lab.runs.resumable import find_resumable
@@ -186,6 +187,7 @@ class _Own:
     resume: bool
 
 
+@interruptible
 @takes_options
 def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     """Measure a graph, node or callable over sizes x executors x workers, in a separate process.

@@ -30,6 +30,7 @@ from pocket_lab.lab.options.request import Request, parse_request, with_workers
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.collect import collect
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.lab.runs.last_result import keep
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.measure.job import Input, Job
@@ -163,6 +164,7 @@ class _Own:
     check_equal: bool
 
 
+@interruptible
 @takes_options
 def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
     """Measure two targets together and say of b: "faster", "slower", "same" or "cannot tell".

@@ -15,6 +15,7 @@ from pocket_lab.lab.options.keywords import CpuOptions
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.cpu.instrument import profile_cpu
@@ -75,6 +76,7 @@ def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
 CPU = ProfileVerb("cpu", _Own, CpuProfile, _prepare)
 
 
+@interruptible
 @takes_options
 def cpu(target: Any, **options: Unpack[CpuOptions]) -> CpuProfile:
     """Sample the call tree of every node in one run of each point, in a separate process.

@@ -15,6 +15,7 @@ from pocket_lab.lab.options.keywords import LeaksOptions
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.leaks.detector import LEAST, LEAST_APART, find_leaks
@@ -106,6 +107,7 @@ def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
 LEAKS = ProfileVerb("leaks", _Own, LeakReport, _prepare)
 
 
+@interruptible
 @takes_options
 def leaks(target: Any, **options: Unpack[LeaksOptions]) -> LeakReport:
     """Run the target many times and report what is left: threads, tasks, child processes, descriptors, sockets, memory.

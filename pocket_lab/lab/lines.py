@@ -15,6 +15,7 @@ from pocket_lab.lab.options.keywords import LinesOptions
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb, node_sources
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.lines.instrument import profile_lines
@@ -75,6 +76,7 @@ def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
 LINES = ProfileVerb("lines", _Own, LineProfile, _prepare)
 
 
+@interruptible
 @takes_options
 def lines(target: Any, **options: Unpack[LinesOptions]) -> LineProfile:
     """Time every source line of every node in one run of each point with line_profiler, in a separate process.

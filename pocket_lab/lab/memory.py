@@ -19,6 +19,7 @@ from pocket_lab.lab.options.keywords import MemoryOptions
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb, node_sources
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.memory import instrument
@@ -145,6 +146,7 @@ def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
 MEMORY = ProfileVerb("memory", _Own, MemoryProfile, _prepare)
 
 
+@interruptible
 @takes_options
 def memory(target: Any, **options: Unpack[MemoryOptions]) -> MemoryProfile:
     """Profile the memory of one run of each point with memray, in a separate process, and attribute it to nodes.

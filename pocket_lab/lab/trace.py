@@ -21,6 +21,7 @@ from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.trace.instrument import profile_spans
@@ -226,6 +227,7 @@ def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
 TRACE = ProfileVerb("trace", _Own, Trace, _prepare)
 
 
+@interruptible
 @takes_options
 def trace(target: Any, **options: Unpack[TraceOptions]) -> Trace:
     """Record which node ran when on which worker in one run of each point (under "load", a window), in a separate process.

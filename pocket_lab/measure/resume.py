@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Job
+from pocket_lab.records.point import describe
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
@@ -19,10 +20,10 @@ def resumed(job: Job, records: Sequence[Record]) -> Job:
     """
     planned = {point for record in records if isinstance(record, Planned) for point in record.points}
     if planned and not planned & set(job.points):
-        stored = min(planned, key=str)
+        stored, wanted = min(planned, key=str), min(job.points, key=str)
         raise UsageError(
-            f'the stored run "{stored.target}" has other points (such as size {stored.size}, {stored.executor} x '
-            f"{stored.workers}, {stored.drive}): resume it with the same sizes, workers, executors and drive"
+            f'the stored run "{stored.target}" has other points (such as {describe(stored)}, and not {describe(wanted)}): '
+            "resume it with the same sizes, workers, executors, drive and rate"
         )
     ended = {record.point for record in records if isinstance(record, Closed) and record.status in ("done", "failed")}
     kept = tuple(record for record in records if isinstance(record, Sample | Latency) and record.point in job.points)

@@ -16,6 +16,7 @@ from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.records.progress import Closed
 from pocket_lab.records.record import Record
+from pocket_lab.stats.run_time import run_seconds
 
 _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so that most batches run undisturbed
 _SHORTEST_BATCH_S = 0.001
@@ -55,7 +56,9 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
             elif (yield from point_sampler.prepare(job, batch_s)):
                 ready.append(point_sampler)
         if ready and perf_counter() < deadline:
-            yield from min(ready, key=lambda point_sampler: point_sampler.batch_s / max(point_sampler.loops, 1)).probe(job)
+            yield from min(
+                ready, key=lambda point_sampler: run_seconds(point_sampler.batch_s, max(point_sampler.loops, 1))
+            ).probe(job)
         measured = list(ready)
         run_s = sum(point_sampler.run_s for point_sampler in ready)
         needed_s = 0.0 if afterwards is None else min(2 * run_s, _AFTERWARDS_SHARE * job.sweep.budget_s)

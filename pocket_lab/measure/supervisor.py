@@ -13,7 +13,7 @@ from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.batch_timeout import within_timeout
 from pocket_lab.measure.worker.budget import Budget
-from pocket_lab.measure.worker.interrupts import Interrupts
+from pocket_lab.measure.worker.interrupts import INTERRUPTS
 from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
 from pocket_lab.records.caveat import Caveat
@@ -63,8 +63,10 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
     yield Planned(job.points, job.budget_s)
     if job.isolation == "kernel":
         yield _SAME_PROCESS
-        with tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
-            yield from task(replace(job, scratch=scratch))  # type: ignore[type-var]
+        with INTERRUPTS, tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
+            for record in task(replace(job, scratch=scratch)):  # type: ignore[type-var]
+                yield record
+                INTERRUPTS.raise_swallowed()
         return
     budget = Budget(job.budget_s)
     closed: set[Point] = set()
@@ -72,7 +74,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
         current: Point | None = None
         samples: list[Sample | Latency] = []
         try:
-            with Interrupts() as interrupts, closing(stream(task, job)) as records:
+            with INTERRUPTS, closing(stream(task, job)) as records:
                 for record in budget.spent_on(within_timeout(records, job.point_timeout_s)):
                     if isinstance(record, Started):
                         current = record.point
@@ -81,7 +83,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
                     elif isinstance(record, Sample | Latency):
                         samples.append(record)
                     yield record
-                    interrupts.raise_swallowed()
+                    INTERRUPTS.raise_swallowed()
             return
         except ProcessDied as died:
             if closed.issuperset(job.points):

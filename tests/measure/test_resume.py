@@ -65,5 +65,7 @@ def test_a_point_that_was_planned_with_others_is_still_open() -> None:
 def test_records_of_other_points_altogether_are_refused_with_an_example_of_them() -> None:
     with pytest.raises(UsageError) as refused:
         resumed(JOB, [Planned(STRANGERS, 1.0)])
-    assert 'the stored run "t" has other points (such as size 1, serial x 1, map)' in str(refused.value)
+    assert 'the stored run "t" has other points (such as size 1, serial x 1, map, and not size 1, threads x 1)' in str(
+        refused.value
+    )
     assert "\n" not in str(refused.value)

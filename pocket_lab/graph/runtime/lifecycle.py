@@ -48,7 +48,7 @@ def general_chain(steps: Sequence[Step], checked: bool, leave: Leave, on_loop: b
                 ctx = context.named(step.name)
             if step.timeout_s is not None:
                 is_timed, outside = True, ctx
-                own = ctx = outside.within(step.timeout_s)
+                own = ctx = outside.within(step.timeout_s, step.name)
             if record is not None:
                 retried = ()
                 begun = prepared_at = clock()

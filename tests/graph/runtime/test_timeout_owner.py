@@ -170,3 +170,18 @@ def test_a_fallback_that_raises_the_timeout_again_leaves_it_to_its_node() -> Non
 
     with pytest.raises(NodeError, match=r'^node "n" failed in fallback: it passed its timeout of 50\.0 ms$'):
         Graph(Node("n", exec=block, fallback=again, timeout="50ms")).run(1)
+
+
+def test_a_fallback_gets_the_timeout_with_its_node_and_its_length() -> None:
+    seen: list[str] = []
+
+    def late(value: int, ctx: Context) -> None:
+        time.sleep(0.02)
+        ctx.check()
+
+    def fallback(value: int, error: BaseException) -> int:
+        seen.append(str(error))
+        return value
+
+    assert Graph(Node("slow", exec=late, fallback=fallback, timeout="10ms")).run(1) == 1
+    assert seen == ['node "slow" passed its timeout of 10.0 ms']

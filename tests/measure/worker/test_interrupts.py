@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import pocket_lab
-from pocket_lab import bench
+from pocket_lab import bench, memory
 from pocket_lab.lab.bench import Bench
 from pocket_lab.measure.worker.interrupts import Interrupts
 from pocket_lab.records.samples import Sample
@@ -49,9 +49,10 @@ def swallow_in_a_finaliser() -> None:
     del finalised
 
 
+@pytest.mark.parametrize("isolation", ["process", "kernel"])
 @pytest.mark.parametrize("swallow", [swallow_by_catching, swallow_in_a_finaliser])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_stop_that_a_watcher_swallows_ends_the_sweep_and_keeps_what_was_measured(swallow: Any) -> None:
+def test_a_stop_that_a_watcher_swallows_ends_the_sweep_and_keeps_what_was_measured(swallow: Any, isolation: str) -> None:
     stopped: list[float] = []
 
     def watch(record: object) -> None:
@@ -60,11 +61,48 @@ def test_a_stop_that_a_watcher_swallows_ends_the_sweep_and_keeps_what_was_measur
             swallow()
 
     with pytest.raises(KeyboardInterrupt):
-        bench(lambda: time.sleep(0.002), budget=30, precision=1e-9, watch=watch)
+        bench(lambda: time.sleep(0.002), budget=30, precision=1e-9, watch=watch, isolation=isolation)
     assert time.monotonic() - stopped[0] < 5
     result = pocket_lab.last()
     assert isinstance(result, Bench)
     assert list(result.frame["status"]) == ["cancelled"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_a_target_swallows_in_this_process_ends_the_sweep() -> None:
+    runs: list[int] = []
+
+    def target() -> None:
+        runs.append(1)
+        time.sleep(0.002)
+        if len(runs) == 50:
+            swallow_in_a_finaliser()
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        bench(target, budget=30, precision=1e-9, isolation="kernel")
+    assert time.monotonic() - start < 10
+
+
+def test_a_stop_that_is_swallowed_before_the_first_record_or_after_the_last_is_raised() -> None:
+    def build(size: int) -> int:
+        swallow_by_catching()
+        return size
+
+    with pytest.raises(KeyboardInterrupt):
+        memory(abs, size=1, input=build, isolation="kernel")
+
+
+def test_entered_again_inside_itself_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts, before = Interrupts(), signal.getsignal(signal.SIGINT)
+    with interrupts:
+        with interrupts:
+            swallow_by_catching()
+        assert signal.getsignal(signal.SIGINT) != before
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.raise_swallowed()
+        interrupts.raise_swallowed()
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_an_interrupt_that_was_seen_is_raised_once() -> None:
