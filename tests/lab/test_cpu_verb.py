@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any
 
 import matplotlib.figure
 import pytest
+from spinning import busy, split, waiting
 
 from pocket_lab import Graph, History, NodeError, UsageError, cpu, fan_out, last, node
-
-
-def spin(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
-
-
-def through(seconds: float) -> None:
-    spin(seconds)
-
-
-@node
-def split(size: int) -> list[float]:
-    return [0.1] * size
-
-
-@node
-def busy(seconds: float) -> float:
-    through(2 * seconds)
-    time.sleep(seconds)
-    return seconds
-
-
-@node
-async def waiting(seconds: float) -> float:
-    through(seconds / 2)
-    await asyncio.sleep(2 * seconds)
-    return seconds
 
 
 def under(frame: Any, node_: str, function: str) -> Any:
@@ -46,9 +16,16 @@ def under(frame: Any, node_: str, function: str) -> Any:
     return rows[["self_s", "total_s", "cpu_s"]].sum()
 
 
-@pytest.mark.parametrize("executor", ["serial", "threads", "processes"])
-def test_wall_and_cpu_time_are_told_for_every_call_on_every_executor(executor: str) -> None:
-    frame = cpu(Graph(split >> fan_out(busy)), size=4, workers=1 if executor == "serial" else 2, executor=executor).frame
+@pytest.fixture(scope="module")
+def busy_frame() -> Any:
+    """The frame of a fan-out on each executor, on two workers where it has workers."""
+    return cpu(Graph(split >> fan_out(busy)), size=4, workers=2, executors="serial,threads,processes").frame
+
+
+@pytest.mark.parametrize(("executor", "workers"), [("serial", 1), ("threads", 2), ("processes", 2)])
+def test_wall_and_cpu_time_are_told_for_every_call_on_every_executor(busy_frame: Any, executor: str, workers: int) -> None:
+    frame = busy_frame[busy_frame["executor"] == executor]
+    assert set(frame["workers"]) == {workers}
     whole = frame[(frame["node"] == "busy") & (frame["depth"] == 0)].iloc[0]
     assert whole["total_s"] == pytest.approx(1.2, rel=0.2)
     assert under(frame, "busy", "through")["total_s"] == pytest.approx(0.8, rel=0.2)

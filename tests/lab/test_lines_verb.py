@@ -7,39 +7,11 @@ import threading
 from typing import Any
 
 import pytest
+from counted import Machine, helper, later, split, work
 
 from pocket_lab import Graph, NodeError, UsageError, fan_out, lines, node
 
 ITEMS = 30
-
-
-def helper(value: int) -> int:
-    total = 0
-    for step in range(value):
-        total += step
-    return total
-
-
-class Machine:
-    def turn(self, value: int) -> int:
-        return helper(value) + 1
-
-
-@node
-def split(size: int) -> list[int]:
-    return list(range(size))
-
-
-@node
-def work(item: int) -> int:
-    result = helper(10)
-    return result + Machine().turn(5) + item
-
-
-@node
-async def later(item: int) -> int:
-    result = helper(10)
-    return result + item
 
 
 def hits(frame: Any, node_: str | None = None) -> dict[str, int]:
@@ -47,22 +19,38 @@ def hits(frame: Any, node_: str | None = None) -> dict[str, int]:
     return {row["source"].strip(): row["hits"] for row in rows.to_dict("records")}
 
 
-@pytest.mark.parametrize("executor", ["serial", "threads", "processes", "asyncio", "in place"])
-def test_hits_are_exact_on_every_executor_those_of_helpers_too(executor: str) -> None:
-    graph = Graph(split >> fan_out(later if executor == "asyncio" else work))
-    options: dict[str, Any] = {"executor": executor, "workers": 1 if executor == "serial" else 3}
-    if executor == "in place":
-        options = {"isolation": "kernel", "executor": "threads", "workers": 3}
-    frame = lines(graph, size=ITEMS, also=[helper, Machine], **options).frame
-    calls = ITEMS if executor == "asyncio" else 2 * ITEMS
-    steps = 10 * ITEMS if executor == "asyncio" else 15 * ITEMS
+def check_hits(frame: Any, calls: int) -> None:
+    """The hits of `helper`, which the nodes call `calls` times with 10, and where a Machine is at work as often with 5."""
+    steps = 10 * ITEMS + 5 * (calls - ITEMS)
     assert hits(frame, "helper()")["for step in range(value):"] == steps + calls
     assert hits(frame, "helper()")["total += step"] == steps
     assert hits(frame, "helper()")["return total"] == calls
     assert hits(frame)["result = helper(10)"] == ITEMS
-    if executor != "asyncio":
+    if calls > ITEMS:
         assert hits(frame, "Machine.turn()")["return helper(value) + 1"] == ITEMS
     assert frame.loc[frame["hits"] > 0, "time_s"].min() > 0
+
+
+def test_hits_are_exact_on_every_executor_those_of_helpers_too() -> None:
+    executors = ["serial", "threads", "processes"]
+    frame = lines(Graph(split >> fan_out(work)), size=ITEMS, also=[helper, Machine], executors=executors, workers=3).frame
+    assert sorted(set(zip(frame["executor"], frame["workers"], strict=True))) == [
+        ("processes", 3),
+        ("serial", 1),
+        ("threads", 3),
+    ]
+    for executor in executors:
+        check_hits(frame[frame["executor"] == executor], 2 * ITEMS)
+
+
+def test_hits_of_tasks_are_exact() -> None:
+    graph = Graph(split >> fan_out(later))
+    check_hits(lines(graph, size=ITEMS, also=[helper, Machine], executor="asyncio", workers=3).frame, ITEMS)
+
+
+def test_hits_in_this_process_are_exact() -> None:
+    options: dict[str, Any] = {"isolation": "kernel", "executor": "threads", "workers": 3}
+    check_hits(lines(Graph(split >> fan_out(work)), size=ITEMS, also=[helper, Machine], **options).frame, 2 * ITEMS)
 
 
 def test_a_class_of_the_notebook_in_worker_processes() -> None:
