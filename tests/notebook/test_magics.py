@@ -38,6 +38,18 @@ def boom(n):
 docs = 25
 """
 
+LEAVING = """
+import threading
+from pocket_lab import History
+
+@node
+def leave(n):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    return n
+
+leaving = Graph(leave, name="leaving")
+"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _cells(notebook: Any) -> None:
@@ -307,6 +319,25 @@ def test_a_stopped_comparison_shows_what_was_measured(notebook: Any) -> None:
     assert cell.error.ename == "KeyboardInterrupt"
     (bundle,) = cell.shown
     assert "cancelled" in bundle["text/plain"]
+
+
+def test_leaks_of_a_cell_are_shown_once_placed_and_kept_in_the_history(notebook: Any) -> None:
+    assert notebook.run(LEAVING).error is None
+    cell = notebook.run("r = %pocket_leaks leaving --size 1 --runs 6")
+    assert cell.error is None
+    (bundle,) = cell.shown
+    assert "Leaks 1 daemon thread a run" in bundle["text/plain"]
+    assert 'made in node "leave"' in bundle["text/plain"]
+    assert "<svg" in bundle["text/html"]
+    assert notebook.run("print(r.ok, r.runs, len(r.left))").text.strip() == "False 6 6"
+    assert notebook.run("print(History().load('leaving').frame.equals(r.frame))").text.strip() == "True"
+
+
+def test_in_the_kernel_its_own_threads_are_no_leak(notebook: Any) -> None:
+    cell = notebook.run("%pocket_leaks len --input [1] --runs 6 --isolation kernel")
+    assert cell.error is None
+    assert "Leaks" not in cell.shown[0]["text/plain"].split("runs", 1)[1]
+    assert "inside this process" in cell.shown[0]["text/plain"]
 
 
 def test_nothing_is_written_into_the_notebooks_folder(notebook: Any) -> None:
