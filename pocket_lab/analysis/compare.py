@@ -248,8 +248,8 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> Ratio:
         return Ratio(math.exp(change), math.nan, math.nan, 1.0, min(len(a), len(b)))
     parts = [float(np.var(side, ddof=1)) / len(side) for side in (a, b)]
     error = max(math.sqrt(sum(parts)), 1e-12)
-    spread = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (a, b), strict=True))
-    freedom = sum(parts) ** 2 / spread if spread else len(a) + len(b) - 2
+    weighted = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (a, b), strict=True))
+    freedom = sum(parts) ** 2 / weighted if weighted else len(a) + len(b) - 2
     from scipy.special import stdtr, stdtrit  # here, as above
 
     half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +42,6 @@ class Growth:
     interval: tuple[float, float]
     probability: float
     reason: str = ""
-    _fit: Fit = field(default=("1", np.nan, 0.0), repr=False)
-
-    def predict(self, n: float) -> float:
-        """The cost at size n by the law that fits best, also where `law` is "cannot tell"."""
-        return float(_predict(self._fit, np.array([float(n)]))[0])
 
 
 def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
@@ -73,7 +68,7 @@ def fit_growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
             rivals = sorted(set(votes), key=votes.count, reverse=True)[:2]
             reason = f"{' and '.join(rivals)} fit alike; more sizes or a wider range would tell"
     law = CANNOT_TELL if reason else best[0]
-    return Growth(law, float(_slopes(n, medians)[0]), interval, probability, reason, best)
+    return Growth(law, float(_slopes(n, medians)[0]), interval, probability, reason)
 
 
 def _group(sizes: Sequence[float], values: Sequence[float]) -> tuple[Vector, list[Vector]]:

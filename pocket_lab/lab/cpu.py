@@ -24,7 +24,7 @@ from pocket_lab.units import format_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.html.flame import flame_html
 from pocket_lab.view.html.point_sections import for_each_point
-from pocket_lab.view.plots.bars import calls_figure, plot_calls
+from pocket_lab.view.plots.calls import calls_figure, plot_calls
 from pocket_lab.view.text.calls_table import calls_table
 from pocket_lab.view.text.table import TextTable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,15 @@ from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.compare import Comparison
-from pocket_lab.lab.cpu import CPU
-from pocket_lab.lab.leaks import LEAKS
-from pocket_lab.lab.lines import LINES
 from pocket_lab.lab.load_stored import read_bench
-from pocket_lab.lab.memory import MEMORY
+from pocket_lab.lab.options.table import PROFILES
+from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
-from pocket_lab.lab.trace import TRACE
-from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
 from pocket_lab.view.text.history_table import history_table
 from pocket_lab.view.text.table import TextTable
 
 Key = str | int
-_PROFILES: dict[str, Callable[[str, Sequence[Record], int | None], Result]] = {
-    verb.name: verb.result for verb in (MEMORY, LINES, CPU, TRACE, LEAKS)
-}
 
 
 class History:
@@ -135,13 +128,13 @@ def _names(text: str) -> list[str]:
 def _read(archive: Archive, entry: Entry) -> Result:
     if entry.verb == "bench":
         return read_bench(archive, entry)
-    kind = _PROFILES.get(entry.verb)
-    if kind is None and entry.verb != "compare":
+    if entry.verb not in (*PROFILES, "compare"):
         raise HistoryError(
             f'run {entry.id}, "{entry.name}", is of the verb {entry.verb}, which this Pocket Lab does not know: '
             "pip install --upgrade pocket-lab"
         )
     records = archive.records(entry)
-    if kind is not None:
-        return kind(entry.name, records, entry.id)
-    return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
+    if entry.verb == "compare":
+        return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
+    profile: ProfileVerb[Result, Any] = getattr(import_module(f"pocket_lab.lab.{entry.verb}"), entry.verb.upper())
+    return profile.result(entry.name, records, entry.id)

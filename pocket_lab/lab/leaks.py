@@ -18,7 +18,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
-from pocket_lab.profile.leaks.detector import LEAST, LEAST_APART, find_leaks
+from pocket_lab.profile.leaks.instrument import LEAST, LEAST_APART, find_leaks
 from pocket_lab.records.leaks import MemoryReading
 from pocket_lab.records.record import Record
 from pocket_lab.view.findings.leaks import leaks_sentences
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class LeakReport(Result):
     """The result of `leaks`: `.frame` has a row per leftover and one for the memory of each process, `.plot()` draws memory.
 
-    `.ok` is whether nothing grows, `.left` each single thing that was there at the end, `.memory` the readings after each run,
+    `.ok` is whether nothing grows, `.left` each resource that was there at the end, `.memory` the readings after each run,
     `.lines` the source lines that keep memory.
     """
 
@@ -59,7 +59,7 @@ class LeakReport(Result):
 
     @cached_property
     def left(self) -> pd.DataFrame:
-        """One row per thing that was still there after the last run."""
+        """One row per resource that was still there after the last run."""
         return leftovers_frame(self.records)
 
     @cached_property

@@ -24,7 +24,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
 from pocket_lab.view.html.heat import heat_html
 from pocket_lab.view.html.point_sections import for_each_point
-from pocket_lab.view.plots.bars import lines_figure, plot_lines
+from pocket_lab.view.plots.lines import lines_figure, plot_lines
 from pocket_lab.view.text.lines_table import lines_table
 from pocket_lab.view.text.table import TextTable
 

@@ -31,8 +31,7 @@ from pocket_lab.units import format_bytes
 from pocket_lab.view.findings.memory import memory_sentences
 from pocket_lab.view.html.flame import flame_html
 from pocket_lab.view.html.point_sections import for_each_point
-from pocket_lab.view.plots.bars import plot_memory
-from pocket_lab.view.plots.memory import memory_figure
+from pocket_lab.view.plots.memory import memory_figure, plot_memory
 from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.memory_tables import memory_lines_table, memory_table
 from pocket_lab.view.text.table import TextTable

@@ -1,6 +1,7 @@
 """The skeleton of the profile verbs: one run of each point under an instrument, then a result or the target's own error.
 
-A new profile verb is a result class, an instrument and one `ProfileVerb`.
+A new profile verb is a result class, an instrument and one `ProfileVerb`, which is NAME in the module `lab/name.py`: there
+the history finds it.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def student_quantile(freedom: float) -> float:
 def huber_estimate(blocks: Sequence[Sequence[float]]) -> HuberEstimate:
     """Huber's location of the log ratios of all rounds, with a standard error from the differences between blocks.
 
-    Values farther away than about one spread count as if they were just that far (Huber, "Robust estimation of a location
-    parameter", 1964), so that an interrupted round or a bad block has little effect. The difference between two builds of
-    one function always counts in full; without outliers this is the mean of the blocks with Student's interval. The error
-    is computed from sums over blocks (Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986),
-    so it includes whatever the values of a block have in common. Raises ValueError where there is no value.
+    Values farther away than about one standard deviation count as if they were just that far (Huber, "Robust estimation of
+    a location parameter", 1964), so that an interrupted round or a bad block has little effect. The difference between two
+    builds of one function always counts in full; without outliers this is the mean of the blocks with Student's interval. The
+    error is computed from sums over blocks (Liang and Zeger, "Longitudinal data analysis using generalized linear models",
+    1986), so it includes whatever the values of a block have in common. Raises ValueError where there is no value.
     """
     groups = [np.asarray(block, np.float64) for block in blocks if len(block)]
     values, counts = np.concatenate(groups), [len(group) for group in groups]

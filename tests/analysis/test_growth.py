@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from pocket_lab.analysis.growth import CANNOT_TELL, fit_growth
+from pocket_lab.analysis.growth import CANNOT_TELL, _non_negative, fit_growth
 
 SIZES = [10, 30, 100, 300, 1000, 3000, 10000]
 TRUTHS = {
@@ -32,8 +32,6 @@ def test_a_law_is_named_from_noisy_replicates(law: str) -> None:
     assert growth.law == law
     assert growth.probability >= 0.9
     assert growth.interval[0] <= growth.exponent <= growth.interval[1]
-    for size in (20, 5000):
-        assert growth.predict(size) == pytest.approx(TRUTHS[law](size), rel=0.1)
 
 
 def test_a_wrong_law_is_hardly_ever_named() -> None:
@@ -52,19 +50,16 @@ def test_an_odd_exponent_is_a_power() -> None:
     growth = fit_growth(SIZES, [1e-6 * size**1.5 for size in SIZES])
     assert growth.law == "power"
     assert growth.exponent == pytest.approx(1.5)
-    assert growth.predict(100_000) == pytest.approx(1e-6 * 100_000**1.5)
 
 
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [([10], "1 size"), ([10, 100, 1000], "3 sizes"), ([10, 11, 12, 13, 14, 15], "factor of 1.5")],
 )
-def test_too_little_to_tell_is_said_and_still_predicts(sizes: list[int], words: str) -> None:
+def test_too_little_to_tell_is_said(sizes: list[int], words: str) -> None:
     growth = fit_growth(sizes, [1e-3 * size for size in sizes])
     assert growth.law == CANNOT_TELL
     assert words in growth.reason
-    if len(sizes) > 1:
-        assert growth.predict(50) == pytest.approx(0.05, rel=0.05)
 
 
 def test_failed_points_and_size_zero_are_left_out() -> None:
@@ -83,13 +78,13 @@ def test_a_fit_is_the_non_negative_least_squares_of_lawson_and_hanson(seed: int,
     noise = random.Random(seed)
     shape = {"n": lambda n: n, "n log n": lambda n: n * math.log(n), "n^2": lambda n: n * n}
     values = [1e-6 * shape[law](size) * math.exp(noise.gauss(0, 0.03)) for size in SIZES]
-    growth = fit_growth(SIZES, values)
-    if growth.law == law:
-        design = np.array([[1 / value, shape[law](size) / value] for size, value in zip(SIZES, values, strict=True)])
-        lengths = np.linalg.norm(design, axis=0)
-        constant, slope = nnls(design / lengths, np.ones(len(SIZES)))[0] / lengths
-        for size in (1.0, 50.0, 20_000.0):
-            assert growth.predict(size) == pytest.approx(constant + slope * shape[law](size), rel=1e-6, abs=1e-12)
+    columns = np.array([[1 / value, shape[law](size) / value] for size, value in zip(SIZES, values, strict=True)]).T
+    lengths = np.linalg.norm(columns, axis=1)
+    expected = nnls((columns / lengths[:, np.newaxis]).T, np.ones(len(SIZES)))[0] / lengths
+    constant, slope = _non_negative(columns[:1], columns[1:])
+    for size in (1.0, 50.0, 20_000.0):
+        cost = expected[0] + expected[1] * shape[law](size)
+        assert constant[0] + slope[0] * shape[law](size) == pytest.approx(cost, rel=1e-6, abs=1e-12)
 
 
 def test_where_no_law_fits_none_is_named() -> None:

@@ -12,7 +12,8 @@ from pocket_lab.frames.points import at_point, point_of
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.sources import LineCost, Stack
 from pocket_lab.view.html.point_sections import for_each_point
-from pocket_lab.view.plots.bars import calls_figure, lines_figure
+from pocket_lab.view.plots.calls import calls_figure
+from pocket_lab.view.plots.lines import lines_figure
 from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.calls_table import calls_table
 from pocket_lab.view.text.lines_table import lines_table

@@ -26,7 +26,7 @@ class Link:
 
 @dataclass(slots=True, eq=False)
 class LayoutPoint:
-    """A node, or a point where a route passes a layer; `x` is its middle."""
+    """A node, or a point where a route passes a layer; `x` is its centre."""
 
     width: float
     layer: int
@@ -58,8 +58,8 @@ def lay_out(first: str, widths: Mapping[str, float], links: Sequence[Link]) -> L
         upper, lower = reversed(ends) if index in back else ends
         inner = [LayoutPoint(8.0, layer) for layer in range(upper.layer + 1, lower.layer)]
         if inner:
-            middle = inner[-1] if index in back else inner[0]  # the label is next to its source
-            middle.width = max(middle.width, link.width)
+            labelled = inner[-1] if index in back else inner[0]  # the label is next to its source
+            labelled.width = max(labelled.width, link.width)
         for point in inner:
             rows[point.layer].append(point)
         chain = [upper, *inner, lower]

@@ -121,7 +121,7 @@ def _label(action: str, x: float, y: float) -> str:
 
 
 def _port(point: LayoutPoint, towards: LayoutPoint) -> float:
-    """How far from the middle of a node a route leaves or enters it, so that neighbours do not touch."""
+    """How far from the centre of a node a route leaves or enters it, so that neighbours do not touch."""
     neighbours = point.below if towards in point.below else point.above
     ordered = sorted(neighbours, key=lambda other: other.x)
     step = min(16.0, (point.width - 16) / max(len(ordered), 1))

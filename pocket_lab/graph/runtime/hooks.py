@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 Hook = Callable[..., Any]
 
-HOOKS = ("on_success", "on_failure", "on_complete", "on_error")
 _AFTER_SUCCESS = ("on_success", "on_complete")
 _AFTER_FAILURE = ("on_failure", "on_complete", "on_error")
 

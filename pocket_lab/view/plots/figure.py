@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -49,6 +50,11 @@ def style(ax: Axes, title: str = "") -> None:
     if (legend := ax.get_legend()) is not None:
         for text in legend.get_texts():
             text.set_color(INK)
+
+
+def binary_step(largest: float) -> float:
+    """The power of two that divides an axis of so many bytes into three to six parts."""
+    return 2.0 ** max(0, math.ceil(math.log2(max(largest, 1.0) / 6)))
 
 
 def to_svg(figure: Figure) -> Markup:

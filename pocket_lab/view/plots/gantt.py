@@ -128,7 +128,7 @@ def _shares(
     """Draw the share of each node in each interval, stacked, in the row of each worker."""
     count = int(np.clip(_MOST_CORNERS // (4 * len(row_of) * len(colors)), 40, _MOST_INTERVALS))
     number = {node: position for position, node in enumerate(colors)}
-    busy = np.zeros((len(row_of), len(number), count))
+    active = np.zeros((len(row_of), len(number), count))
     step_s = total_s / count
     row, node = spans["worker"].map(row_of).to_numpy(int), spans["node"].map(number).to_numpy(int)
     start, end = spans["start_s"].to_numpy(float) / step_s, spans["end_s"].to_numpy(float) / step_s
@@ -136,8 +136,8 @@ def _shares(
         column = np.floor(start).astype(int) + offset
         part = np.minimum(end, column + 1) - np.maximum(start, column)
         held = (part > 0) & (column < count)
-        np.add.at(busy, (row[held], node[held], column[held]), part[held])
-    top = np.cumsum(np.minimum(busy, 1.0), axis=1) * _BAR
+        np.add.at(active, (row[held], node[held], column[held]), part[held])
+    top = np.cumsum(np.minimum(active, 1.0), axis=1) * _BAR
     at = np.repeat(np.arange(count + 1) * step_s, 2)[1:-1]
     for worker in range(len(row_of)):
         below = np.zeros(count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from pocket_lab.frames.points import LOCATION_COLUMNS
 from pocket_lab.stats.theil_sen import estimate_slope
 from pocket_lab.units import format_bytes, format_count
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
 from pocket_lab.view.text.leaks_table import series_name
 
 _MOST_SERIES = 6
@@ -30,7 +28,7 @@ def plot_growth(ax: Axes, memory: pd.DataFrame) -> None:
     """Resident memory since the warm-up by run, with its slope."""
     _plot(ax, memory, "rss_bytes")
     bottom, top = ax.get_ylim()
-    ax.yaxis.set_major_locator(MultipleLocator(2.0 ** max(0, math.ceil(math.log2((top - bottom) / 6)))))
+    ax.yaxis.set_major_locator(MultipleLocator(binary_step(top - bottom)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
     ax.set(xlabel="run", ylabel="more than after the warm-up")
     style(ax, "Resident memory and its slope")

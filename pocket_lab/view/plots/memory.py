@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
 from pocket_lab.frames.points import at_point, point_of, without
 from pocket_lab.profile.node_code import OUTSIDE
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_bytes, format_count
-from pocket_lab.view.plots.bars import MOST_BARS, plot_memory
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
-from pocket_lab.view.plots.timeline import MOST_ROWS, plot_busy, plot_timeline
+from pocket_lab.view.plots.bars import MOST_BARS, style_bars
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
+from pocket_lab.view.plots.timeline import MOST_ROWS, plot_activity, plot_timeline
 from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.table import shorten
 
@@ -22,7 +23,7 @@ _MOST_LINES, _MOST_TICKS = len(PALETTE), 10
 _DASHES = ("-", "--", ":", "-.")
 
 
-def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, busy: pd.DataFrame) -> LabFigure:
+def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, activity: pd.DataFrame) -> LabFigure:
     """Peaks, timeline and active nodes of the point with the highest peak, and with several points their growth.
 
     A run that was stopped before its end has no timeline.
@@ -33,11 +34,11 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
         return figure
     point = heaviest(runs, "peak_bytes")
     here, run = at_point(nodes, point), at_point(runs, point).iloc[0]
-    moments, work = at_point(timeline, point), at_point(busy, point)
+    moments, active = at_point(timeline, point), at_point(activity, point)
     varied = [name for name in ("size", "workers") if runs[name].nunique(dropna=False) > 1]
     heights = [0.9 + 0.36 * max(2, min(len(here), MOST_BARS)), 2.3]
-    if len(work):
-        heights.append(0.75 + 0.24 * min(work["node"].nunique(), MOST_ROWS))
+    if len(active):
+        heights.append(0.75 + 0.24 * min(active["node"].nunique(), MOST_ROWS))
     if varied:
         heights.append(3.2)
     figure = LabFigure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
@@ -48,13 +49,26 @@ def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFram
         bars.set_title(f"{bars.get_title(loc='left')}, {describe(point_of(point))}", loc="left", fontsize=10, color=INK)
     upper = figure.add_subplot(next(rows))
     plot_timeline(upper, moments, int(run["peak_bytes"]), float(run["wall_s"]))
-    if len(work):
+    if len(active):
         lower = figure.add_subplot(next(rows), sharex=upper)
-        plot_busy(lower, work, max(float(run["wall_s"]), float(moments["at_s"].max()) if len(moments) else 0.0))
+        plot_activity(lower, active, max(float(run["wall_s"]), float(moments["at_s"].max()) if len(moments) else 0.0))
         upper.tick_params(labelbottom=False)
     if varied:
         plot_growth(figure.add_subplot(next(rows)), nodes, varied[0])
     return figure
+
+
+def plot_memory(ax: Axes, frame: pd.DataFrame) -> None:
+    """Own peak per node as a bar, the inclusive peak as a fainter bar behind it."""
+    shown = frame.head(MOST_BARS).iloc[::-1]
+    position = np.arange(len(shown))
+    ax.barh(position, shown["inclusive_peak_bytes"], height=0.7, color=PALETTE[5], alpha=0.35, label="inclusive peak")
+    ax.barh(position, shown["peak_bytes"], height=0.44, color=PALETTE[0], label="own peak")
+    ax.set_yticks(position, [shorten(name, 28) for name in shown["node"]])
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
+    ax.xaxis.set_major_locator(MultipleLocator(binary_step(float(shown["inclusive_peak_bytes"].to_numpy().max(initial=0)))))
+    ax.legend(fontsize=8, frameon=False, loc="lower right")
+    style_bars(ax, "Most bytes alive at once", len(frame))
 
 
 def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:

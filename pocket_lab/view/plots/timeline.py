@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.units import format_bytes, format_duration
-from pocket_lab.view.plots.bars import binary_step
-from pocket_lab.view.plots.figure import INK, PALETTE, style
+from pocket_lab.view.plots.figure import INK, PALETTE, binary_step, style
 from pocket_lab.view.text.table import shorten
 
 MOST_ROWS = 14
@@ -41,13 +40,13 @@ def plot_timeline(ax: Axes, timeline: pd.DataFrame, peak_bytes: int, wall_s: flo
     style(ax)
 
 
-def plot_busy(ax: Axes, busy: pd.DataFrame, wall_s: float) -> None:
+def plot_activity(ax: Axes, activity: pd.DataFrame, wall_s: float) -> None:
     """A row per node in the order in which they began, with a bar for each period of activity; the first fourteen nodes."""
-    nodes = list(dict.fromkeys(busy["node"]))
+    nodes = list(dict.fromkeys(activity["node"]))
     shown = nodes[:MOST_ROWS]
     least_s = wall_s / 600  # the narrowest visible bar
     for row, node in enumerate(shown):
-        periods = busy[busy["node"] == node]
+        periods = activity[activity["node"] == node]
         start_s = periods["start_s"].to_numpy(float)
         bars = np.stack((start_s, np.maximum(periods["end_s"].to_numpy(float) - start_s, least_s)), axis=1)
         ax.broken_barh([(a, b) for a, b in bars], (row - 0.34, 0.68), color=PALETTE[row % len(PALETTE)], linewidth=0)

@@ -24,10 +24,10 @@ from pocket_lab.records.samples import Sample
 from pocket_lab.records.sources import LineCost, Source
 from pocket_lab.view.html.heat import heat_html
 from pocket_lab.view.html.page import caveats, failures, fragment, page
-from pocket_lab.view.plots.bars import lines_figure
 from pocket_lab.view.plots.bench import bench_figure
 from pocket_lab.view.plots.figure import INK, LabFigure, to_svg
 from pocket_lab.view.plots.forest import comparison_figure
+from pocket_lab.view.plots.lines import lines_figure
 from pocket_lab.view.plots.memory import memory_figure
 from pocket_lab.view.text.bench_table import bench_table
 from pocket_lab.view.text.comparison_table import comparison_table

@@ -1,4 +1,4 @@
-"""The leak detector: repeated runs, resources and memory of the process after each, and the lines that retain memory."""
+"""The instrument of leaks: repeated runs, resources and memory of the process after each, and the lines that retain memory."""
 
 from __future__ import annotations
 
@@ -142,12 +142,12 @@ def _retained(point: Point, work: Work, finder: NodeFinder) -> Iterator[Record]:
     yield from _lines(point, *totals)
 
 
-def _lines(point: Point, first: Alive, middle: Alive, last: Alive) -> Iterator[Retained]:
+def _lines(point: Point, first: Alive, half_way: Alive, last: Alive) -> Iterator[Retained]:
     """Yield the lines that retained most, of those whose memory grew from each snapshot to the next."""
     found = []
     for line, (size, count) in last.items():
         size_before, count_before = first.get(line, (0, 0))
-        if size > middle.get(line, (0, 0))[0] > size_before:
+        if size > half_way.get(line, (0, 0))[0] > size_before:
             found.append(((size - size_before) / _TRACED_RUNS, (count - count_before) / _TRACED_RUNS, line))
     found.sort(reverse=True)
     total = sum(one[0] for one in found)
