@@ -167,7 +167,7 @@ def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
 @pytest.fixture(scope="module")
 def stored_runs() -> None:
     """Two runs in the history, "quick run" and "slow run", the second of which takes three times as long."""
-    for name, nap_s in (("quick run", 0.001), ("slow run", 0.003)):
+    for name, nap_s in (("quick run", 0.005), ("slow run", 0.015)):
         pocket_lab.bench(functools.partial(time.sleep, nap_s), budget=0.4, isolation="kernel", name=name)
 
 

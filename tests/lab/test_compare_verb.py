@@ -180,7 +180,7 @@ def test_async_nodes_are_compared_on_their_loop() -> None:
 
 
 def test_functions_without_an_argument_and_builtins() -> None:
-    row = only_row(compare(sorted, list, input=list(range(2000)), budget=0.5))
+    row = only_row(compare(sorted, list, input=list(range(2000)), budget=1))
     assert row["verdict"] == "faster"
     assert (row["target_a"], row["target_b"]) == ("sorted", "list")
     assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=1))["verdict"] == "slower"
@@ -284,7 +284,7 @@ def watch(record):
     if type(record).__name__ == "Block" and record.number == 7:
         print("ready", flush=True)
 try:
-    pocket_lab.compare(lambda n: time.sleep(0.001), lambda n: time.sleep(0.003), size=1, budget=6, watch=watch, margin=1e-6)
+    pocket_lab.compare(lambda n: time.sleep(0.001), lambda n: time.sleep(0.003), size=1, budget=10, watch=watch, margin=1e-6)
 except KeyboardInterrupt:
     result = pocket_lab.last()
     row = result.frame.to_dict("records")[0]
@@ -349,7 +349,7 @@ def test_what_is_no_target_is_refused(side: str) -> None:
 @pytest.fixture(scope="module")
 def stored() -> Bench:
     """A run of the history with two sizes."""
-    return bench(plain, sizes="1,2", budget=1, name="stored")
+    return bench(plain, sizes="1,2", budget=2, name="stored")
 
 
 @pytest.fixture(scope="module")
@@ -370,7 +370,7 @@ def test_two_results_of_bench_are_compared_with_a_caveat(stored: Bench) -> None:
         for _ in range(3):
             plain(size)
 
-    result = compare(stored, bench(thrice, sizes="1,2", budget=1), name="unpaired")  # far beyond the noise
+    result = compare(stored, bench(thrice, sizes="1,2", budget=2), name="unpaired")  # far beyond the noise
     assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
     assert list(result.frame["size"]) == [1, 2]
     assert set(result.frame["basis"]) == {"wall"}
