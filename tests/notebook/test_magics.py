@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from pathlib import Path
@@ -59,7 +60,7 @@ def _cells(notebook: Any) -> None:
 
 def test_assigned_a_bench_is_shown_once_and_is_a_result(notebook: Any) -> None:
     cell = notebook.run(
-        "r = %pocket_bench graph --sizes 10,100 --workers 1,2 --executors threads,processes --input make_input --budget 4s"
+        "r = %pocket_bench graph --sizes 10,100 --workers 1,2 --executors threads,processes --input make_input --budget 1.5s"
     )
     assert cell.error is None
     (bundle,) = cell.shown
@@ -70,29 +71,25 @@ def test_assigned_a_bench_is_shown_once_and_is_a_result(notebook: Any) -> None:
     assert figure["image/png"]
 
 
-def test_not_assigned_it_is_shown_once_too_and_is_the_last_result(notebook: Any) -> None:
-    cell = notebook.run("%pocket_bench graph --input docs --budget 1s")
+def test_not_assigned_it_is_shown_once_too_after_a_bar_that_ends_as_one_line_and_is_the_last_result(notebook: Any) -> None:
+    cell = notebook.run("%pocket_bench graph --input docs --budget 0.3s")
     assert len(cell.shown) == 1
-    assert notebook.run("print(_ is pocket_lab.last(), len(_.frame))").text.strip() == "True 1"
-
-
-def test_a_result_is_shown_again_by_its_name_in_a_later_cell(notebook: Any) -> None:
-    notebook.run("again = %pocket_bench boom --sizes 1 --budget 0.3s")
-    assert len(notebook.run("again").shown) == 1
-    assert len(notebook.run("again\nagain").shown) == 1
-
-
-def test_progress_is_a_live_bar_that_ends_as_one_line(notebook: Any) -> None:
-    cell = notebook.run("%pocket_bench graph --sizes 10 --budget 1s")
     first = cell.outputs[0]
     assert first.output_type == "display_data"
     assert first.data["text/plain"].startswith("1 point, ")
     assert "application/vnd.jupyter.widget-view+json" not in first.data
+    assert notebook.run("print(_ is pocket_lab.last(), len(_.frame))").text.strip() == "True 1"
+
+
+def test_a_result_is_shown_again_by_its_name_in_a_later_cell(notebook: Any) -> None:
+    notebook.run("again = %pocket_bench boom --sizes 1 --budget 0.1s --isolation kernel")
+    assert len(notebook.run("again").shown) == 1
+    assert len(notebook.run("again\nagain").shown) == 1
 
 
 def test_a_cell_body_is_measured_with_n_and_workers(notebook: Any) -> None:
     cell = notebook.run(
-        "%%pocket_bench --sizes 10,1000 --workers 1,2 --budget 2s\n"
+        "%%pocket_bench --sizes 10,1000 --workers 1,2 --budget 0.8s\n"
         'text = """a\n  b"""\nsorted(range(n))\nassert text == "a\\n  b"'
     )
     assert cell.error is None
@@ -140,7 +137,7 @@ def test_lines_of_a_cell_that_was_run_again_show_the_new_source(notebook: Any) -
 
 
 def test_a_target_that_imports_a_module_of_the_notebooks_folder_works(notebook: Any) -> None:
-    cell = notebook.run("import beside\n%pocket_bench beside.triple --sizes 1 --budget 0.3s\nprint('went on')")
+    cell = notebook.run("import beside\n%pocket_bench beside.triple --sizes 1 --budget 0.1s\nprint('went on')")
     assert cell.error is None
     assert "went on" in cell.text
 
@@ -153,7 +150,7 @@ def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: An
         "boxes = Graph(split >> fan_out(box) >> unbox)"
     )
     assert notebook.run("print(boxes.map([4, 5], workers=2, executor='processes'))").text.strip() == "[18, 30]"
-    assert notebook.run("%pocket_bench boxes --size 10 --executors processes --workers 2 --budget 1s").error is None
+    assert notebook.run("%pocket_bench boxes --size 10 --executors processes --workers 2 --budget 0.3s").error is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +186,7 @@ def test_what_cannot_be_asked_is_one_line_and_the_cell_fails(notebook: Any, line
 
 
 def test_an_exception_in_a_node_keeps_its_own_traceback_after_the_result_is_shown(notebook: Any) -> None:
-    cell = notebook.run("%pocket_bench boom --sizes 5,10 --budget 0.5s\nprint('not reached')")
+    cell = notebook.run("%pocket_bench boom --sizes 5,10 --budget 0.2s\nprint('not reached')")
     assert len(cell.shown) == 1
     assert "failed" in cell.text
     assert "not reached" not in cell.text
@@ -218,15 +215,41 @@ def test_a_profile_of_a_target_that_fails_shows_the_users_own_error(notebook: An
         assert not cell.shown
 
 
+class Stop:
+    """Presses Stop when the function `noting` of the notebook was called often enough, as then its measurement runs.
+
+    `pressed_s` is the time of that; leaving the context waits for it.
+    """
+
+    def __init__(self, notebook: Any, after_calls: int, then: str = "time.sleep(0.01)") -> None:
+        self._interrupt, self._calls = notebook.interrupt, after_calls
+        self._file = Path(notebook.folder).parent / "calls"
+        self._file.write_text("")
+        body = f"    with open({str(self._file)!r}, 'a') as file:\n        file.write('.')\n    {then}"
+        notebook.run(f"import time\ndef noting(size):\n{body}")
+        self._thread = threading.Thread(target=self._press)
+        self.pressed_s = math.inf
+
+    def _press(self) -> None:
+        end = time.monotonic() + 30
+        while self._file.stat().st_size < self._calls and time.monotonic() < end:
+            time.sleep(0.01)
+        self.pressed_s = time.monotonic()
+        self._interrupt()
+
+    def __enter__(self) -> Stop:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+
 @pytest.mark.timing
 def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any) -> None:
-    notebook.run("sleepy = lambda size: time.sleep(0.05 * size)")
-    stop = threading.Timer(6.0, notebook.interrupt)
-    stop.start()
-    start = time.monotonic()
-    cell = notebook.run("%pocket_bench sleepy --sizes 1,2 --budget 60s --precision 0.0001%")
-    stop.join()
-    assert time.monotonic() - start < 10
+    with Stop(notebook, after_calls=30) as stop:
+        cell = notebook.run("%pocket_bench noting --sizes 1,2 --budget 60s --precision 0.0001%")
+    assert 0 < time.monotonic() - stop.pressed_s < 4
     assert cell.error.ename == "KeyboardInterrupt"
     assert cell.error.traceback == ["KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"]
     (bundle,) = cell.shown
@@ -237,25 +260,23 @@ def test_stop_shows_and_keeps_what_was_measured_and_fails_the_cell(notebook: Any
 
 @pytest.mark.timing
 def test_a_stopped_profile_keeps_nothing_and_shows_nothing_else(notebook: Any) -> None:
-    notebook.run("%pocket_bench graph --input docs --budget 0.3s\nbefore = pocket_lab.last()")
-    stop = threading.Timer(4.0, notebook.interrupt)
-    stop.start()
-    cell = notebook.run("%pocket_memory time.sleep --input 60")
-    stop.join()
+    notebook.run("%pocket_bench graph --input docs --budget 0.1s --isolation kernel\nbefore = pocket_lab.last()")
+    with Stop(notebook, after_calls=1, then="time.sleep(60)"):
+        cell = notebook.run("%pocket_memory noting --input 60")
     assert cell.error.traceback == ["KeyboardInterrupt: stopped before anything was measured"]
     assert not cell.shown
     assert notebook.run("print(pocket_lab.last() is before)").text.strip() == "True"
 
 
 def test_an_input_may_be_any_expression(notebook: Any) -> None:
-    cell = notebook.run('r = %pocket_bench graph --sizes 3 --input "lambda size: sum(k for k in range(size))" --budget 0.3s')
+    cell = notebook.run('r = %pocket_bench graph --sizes 3 --input "lambda size: sum(k for k in range(size))" --budget 0.1s')
     assert cell.error is None
     assert notebook.run("print(r.frame.status.item() != 'failed')").text.strip() == "True"
 
 
 def test_a_comparison_is_shown_once_with_its_verdict_and_is_a_result(notebook: Any) -> None:
     notebook.run("def quick(n): return sum(range(2000))\ndef slow(n): return sum(range(4000))")
-    cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 2s")
+    cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 1s")
     assert cell.error is None
     (bundle,) = cell.shown
     assert "slow is slower: +" in bundle["text/plain"]
@@ -266,16 +287,16 @@ def test_a_comparison_is_shown_once_with_its_verdict_and_is_a_result(notebook: A
 
 
 def test_graphs_and_variants_of_cells_are_compared(notebook: Any) -> None:
-    cell = notebook.run("%pocket_compare graph graph --sizes 10,20 --workers 2 --executors threads --budget 1s")
+    notebook.run("from pocket_lab.lab.compare import Variant\nfour = Variant(graph, workers=4, executor='processes')")
+    cell = notebook.run("%pocket_compare graph four --sizes 10,20 --workers 2 --executors threads --budget 0.8s")
     assert cell.error is None
     assert "2 of 2 pairs" in cell.text or "pairs: " in cell.text
-    notebook.run("from pocket_lab.lab.compare import Variant\nfour = Variant(graph, workers=4, executor='processes')")
-    assert "1 | 4" in notebook.run("%pocket_compare graph four --size 10 --budget 2s").text
+    assert "2 | 4" in cell.text
 
 
 def test_two_results_of_earlier_cells_are_compared(notebook: Any) -> None:
     for name in ("before", "after"):
-        assert notebook.run(f"{name} = %pocket_bench graph --sizes 10 --budget 0.5s").error is None
+        assert notebook.run(f"{name} = %pocket_bench graph --sizes 10 --budget 0.3s --isolation kernel").error is None
     cell = notebook.run("%pocket_compare before after")
     assert len(cell.shown) == 1
     assert "not measured together" in cell.text
@@ -302,7 +323,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_cell_fails(notebook: Any, l
 
 
 def test_a_side_that_fails_shows_the_users_own_error_after_the_result(notebook: Any) -> None:
-    cell = notebook.run("%pocket_compare graph boom --sizes 5,10 --budget 1s\nprint('not reached')")
+    cell = notebook.run("%pocket_compare graph boom --sizes 5,10 --budget 0.4s\nprint('not reached')")
     assert len(cell.shown) == 1
     assert cell.error.ename == "NodeError"
     assert "return 1 / below" in "\n".join(cell.error.traceback)
@@ -311,11 +332,8 @@ def test_a_side_that_fails_shows_the_users_own_error_after_the_result(notebook: 
 
 @pytest.mark.timing
 def test_a_stopped_comparison_shows_what_was_measured(notebook: Any) -> None:
-    notebook.run("import time\ndef nap(n): time.sleep(0.002)")
-    stop = threading.Timer(6.0, notebook.interrupt)
-    stop.start()
-    cell = notebook.run("%pocket_compare nap nap --size 1 --budget 60s --margin 0.0001%")
-    stop.join()
+    with Stop(notebook, after_calls=100, then="time.sleep(0.002)"):
+        cell = notebook.run("%pocket_compare noting noting --size 1 --budget 60s --margin 0.0001%")
     assert cell.error.ename == "KeyboardInterrupt"
     (bundle,) = cell.shown
     assert "cancelled" in bundle["text/plain"]
@@ -347,6 +365,6 @@ def test_nothing_is_written_into_the_notebooks_folder(notebook: Any) -> None:
 def test_unloaded_the_magics_are_gone_and_results_still_show(notebook: Any) -> None:
     notebook.run("%unload_ext pocket_lab")
     assert "not found" in notebook.run("%pocket_bench graph").text
-    assert "Bench of" in notebook.run("pocket_lab.bench(lambda: None, budget=0.2)").shown[0]["text/plain"]
+    assert "Bench of" in notebook.run("pocket_lab.bench(lambda: None, budget=0.1, isolation='kernel')").shown[0]["text/plain"]
     notebook.run("%reload_ext pocket_lab")
-    assert len(notebook.run("%pocket_bench graph --input docs --budget 0.5s").shown) == 1
+    assert len(notebook.run("%pocket_bench graph --input docs --budget 0.1s --isolation kernel").shown) == 1
