@@ -1,6 +1,7 @@
 """Every step of the checks, written once: `.ci/run`, the CI workflow and people all call these sessions.
 
     .venv/bin/nox              lint, types, floors, tests
+    .venv/bin/nox -s check     the same and slow: what `.ci/run` and CI run
     .venv/bin/nox -l           the list of sessions
     .venv/bin/nox -s slow      what is slow by nature: every notebook, repo2docker, the longest trials
 
@@ -22,7 +23,9 @@ ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
 MEMRAY = ("1.19.1", "newest")  # the lower bound in pyproject.toml writes header version 12, which only memray's reader reads
 
-nox.options.sessions = ["lint", "types", "floors", "tests"]
+QUICK = ("lint", "types", "floors", "tests")
+
+nox.options.sessions = QUICK
 nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
@@ -30,6 +33,13 @@ nox.options.error_on_external_run = False
 def run(session: nox.Session, tool: str, *arguments: str) -> None:
     """Run a tool of the environment that nox is installed in."""
     session.run(str(BIN / tool), *arguments, external=True)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """All that a change must pass: the default sessions, then `slow`."""
+    for step in (*QUICK, "slow"):
+        session.notify(step)
 
 
 @nox.session

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 import pocket_lab
+from pocket_lab import demo
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.options.arguments import add_arguments, with_nearest
 from pocket_lab.lab.options.completion import SHELLS, completion_script
@@ -59,10 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pocket-lab", description="A profiling and tuning lab for workflow graphs.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    demo = commands.add_parser("demo", help="benchmark a real graph on the source code of the standard library")
-    demo.add_argument("--budget", default=None, help="the longest time for the sweep (default 60s)")
-    demo.add_argument("--html", type=Path, default=Path("pocket-lab-demo.html"), help="the file of the report")
-    demo.set_defaults(command=_demo)
+    demo_command = commands.add_parser("demo", help="benchmark a real graph on the source code of the standard library")
+    demo_command.add_argument("--budget", default=None, help=f"the longest time for the sweep (default {demo.BUDGET_S:g}s)")
+    demo_command.add_argument("--html", type=Path, default=Path("pocket-lab-demo.html"), help="the file of the report")
+    demo_command.set_defaults(command=_demo)
 
     for verb in VERBS.values():
         command = commands.add_parser(verb.name, help=verb.summary, description=verb.summary)
@@ -116,8 +117,6 @@ def _value(kind: Kind | None, text: Any) -> Any:
 
 
 def _demo(console: Console, budget: str | None, html: Path) -> int:
-    from pocket_lab import demo
-
     options = {"sizes": demo.SIZES, "workers": demo.WORKERS, "executors": demo.EXECUTORS, "budget": budget or demo.BUDGET_S}
     return _run(console, VERBS["bench"].load(), [demo.graph], html, options)[0]
 

@@ -1,5 +1,5 @@
 """What frames mean: growth, speed-up, comparison, noise, critical path, advice.
 
-In: frames. Out: findings as frozen values with their uncertainty, or "cannot tell". Pure functions; the words for them are in
-`view/findings`.
+In: frames. Out: findings, which are frames or frozen dataclasses that hold an estimate and its uncertainty, or "cannot tell".
+The functions are pure; the sentences about findings are in `view/findings`.
 """

@@ -75,7 +75,8 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
     """A row per pair: basis, ratio with interval, both ratios, verdict, seconds needed, blocks, rounds, status, targets.
 
     `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). The basis is "cpu"
-    where both sides keep one core busy, otherwise "wall". The p values of all pairs are corrected together (Holm 1979).
+    where both sides run on one serial worker and keep one core busy, otherwise "wall". The p values of all pairs are
+    corrected together (Holm 1979).
     `seconds_needed` estimates the time that a verdict would take; NaN where there is one.
     """
     judged = [_Pair.of(side, pairs[pairs["pair"] == side["pair"]]) for side in sides.to_dict("records")]

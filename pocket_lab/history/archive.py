@@ -166,4 +166,5 @@ def _not_found(key: str | int, verb: str | None, names: list[str], path: Path) -
         return f"there is no {what}{of_verb} in {path}: it holds no run{of_verb} yet"
     near = get_close_matches(str(key), names, _MOST_NAMES, 0.5)
     listed = ", ".join(f'"{name}"' for name in near or names[:_MOST_NAMES])
-    return f"there is no {what}{of_verb} in {path}: the {'nearest' if near else 'newest'} names are {listed}"
+    order, noun = "nearest" if near else "newest", "name is" if len(near or names) == 1 else "names are"
+    return f"there is no {what}{of_verb} in {path}: the {order} {noun} {listed}"

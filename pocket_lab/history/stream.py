@@ -1,7 +1,7 @@
 """The stream of a run as rows and back: samples in typed columns, every other record as a line of JSON.
 
 `seq` is one running number over both tables. A sample's point is a number into the run's own table of points. SQLite
-knows no NaN and takes no text that is not valid Unicode, so NaN stands as NULL and an error's text as JSON.
+knows no NaN and takes no text that is not valid Unicode, so NaN is stored as NULL and an error's text as JSON.
 """
 
 from __future__ import annotations

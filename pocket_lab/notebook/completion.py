@@ -34,7 +34,7 @@ def uninstall(shell: Any) -> None:
 
 
 def _match(context: CompletionContext, variables: Mapping[str, Any]) -> SimpleMatcherResult:
-    """What can stand at the cursor on the line of a magic: an option, a value of the option before it, or a variable."""
+    """What can be completed at the cursor on the line of a magic: an option, a value of the option before it, or a variable."""
     line, token = context.text_until_cursor, context.token
     magic = _MAGIC.search(line)
     if magic is None:

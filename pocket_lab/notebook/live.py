@@ -19,7 +19,7 @@ class LiveView:
     """The table of a monitor, redrawn at a fixed interval, with buttons to stop it and to reset the counts.
 
     Its thread ends with the monitor, at `stop`, or where another view of the same monitor is opened. `stop` leaves no widget
-    either: where it stood is the last reading, which needs no kernel.
+    either: the last reading replaces it, which needs no kernel.
     """
 
     def __init__(self, monitor: Monitor, every_s: float) -> None:

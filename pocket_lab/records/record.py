@@ -1,4 +1,4 @@
-"""The union of all records: the only thing that crosses a process or a pipe."""
+"""The union of all records: all that crosses a process or a pipe."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The odd and the even rounds of this point are of two builds of the same thing: an A/A comparison inside the sweep."""
+    """The odd and the even rounds of this point are of two builds of the same target: an A/A comparison inside the sweep."""
 
     point: Point
 

@@ -1,4 +1,4 @@
 """Results for other people and other tools.
 
-In: frames and results. Out: files: `exchange` has a module a format.
+In: frames and results. Out: files: `exchange` has a module for each format.
 """

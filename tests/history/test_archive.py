@@ -205,7 +205,7 @@ def test_a_renamed_run_has_only_its_new_name(archive: Archive) -> None:
     entry = archive.rename(keep(archive, [sample(1)]), "second")
     assert (entry.name, entry.samples) == ("second", 1)
     assert archive.find("second") == entry
-    with pytest.raises(HistoryError, match=r'(nearest|newest) names are "second"$'):
+    with pytest.raises(HistoryError, match=r'(nearest|newest) name is "second"$'):
         archive.find("first")
     with pytest.raises(HistoryError, match="a name has at least one letter"):
         archive.rename(entry, "")

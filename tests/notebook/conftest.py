@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,9 @@ class Notebook:
         self._client._cleanup_kernel()
 
 
+PROGRESS = re.compile(r" (samples|profiled|finished|failed) in [\d.]+ s$")  # the line that a measurement leaves
+
+
 class Cell:
     """The outputs of a cell."""
 
@@ -54,11 +58,7 @@ class Cell:
     def shown(self) -> list[dict[str, str]]:
         """Bundles that were displayed, the progress line left out."""
         bundles = [dict(output.data) for output in self.outputs if output.output_type in ("display_data", "execute_result")]
-        return [
-            bundle
-            for bundle in bundles
-            if "samples in" not in bundle["text/plain"] and "profiled in" not in bundle["text/plain"]
-        ]
+        return [bundle for bundle in bundles if not PROGRESS.search(bundle["text/plain"])]
 
     @property
     def text(self) -> str:

@@ -30,7 +30,7 @@ complete -o default -F _pocket_lab pocket-lab"""
 
 
 def complete(verb: str, face: Face, before: str, token: str) -> list[str]:
-    """What can stand at the cursor: the options of the verb, or the values of the option `before` ends with.
+    """What can be completed at the cursor: the options of the verb, or the values of the option `before` ends with.
 
     `before` is the line up to the token, `token` what is typed of the word at the cursor.
     """

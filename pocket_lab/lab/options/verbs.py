@@ -38,7 +38,7 @@ VERBS = {
         Verb("bench", "How fast is it, and how does it grow with its input and its workers?", has_cell=True),
         Verb(
             "compare",
-            "Is b faster or slower than a, the same, or cannot tell? Both are measured together.",
+            "Is b faster than a, slower or the same? Or the data do not decide. Both are measured together.",
             (("a", _SIDE), ("b", _SIDE)),
             takes_runs=True,
         ),

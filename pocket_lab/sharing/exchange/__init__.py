@@ -1,4 +1,4 @@
-"""Files in the formats of other tools, a module a format.
+"""Files in the formats of other tools, one module for each format.
 
 In: a frame. Out: a file at a path, or a UsageError that says why it cannot be written.
 """

@@ -53,9 +53,9 @@ def advice_reason(advice: Advice) -> str:
 def noise_sentence(noise: Noise, point: Point, is_fastest: bool) -> str:
     """The A/A comparison inside a sweep; `is_fastest` if its point is the fastest of several."""
     low, high = ((end - 1) * 100 for end in (noise.low, noise.high))
-    which = "the fastest point, " if is_fastest else ""
+    which = ", the fastest point," if is_fastest else ""
     return (
-        f"Noise floor {format_percent(noise.floor)}: {describe(point)}, {which}was built twice and measured "
+        f"Noise floor {format_percent(noise.floor)}: {describe(point)}{which} was built twice and measured "
         f"alternately, and differs from itself by {(noise.ratio - 1) * 100:+.1f} % ({low:+.1f} … {high:+.1f} %)."
     )
 
@@ -93,8 +93,8 @@ def precision_caveats(precision: Precision, environment: Environment | None, mos
         few = f"{precision.without_interval} {of_points} have fewer than {FEWEST} samples"
         found.append(Caveat("no-interval", f"{few} and therefore no interval: raise the budget"))
     if precision.thin:
-        few = f"{precision.thin} {of_points} have fewer than {FEWEST_TO_STOP} samples"
-        found.append(Caveat("thin", f"{few}: their intervals may be too narrow"))
+        few = f"{precision.thin} {of_points} {'has' if precision.thin == 1 else 'have'} fewer than {FEWEST_TO_STOP} samples"
+        found.append(Caveat("thin", f"{few}: {'its interval' if precision.thin == 1 else 'their intervals'} may be too narrow"))
     if precision.imprecise:
         message = f"the budget ended before {precision.imprecise} {of_points} reached the requested precision"
         found.append(Caveat("imprecise", message))
@@ -109,5 +109,6 @@ def outlier_caveats(samples: pd.DataFrame) -> list[Caveat]:
     severe, batches = count_outliers(samples)
     if not severe:
         return []
-    message = f"{severe} of {batches} batches are severe outliers: they are kept, and the median is barely affected"
+    are, they = ("is a severe outlier", "it is") if severe == 1 else ("are severe outliers", "they are")
+    message = f"{severe} of {batches} batches {are}: {they} kept, and the median is barely affected"
     return [Caveat("outliers", message)]

@@ -36,8 +36,8 @@ def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
     few = int((frame["ratio"].notna() & frame["ratio_low"].isna()).sum()) if len(frame) else 0
     if not few:
         return []
-    message = f"{few} of {len(frame)} pairs have fewer than {fewest} blocks and therefore no interval: raise the budget"
-    return [Caveat("few-blocks", message)]
+    pairs = f"{few} of {len(frame)} pairs {'has' if few == 1 else 'have'}"
+    return [Caveat("few-blocks", f"{pairs} fewer than {fewest} blocks and therefore no interval: raise the budget")]
 
 
 def _change(ratio: float) -> str:

@@ -22,6 +22,8 @@ class ProgressState:
         self._points = 0
         self._budget_s = math.inf
         self._closed = 0
+        self._failed: set[Point] = set()
+        self._done: set[Point] = set()
         self._samples = 0
         self._runs_s: dict[Point, list[float]] = {}
         self._latest: Point | None = None
@@ -33,6 +35,8 @@ class ProgressState:
             self._points, self._budget_s = len(record.points), record.budget_s
         elif isinstance(record, Closed):
             self._closed += 1
+            if record.status in ("done", "failed"):
+                (self._done if record.status == "done" else self._failed).add(record.point)
         elif isinstance(record, Started) and self._latest is None:
             self._latest = record.point
         elif isinstance(record, Latency):
@@ -88,6 +92,12 @@ class ProgressState:
     def summary(self) -> str:
         """The line that remains after the measurement."""
         plural = "" if self._points == 1 else "s"
+        of_all = f"{self._points} point{plural}"
+        if 0 < self._points <= len(self._failed):
+            return f"{of_all} failed in {self.elapsed_s:.1f} s"
+        failed = f", {len(self._failed)} of them failed" if self._failed else ""
         if not self._samples:
-            return f"{self._points} point{plural} profiled in {self.elapsed_s:.1f} s"
-        return f"{self._points} point{plural}, {self._samples} samples in {self.elapsed_s:.1f} s"
+            done = "profiled" if len(self._done) >= self._points else "finished"
+            some = f"{len(self._done)} of " if done == "finished" else ""
+            return f"{some}{of_all} {done} in {self.elapsed_s:.1f} s"
+        return f"{of_all}{failed}, {self._samples} samples in {self.elapsed_s:.1f} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -58,6 +59,27 @@ def test_the_estimate_names_the_newest_point_with_its_median_so_far(clock: Clock
         state.add(Sample(POINTS[1], number, 2, 2 * run_s, 0.0, 2))
     assert state.estimate == "size 20, threads x 2: 1.00 s ± 10 %"
     assert state.summary.startswith("2 points, 7 samples")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "samples", "summary"),
+    [
+        (["failed", "failed"], 0, "2 points failed in 3.0 s"),
+        (["done", "failed"], 4, "2 points, 1 of them failed, 4 samples in 3.0 s"),
+        (["done", "done"], 0, "2 points profiled in 3.0 s"),
+        (["done", "failed"], 0, "1 of 2 points finished in 3.0 s"),
+        ([], 0, "0 of 2 points finished in 3.0 s"),
+    ],
+)
+def test_the_line_that_remains_says_what_happened(clock: Clock, statuses: list[Any], samples: int, summary: str) -> None:
+    state = ProgressState()
+    state.add(Planned(POINTS, 10.0))
+    for number in range(samples):
+        state.add(Sample(POINTS[0], number + 1, 1, 1.0, 1.0, 1))
+    for point, status in zip(POINTS, statuses, strict=False):
+        state.add(Closed(point, status))
+    clock.now_s += 3.0
+    assert state.summary == summary
 
 
 def test_without_a_terminal_progress_is_plain_lines(clock: Clock) -> None:
