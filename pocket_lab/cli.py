@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
@@ -20,9 +22,23 @@ from pocket_lab.lab.options.completion import SHELLS, completion_script
 from pocket_lab.lab.options.option import Kind
 from pocket_lab.lab.options.table import options_of
 from pocket_lab.lab.options.verbs import HISTORY, VERBS, Verb
+from pocket_lab.measure.option_value import option_named
 
 if TYPE_CHECKING:
     from pocket_lab.lab.result import Result
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser without abbreviations, here and in its commands, that names the nearest of the known values."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        known = [str(choice) for action in self._actions for choice in action.choices or ()]
+        wrong = re.search(r"invalid choice: '([^']*)'", message)
+        near = difflib.get_close_matches(wrong[1], known, 1) if wrong is not None else []
+        super().error(f"{message}; did you mean {near[0]}?" if near else message)
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -57,7 +73,8 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pocket-lab", description="A profiling and tuning lab for workflow graphs.")
+    parser = _Parser(prog="pocket-lab", description="A profiling and tuning lab for workflow graphs.")
+    parser.add_argument("--version", action="version", version=pocket_lab.__version__, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     demo_command = commands.add_parser("demo", help="benchmark a real graph on the source code of the standard library")
@@ -91,10 +108,11 @@ def _run_verb(
     """One verb on objects of modules; 1 where the target failed, a leak was found or a rule of --fail-on is broken."""
     from pocket_lab.analysis.compare import Gate
 
-    gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]
+    with option_named("--fail-on"):
+        gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]
     targets = [_target(verb, str(arguments.pop(name))) for name, _ in verb.targets]
     kinds = {option.name: option.kind for option in options_of(verb.name, "shell")}
-    options = {name: _value(kinds.get(name), value) for name, value in arguments.items() if value is not None}
+    options = {name: _value(name, kinds.get(name), value) for name, value in arguments.items() if value is not None}
     code, result = _run(console, verb.load(), targets, None if html is None else Path(html), options)
     stopped = sum(len(gate.stops(result.frame)) for gate in gates)
     if stopped:
@@ -106,18 +124,24 @@ def _target(verb: Verb, text: str) -> Any:
     return text[1:] if verb.takes_runs and text.startswith("@") else _load(text)
 
 
-def _value(kind: Kind | None, text: Any) -> Any:
+def _value(option: str, kind: Kind | None, text: Any) -> Any:
     """The value of an option: objects are loaded from their modules."""
-    if kind == "object":
-        return _load(text)
-    if kind == "objects":
-        names = [name.strip() for name in text.split(",") if name.strip()]
-        return tuple(_load(name) if ":" in name else _module(name) for name in names)
+    with option_named(option):
+        if kind == "object":
+            return _load(text)
+        if kind == "objects":
+            names = [name.strip() for name in text.split(",") if name.strip()]
+            return tuple(_load(name) if ":" in name else _module(name) for name in names)
     return text
 
 
 def _demo(console: Console, budget: str | None, html: Path) -> int:
-    options = {"sizes": demo.SIZES, "workers": demo.WORKERS, "executors": demo.EXECUTORS, "budget": budget or demo.BUDGET_S}
+    options = {
+        "sizes": demo.SIZES,
+        "workers": demo.WORKERS,
+        "executors": demo.EXECUTORS,
+        "budget": demo.BUDGET_S if budget is None else budget,
+    }
     return _run(console, VERBS["bench"].load(), [demo.graph], html, options)[0]
 
 
@@ -152,6 +176,8 @@ def _run(
 
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html: there is no folder {html.parent}")
+    if html is not None and html.is_dir():
+        raise UsageError(f"--html: {html} is a folder, not a file")
     before = pocket_lab.last()
     try:
         with TerminalProgress(console) as watch:

@@ -28,6 +28,20 @@ def test_version() -> None:
     assert call("version") == (0, f"{pocket_lab.__version__}\n")
 
 
+def test_the_option_version_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        call("--version")
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"{pocket_lab.__version__}\n")
+
+
+@pytest.mark.parametrize(("word", "meant"), [("bnech", "bench"), ("compere", "compare"), ("versoin", "version")])
+def test_a_misspelt_command_gets_the_nearest_name(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        call(word, "pocket_lab.demo:graph")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"did you mean {meant}?")
+
+
 def test_bench_prints_a_table_its_meaning_and_writes_a_report(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     code, out = call(
@@ -228,18 +242,18 @@ def test_a_gate_takes_several_rules_and_cannot_tell_is_one(compared: Path) -> No
 
 
 def test_leaks_is_exit_code_one_where_something_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "leaking.py").write_text(
+    (tmp_path / "leaves_threads.py").write_text(
         "import threading, time\n"
         "def clean(x): return x\n"
         "def leaves(x): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    assert call("leaks", "leaking:clean", "--sizes", "1", "--runs", "6")[0] == 0
-    code, out = call("leaks", "leaking:leaves", "--sizes", "1", "--runs", "4")
+    assert call("leaks", "leaves_threads:clean", "--sizes", "1", "--runs", "6")[0] == 0
+    code, out = call("leaks", "leaves_threads:leaves", "--sizes", "1", "--runs", "4")
     assert code == 1
     assert "Leaks 1 daemon thread a run" in out
-    assert "leaking.py:3" in out
+    assert "leaves_threads.py:3" in out
 
 
 def test_trace_prints_what_the_run_waited_for_and_writes_the_spans(tmp_path: Path) -> None:

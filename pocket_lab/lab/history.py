@@ -103,26 +103,33 @@ def use_history(
     history = History()
     changes = [delete, rename, tag, untag]
     if run is None:
-        if any(changes):
+        if any(map(_is_given, changes)):
             raise UsageError("give the name or the number of the run to change")
         return history
-    if sum(map(bool, changes)) > 1:
+    if sum(map(_is_given, changes)) > 1:
         raise UsageError("give only one of --delete, --rename, --tag, --untag")
     if delete:
         history.delete(run)
-    elif rename:
+    elif rename is not None:
         history.rename(run, rename)
-    elif tag:
-        history.tag(run, *_names(tag))
-    elif untag:
-        history.untag(run, *_names(untag))
+    elif tag is not None:
+        history.tag(run, *_names("tag", tag))
+    elif untag is not None:
+        history.untag(run, *_names("untag", untag))
     else:
         return history.load(run)
     return history
 
 
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _is_given(change: bool | str | None) -> bool:
+    return change is not None and change is not False
+
+
+def _names(option: str, text: str) -> list[str]:
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if not names:
+        raise UsageError(f"{option}: {text!r} has no tag; write for example fast,first")
+    return names
 
 
 def _read(archive: Archive, entry: Entry) -> Result:

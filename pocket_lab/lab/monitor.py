@@ -13,6 +13,7 @@ from pocket_lab.frames.monitor import recent_frame, traffic_frame
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.lab.result import Result
+from pocket_lab.measure.option_value import parse_option
 from pocket_lab.profile.monitor.traffic import Traffic
 from pocket_lab.units import format_count, parse_duration
 from pocket_lab.view.html import page
@@ -80,7 +81,7 @@ class Monitor:
     """
 
     def __init__(self, window: float | str = "1m") -> None:
-        window_s = parse_duration(window)
+        window_s = parse_option("window", parse_duration, window, "1m")
         if window_s <= 0:
             raise UsageError(f"window={window!r} must be a positive duration; write for example 1m")
         self._window = f"{window_s:g} s"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pocket_lab.executors.outcome import pack_error, text_of
+from pocket_lab.errors import NodeError
+from pocket_lab.executors.outcome import pack_error, root_cause, text_of
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.measure.job import Input, Job
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 from pocket_lab.stats.median_interval import NAN
+
+_NO_INPUT = "no size and no input were given, so the input was None"
 
 
 def failed_point(point: Point, round_number: int, error: BaseException) -> Iterator[Record]:
@@ -17,3 +23,24 @@ def failed_point(point: Point, round_number: int, error: BaseException) -> Itera
     yield Failure(point, pack_error(error))
     yield Sample(point, round_number, 0, NAN, NAN, 0, error=text_of(error))
     yield Closed(point, "failed")
+
+
+def with_hint(error: BaseException, job: Job, point: Point) -> BaseException:
+    """The error; where the first node of a graph failed on the None of a missing input, with a hint that says so."""
+    if job.input is not Input.ABSENT or point.size is not None or not isinstance(job.target, Graph):
+        return error
+    cause = root_cause(error)
+    if not isinstance(error, NodeError) or not isinstance(cause, TypeError | AttributeError):
+        return error
+    if "NoneType" not in text_of(cause) or error.node not in _first_names(job.target.first):
+        return error
+    hinted = NodeError(error.node, error.phase, error.item, f"{error.reason} ({_NO_INPUT})")
+    hinted.__cause__ = error.__cause__
+    return hinted.with_traceback(error.__traceback__)
+
+
+def _first_names(node: Node) -> Iterator[str]:
+    """The names of the nodes that a run calls first: of a graph as a node, its own and that of its first node."""
+    yield node.name
+    for first in node.inner()[:1]:
+        yield from _first_names(first)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import is_remote
-from pocket_lab.measure.failed_point import failed_point
+from pocket_lab.measure.failed_point import failed_point, with_hint
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.generator import PROFILED_S
 from pocket_lab.measure.load.request_tally import RequestTally
@@ -81,7 +81,7 @@ class PointSampler:
         except (Exception, SystemExit) as error:
             if before is not None:
                 yield from before.caveats(self.value, self.point)
-            yield from failed_point(self.point, 0, error)
+            yield from failed_point(self.point, 0, with_hint(error, job, self.point))
             return False
         if before is not None:
             yield from before.caveats(self.value, self.point)

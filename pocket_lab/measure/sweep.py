@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.registry import EXECUTORS
+from pocket_lab.measure.option_value import parse_option
 from pocket_lab.units import parse_counts, parse_duration, parse_fraction
 
 DRIVES = ("run", "map", "load")
@@ -53,7 +55,11 @@ def parse_sweep(**options: Any) -> Sweep:
             if options.get(plural) is not None:
                 raise UsageError(f"{singular}= and {plural}= mean the same; give one of them")
             values[plural] = options[singular]
-    sweep = Sweep(**{_FIELDS.get(name, name): PARSERS[name](value) for name, value in values.items()})
+    parsed = {name: parse_swept(name, value) for name, value in values.items()}
+    for singular, plural in SINGULAR.items():
+        if options.get(singular) is not None and len(parsed[plural]) > 1:
+            raise UsageError(f"{singular}: {options[singular]!r} is more than one value; give them as {plural}")
+    sweep = Sweep(**{_FIELDS.get(name, name): value for name, value in parsed.items()})
     if sweep.point_timeout_s is not None and sweep.isolation == "kernel":
         raise UsageError('point_timeout ends a process of its own, so it has no effect with isolation="kernel"')
     if sweep.rate is not None and sweep.drive != "load":
@@ -61,6 +67,19 @@ def parse_sweep(**options: Any) -> Sweep:
             f'rate={options["rate"]!r} is for the drive "load" (requests a second); this is the drive "{sweep.drive}"'
         )
     return sweep
+
+
+def parse_swept(name: str, value: Any) -> Any:
+    """The value of an option of a sweep in base units; raises a UsageError that names the option."""
+    return parse_option(name, PARSERS[name], value, _EXAMPLES.get(name))
+
+
+def parse_flag(value: Any) -> bool:
+    """True or False, NumPy's included; raises UsageError for anything else, since the text "no" would count as True."""
+    numpy = sys.modules.get("numpy")
+    if not isinstance(value, bool) and not (numpy is not None and isinstance(value, numpy.bool_)):
+        raise UsageError(f"{value!r} is not True or False")
+    return bool(value)
 
 
 def refuse_unknown(function: str, options: Iterable[str], known: Iterable[str]) -> None:
@@ -92,6 +111,8 @@ def _parse_executors(value: str | Iterable[str] | None) -> tuple[str, ...] | Non
     if value is None:
         return None
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+    if not names:
+        raise UsageError("executors: the list is empty; write for example threads,processes")
     return tuple(dict.fromkeys(parse_choice("executors", EXECUTORS, name) for name in names))
 
 
@@ -99,7 +120,7 @@ def _parse_rate(value: float | str | None) -> float | None:
     if value is None:
         return None
     try:
-        per_s = float(value)
+        per_s = -1.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         per_s = -1.0
     if not 0 < per_s < float("inf"):
@@ -139,9 +160,10 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "budget": _parse_budget,
     "point_timeout": _parse_point_timeout,
     "isolation": partial(parse_choice, "isolation", ISOLATIONS),
-    "fresh_input": bool,
+    "fresh_input": parse_flag,
     "store": partial(parse_choice, "store", STORES),
     "caches": partial(parse_choice, "caches", CACHES),
 }
 SWEEP_OPTIONS = (*SINGULAR, *PARSERS)
+_EXAMPLES = {"sizes": "10,100,1k", "workers": "1,2,4", "executors": "threads,processes"}
 _FIELDS = {"budget": "budget_s", "point_timeout": "point_timeout_s"}

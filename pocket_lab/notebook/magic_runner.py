@@ -21,6 +21,7 @@ from pocket_lab.lab.options.table import options_of
 from pocket_lab.lab.options.verbs import Verb
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.last_result import last
+from pocket_lab.measure.option_value import option_named
 from pocket_lab.measure.planning import target_name
 from pocket_lab.notebook.expressions import compile_cell, evaluate
 from pocket_lab.notebook.progress import ProgressWidget
@@ -53,6 +54,7 @@ class MagicRunner:
     def call(self, magic: Any, verb: Verb, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """The result of the verb for the options in the line; a partial result is shown before an interrupt is raised again."""
         names = {"notebook": sys.modules["__main__"], **self.shell.user_ns, **(local_ns or {})}
+        line = _without_semicolon(line)
         options = parse(magic, line)
         if "resume" in options:
             options = _resuming(magic, options, cell)
@@ -60,7 +62,10 @@ class MagicRunner:
             options["command_line"] = f"%{'' if cell is None else '%'}{magic.__name__} {line}".strip()
         targets = self._targets(options, cell, names)
         expressions = [option.name for option in options_of(verb.name, "magic") if option.kind in ("object", "objects")]
-        options |= {name: evaluate(options[name], names) for name in expressions if name in options}
+        for name in expressions:
+            if name in options:
+                with option_named(name):
+                    options[name] = evaluate(options[name], names)
         before = last()
         try:
             with self._progress() as watch:
@@ -112,11 +117,16 @@ class MagicRunner:
 def parse(magic: Any, line: str) -> dict[str, Any]:
     """The options in the line, by name; raises a UsageError of one line for invalid ones."""
     try:
-        parsed: argparse.Namespace = parse_argstring(magic, line)
+        parsed: argparse.Namespace = parse_argstring(magic, _without_semicolon(line))
     except IPythonUsageError as error:
         message = with_nearest(str(error), magic.__name__.removeprefix("pocket_"), "magic")
         raise UsageError(f"{message}; %{magic.__name__}? lists the options") from None
     return {name: _unquoted(value) for name, value in vars(parsed).items() if value is not None or name == "target"}
+
+
+def _without_semicolon(line: str) -> str:
+    """The line without a semicolon at its end, which hides the value of a cell in IPython."""
+    return line.rstrip().removesuffix(";").rstrip()
 
 
 def _sides(expressions: tuple[str, str], names: dict[str, Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from pocket_lab.lab.monitor import Monitor, watch_name
 from pocket_lab.lab.options.arguments import add_arguments
 from pocket_lab.lab.options.verbs import HISTORY, MONITOR, VERBS, Verb
 from pocket_lab.lab.result import Result
+from pocket_lab.measure.option_value import parse_option
 from pocket_lab.notebook.expressions import evaluate
 from pocket_lab.notebook.live import LiveView
 from pocket_lab.notebook.magic_runner import MagicRunner, parse
@@ -57,7 +58,8 @@ def _history_magic() -> Magic:
 def _monitor_magic(runner: MagicRunner) -> Magic:
     def magic(line: str) -> Monitor:
         options = parse(magic, line)
-        every_s, names, is_stop = parse_duration(options["every"]), runner.shell.user_ns, options["stop"]
+        every_s = parse_option("every", parse_duration, options["every"], "1s")
+        names, is_stop = runner.shell.user_ns, options["stop"]
         target = evaluate(options["target"], names)
         monitor = watch_name(names, options["target"], target, options.get("window"), is_stop)
         if is_stop:
@@ -75,6 +77,7 @@ def _monitor_magic(runner: MagicRunner) -> Magic:
 def _named(magic: Magic, verb: Verb, note: str = "") -> Magic:
     """The magic with its name, its parser and the help that `%pocket_bench?` shows; braces in its line stay as they are."""
     parser = MagicArgumentParser(f"pocket_{verb.name}", description=verb.summary + note)
+    parser.allow_abbrev = False  # IPython's class has no argument for it
     add_arguments(parser, verb, "magic")
     magic.__name__ = magic.__qualname__ = f"pocket_{verb.name}"
     magic.__doc__ = parser.format_help()

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 from pocket_lab.executors.outcome import pack_error
 from pocket_lab.executors.pool import Pool
+from pocket_lab.measure.failed_point import with_hint
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import RequestTally
 from pocket_lab.measure.timing.batch import Timing, Work
@@ -85,7 +86,7 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
                 work = build_work(job, point, build_input(job, point), instrument.wrap_pool(pool))
                 yield from instrument.run(point, pool, work)
             except (Exception, SystemExit) as error:
-                yield Failure(point, pack_error(error))
+                yield Failure(point, pack_error(with_hint(error, job, point)))
                 yield Closed(point, "failed")
                 continue
             yield from instrument.records(point)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pocket_lab.errors import UsageError
@@ -24,7 +25,7 @@ def test_texts_become_base_units() -> None:
 
 
 def test_rates_and_timeouts_are_numbers_or_texts() -> None:
-    sweep = parse_sweep(drive="load", rate="12.5", point_timeout="200ms", store="shared", caches="cold", fresh_input=1)  # type: ignore[arg-type]
+    sweep = parse_sweep(drive="load", rate="12.5", point_timeout="200ms", store="shared", caches="cold", fresh_input=True)
     assert (sweep.rate, sweep.point_timeout_s) == (12.5, 0.2)
     assert (sweep.store, sweep.caches, sweep.fresh_input) == ("shared", "cold", True)
     assert parse_sweep(drive="load", rate=200).rate == 200.0
@@ -32,6 +33,11 @@ def test_rates_and_timeouts_are_numbers_or_texts() -> None:
 
 def test_singular_and_plural_mean_the_same() -> None:
     assert parse_sweep(size=10, executor="serial") == parse_sweep(sizes=[10], executors=["serial"])
+
+
+def test_a_flag_takes_the_booleans_of_numpy_too() -> None:
+    assert parse_sweep(fresh_input=np.bool_(True)).fresh_input is True
+    assert parse_sweep(fresh_input=np.bool_(False)).fresh_input is False
 
 
 @pytest.mark.parametrize(
@@ -47,8 +53,17 @@ def test_singular_and_plural_mean_the_same() -> None:
         ({"executors": "thread"}, "executors: 'thread'"),
         ({"drive": "walk"}, "drive: 'walk'"),
         ({"precision": "200%"}, "precision"),
-        ({"precision": "often"}, "'often'"),
-        ({"budget": "soon"}, "'soon'"),
+        ({"precision": "often"}, "precision: 'often'"),
+        ({"size": [1, 2]}, "size: [1, 2] is more than one value; give them as sizes"),
+        ({"executor": ["threads", "serial"]}, "executor: ['threads', 'serial'] is more than one value"),
+        ({"executors": []}, "executors: the list is empty"),
+        ({"executors": 5}, "executors: 5 is not a valid value; write for example threads,processes"),
+        ({"sizes": np.ones((2, 2))}, "sizes: "),
+        ({"budget": np.ones((2, 2))}, "budget: "),
+        ({"fresh_input": "no"}, "fresh_input: 'no' is not True or False"),
+        ({"fresh_input": 1}, "fresh_input: 1 is not True or False"),
+        ({"rate": True, "drive": "load"}, "rate=True"),
+        ({"budget": "soon"}, "budget: 'soon'"),
         ({"budget": 0}, "budget"),
         ({"isolation": "none"}, "isolation: 'none'"),
         ({"store": "mine"}, "store: 'mine'"),
@@ -62,7 +77,7 @@ def test_singular_and_plural_mean_the_same() -> None:
         ({"rate": "often", "drive": "load"}, "rate='often'"),
         ({"rate": [5], "drive": "load"}, "rate=[5]"),
         ({"point_timeout": 0}, "point_timeout=0"),
-        ({"point_timeout": "long"}, "'long'"),
+        ({"point_timeout": "long"}, "point_timeout: 'long'"),
         ({"point_timeout": 5, "isolation": "kernel"}, 'no effect with isolation="kernel"'),
     ],
 )

@@ -276,7 +276,7 @@ def test_an_input_may_be_any_expression(notebook: Any) -> None:
 
 def test_a_comparison_is_shown_once_with_its_verdict_and_is_a_result(notebook: Any) -> None:
     notebook.run("def quick(n): return sum(range(2000))\ndef slow(n): return sum(range(4000))")
-    cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 1s")
+    cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 3s")
     assert cell.error is None
     (bundle,) = cell.shown
     assert "slow is slower: +" in bundle["text/plain"]

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser, verb: Verb, face: Face) -> No
 
 def with_nearest(message: str, verb: str, face: Face) -> str:
     """The message of a parser that refuses an unknown option, with the nearest option of the verb."""
-    unknown = next((word for word in message.split() if word.startswith("--")), None)
+    unknown = next((word.partition("=")[0] for word in message.split() if word.startswith("--")), None)
     if unknown is None or "unrecognized arguments" not in message:
         return message
     near = difflib.get_close_matches(unknown, [flag for option in options_of(verb, face) for flag in option.flags], 1)

@@ -22,7 +22,7 @@ class Option:
     `default` is the value in Python, `defaults` the verbs that have another one; `parse` takes text or a value and raises
     UsageError. `aliases` and `short` are further spellings on a command line. `kind` is "object" (or "objects", a list) for an
     expression of the notebook, which is "module:name" in the shell, and "flag" for an option without a value there.
-    `choices` are known values, for completion.
+    `choices` are known values, for completion. `none` is what the default None of a verb means, for the help in Python.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Option:
     kind: Kind = "text"
     faces: tuple[Face, ...] = ("python", "magic", "shell")
     choices: tuple[str, ...] = ()
+    none: str | None = None
 
     def default_of(self, verb: str) -> Any:
         """The default in Python of this option of a verb."""
@@ -62,5 +63,7 @@ class Option:
             source = "an expression of this notebook" if face == "magic" else "module:name"
             notes += [source] if self.kind in ("object", "objects") else []
             notes += [f"default {default or 'none'}"] if isinstance(default, str) or verb in self.defaults else []
+        elif self.none is not None and default is None:
+            return f"{self.help}; None is {self.none}"
         help = f"do not {self.help}" if self.is_on and face != "python" else self.help
         return f"{help} ({'; '.join(notes)})" if notes else help

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from pocket_lab.errors import UsageError
 from pocket_lab.lab.options.keywords import Watcher
 from pocket_lab.lab.options.table import options_of
-from pocket_lab.measure.sweep import PARSERS, SWEEP_OPTIONS, Sweep, parse_sweep, refuse_unknown
+from pocket_lab.measure.option_value import parse_option
+from pocket_lab.measure.sweep import SWEEP_OPTIONS, Sweep, parse_sweep, parse_swept, refuse_unknown
 
 O = TypeVar("O")  # noqa: E741
 
@@ -36,8 +37,12 @@ def parse_request(verb: str, own: type[O], options: Mapping[str, Any]) -> Reques
     table = {option.name: option for option in options_of(verb)}
     refuse_unknown(verb, options, table)
     values = {name: options.get(name, option.default_of(verb)) for name, option in table.items()}
-    parsed = {each.name: table[each.name].parse(values[each.name]) for each in fields(own)}  # type: ignore[arg-type]
     swept = {name: value for name, value in values.items() if name in SWEEP_OPTIONS}
+    parsed = {
+        name: parse_option(name, option.parse, values[name], option.metavar)
+        for name, option in table.items()
+        if name not in swept
+    }
     is_unlimited = values["budget"] is None and table["budget"].default_of(verb) is None
     if is_unlimited:
         del swept["budget"]
@@ -46,17 +51,17 @@ def parse_request(verb: str, own: type[O], options: Mapping[str, Any]) -> Reques
     sweep = parse_sweep(**swept)
     return Request(
         replace(sweep, budget_s=math.inf) if is_unlimited else sweep,
-        own(**parsed),
-        values["input"],
-        values["name"],
-        values["command_line"],
-        values["watch"],
+        own(**{each.name: parsed[each.name] for each in fields(own)}),  # type: ignore[arg-type]
+        parsed["input"],
+        parsed["name"],
+        parsed["command_line"],
+        parsed["watch"],
     )
 
 
 def with_workers(sweep: Sweep, workers: Any, executor: str | None) -> Sweep:
     """The sweep with other workers and another executor, where they are given."""
-    own = {} if workers is None else {"workers": PARSERS["workers"](workers)}
+    own = {} if workers is None else {"workers": parse_swept("workers", workers)}
     if executor is not None:
-        own["executors"] = PARSERS["executors"](executor)
+        own["executors"] = parse_swept("executors", executor)
     return replace(sweep, **own)

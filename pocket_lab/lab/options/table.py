@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.registry import EXECUTORS
+from pocket_lab.lab.options.keywords import Watcher
 from pocket_lab.lab.options.option import Face, Option
 from pocket_lab.measure.job import Input
-from pocket_lab.measure.sweep import CACHES, DRIVES, ISOLATIONS, PARSERS, STORES
+from pocket_lab.measure.sweep import CACHES, DRIVES, ISOLATIONS, PARSERS, STORES, parse_flag
 from pocket_lab.units import parse_counts, parse_duration, parse_fraction
 
 PROFILES = ("memory", "lines", "cpu", "trace", "leaks")
@@ -35,7 +38,9 @@ def _parse_interval(value: float | str) -> float:
 def _parse_runs(value: int | str) -> int:
     from pocket_lab.analysis.leaks import FEWEST_RUNS  # here, as it loads pandas
 
-    (count,) = parse_counts(value, "runs")[:1]
+    count, *more = parse_counts(value, "runs")
+    if more:
+        raise UsageError(f"runs={value!r} is more than one number; write for example 10")
     if count < FEWEST_RUNS:
         raise UsageError(f"runs={value}: growth shows in {FEWEST_RUNS} runs at least; ten are a good number")
     return count
@@ -47,6 +52,8 @@ def writable_path(option: str) -> Callable[[str | Path | None], Path | None]:
     def parse(value: str | Path | None) -> Path | None:
         if value is None:
             return None
+        if not isinstance(value, str | PathLike):
+            raise UsageError(f"{value!r} is not a path; write for example result.{option}")
         path = Path(value).absolute()
         if not path.parent.is_dir() or path.is_dir():
             raise UsageError(
@@ -55,6 +62,18 @@ def writable_path(option: str) -> Callable[[str | Path | None], Path | None]:
         return path
 
     return parse
+
+
+def _parse_text(option: str, value: str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{option}={value!r} is not text; write for example before")
+    return value
+
+
+def _parse_watcher(value: Watcher | None) -> Watcher | None:
+    if value is not None and not callable(value):
+        raise UsageError(f"{value!r} is not a function of a record; write for example print")
+    return value
 
 
 def _of_sweep(name: str, help: str, verbs: tuple[str, ...] = ALL, default: Any = None, **more: Any) -> Option:
@@ -116,7 +135,7 @@ OPTIONS = (
         "add a run of each point under memray after the sweep, beyond its budget: peaks and allocations of points and nodes",
         ("bench",),
         False,
-        parse=bool,
+        parse=parse_flag,
         kind="flag",
     ),
     _of_sweep(
@@ -137,9 +156,10 @@ OPTIONS = (
     ),
     _of_sweep(
         "budget",
-        "the longest time for the whole measurement, to within one batch or run; None is no limit for a profile",
+        "the longest time for the whole measurement, to within one batch or run",
         default="30s",
         defaults={"compare": "10s", **dict.fromkeys(PROFILES)},
+        none="no limit",
         metavar="30s",
         short="-b",
     ),
@@ -167,8 +187,8 @@ OPTIONS = (
         metavar="CACHES",
         choices=CACHES,
     ),
-    Option("python_allocators", "follow every Python object, more slowly", ("memory",), False, parse=bool, kind="flag"),
-    Option("native", "show calls of C code on the stacks, more slowly", ("memory",), False, parse=bool, kind="flag"),
+    Option("python_allocators", "follow every Python object, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),
+    Option("native", "show calls of C code on the stacks, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),
     Option(
         "keep",
         "keep memray's capture in this file for memray's own commands; one file per point and worker process",
@@ -192,13 +212,15 @@ OPTIONS = (
         parse=writable_path("chrome"),
         metavar="FILE",
     ),
-    Option("name", "the name of the run in results and in the history", ALL, metavar="NAME"),
+    Option(
+        "name", "the name of the run in results and in the history", ALL, parse=partial(_parse_text, "name"), metavar="NAME"
+    ),
     Option(
         "resume",
         "continue the newest run of that name in the history; no point is measured twice",
         ("bench",),
         False,
-        parse=bool,
+        parse=parse_flag,
         kind="flag",
         faces=("python", "shell"),
     ),
@@ -214,7 +236,7 @@ OPTIONS = (
         "compare results of bench from different machines or versions, with a caveat; another method or rate stays refused",
         ("compare",),
         False,
-        parse=bool,
+        parse=parse_flag,
         kind="flag",
     ),
     Option(
@@ -222,7 +244,7 @@ OPTIONS = (
         "compare the results of both sides on the same input, and say where they differ",
         ("compare",),
         True,
-        parse=bool,
+        parse=parse_flag,
         kind="flag",
     ),
     Option(
@@ -240,8 +262,14 @@ OPTIONS = (
     Option("window", "the time over which throughput is counted: 1m", ("monitor",), metavar="1m", faces=("magic",)),
     Option("every", "how often the table is drawn", ("monitor",), "1s", metavar="1s", faces=("magic",)),
     Option("stop", "end the live view and stop watching the graph", ("monitor",), False, kind="flag", faces=("magic",)),
-    Option("command_line", "the line of a magic or a shell, kept in the history", ALL, faces=("python",)),
-    Option("watch", "called with every record as it is measured", ALL, faces=("python",)),
+    Option(
+        "command_line",
+        "the line of a magic or a shell, kept in the history",
+        ALL,
+        parse=partial(_parse_text, "command_line"),
+        faces=("python",),
+    ),
+    Option("watch", "called with every record as it is measured", ALL, parse=_parse_watcher, faces=("python",)),
 )
 
 

@@ -18,7 +18,8 @@ def traced_functions(also: Any) -> tuple[tuple[FunctionType, ...], list[Caveat]]
     A class means its methods, a module its functions and the methods of its classes; the module `__main__` is a notebook.
     Raises UsageError for any other value.
     """
-    values = [also] if not isinstance(also, Iterable) or inspect.isclass(also) else list(also)
+    is_one = not isinstance(also, Iterable) or isinstance(also, str | bytes) or inspect.isclass(also)
+    values = [also] if is_one else list(also)
     found: dict[int, FunctionType] = {}
     caveats = []
     for value in values:

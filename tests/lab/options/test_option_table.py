@@ -7,23 +7,27 @@ import importlib
 import inspect
 import io
 import math
+import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 import pocket_lab
 from pocket_lab.cli import _parser, main
 from pocket_lab.errors import UsageError
+from pocket_lab.lab.history import use_history
 from pocket_lab.lab.options.completion import complete, completion_script
 from pocket_lab.lab.options.keywords import KEYWORDS
 from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.table import OPTIONS, options_of
 from pocket_lab.lab.options.verbs import HISTORY, MONITOR, VERBS
 from pocket_lab.measure.sweep import PARSERS, SINGULAR, Sweep, parse_sweep
-from pocket_lab.notebook.magic_runner import MagicRunner
+from pocket_lab.notebook.magic_runner import MagicRunner, parse
 from pocket_lab.notebook.magics import NAMES, make_magics
 
 verbs = pytest.mark.parametrize("verb", list(VERBS))
@@ -120,8 +124,6 @@ def test_an_option_of_another_verb_is_unknown() -> None:
 
 
 def test_an_unknown_option_of_a_magic_names_the_nearest() -> None:
-    from pocket_lab.notebook.magic_runner import parse
-
     with pytest.raises(
         UsageError, match=r"unrecognized arguments: --drvie load; did you mean --drive\?; %pocket_bench\? lists"
     ):
@@ -133,6 +135,107 @@ def test_an_unknown_option_of_a_command_names_the_nearest(capsys: pytest.Capture
         main(["bench", "pocket_lab.demo:graph", "--drvie", "load"])
     assert stopped.value.code == 2
     assert "unrecognized arguments: --drvie load; did you mean --drive?" in capsys.readouterr().err
+
+
+def nothing() -> None:
+    """A target without an argument."""
+
+
+# Any text is a name, and any object an input; of the others this is a bad value in every face.
+TAKES_ANY_TEXT = {"name", "command_line", "resume"}
+BAD_TEXT = "no/such/folder/x"
+
+
+def line_of(verb: str, target: str, flag: str) -> list[str]:
+    return [*[target] * len(VERBS[verb].targets), flag, BAD_TEXT]
+
+
+@verbs
+def test_every_bad_value_in_python_is_one_line_that_begins_with_the_option(verb: str) -> None:
+    tried = set()
+    for option in options_of(verb):
+        if option.name == "input":
+            continue
+        bad: list[Any] = [object(), 1j, ["\n"], np.full((2, 2), 0.5)]
+        bad += ["no", 0, 1, None] if option.kind == "flag" else []
+        bad += [] if option.kind == "flag" or option.name in TAKES_ANY_TEXT else [BAD_TEXT]
+        for value in bad:
+            with pytest.raises(UsageError) as refused:
+                getattr(pocket_lab, verb)(*[nothing] * len(VERBS[verb].targets), **{option.name: value})
+            assert str(refused.value).startswith(option.name), (option.name, value)
+            assert len(str(refused.value).splitlines()) == 1
+        tried.add(option.name)
+    assert tried == names_of(verb, "python") - {"input"}
+
+
+@verbs
+def test_every_bad_value_in_a_magic_is_one_line_that_begins_with_the_option(verb: str) -> None:
+    shell = SimpleNamespace(user_ns={"nothing": nothing}, execution_count=1)
+    magic = {magic.__name__: magic for _, magic in make_magics(MagicRunner(shell))}[f"pocket_{verb}"]
+    for option in options_of(verb, "magic"):
+        if option.kind == "flag" or option.name in TAKES_ANY_TEXT:
+            continue
+        for flag in option.flags:
+            with pytest.raises(UsageError) as refused:
+                magic(" ".join(line_of(verb, "nothing", flag)))
+            assert str(refused.value).startswith(option.name), flag
+            assert len(str(refused.value).splitlines()) == 1
+
+
+@verbs
+def test_every_bad_value_in_the_shell_is_one_line_with_the_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in options_of(verb, "shell"):
+        if option.kind == "flag" or option.name in TAKES_ANY_TEXT:
+            continue
+        for flag in option.flags:
+            assert main([verb, *line_of(verb, "pocket_lab.demo:graph", flag)]) == 2
+            message = capsys.readouterr().err
+            assert message.startswith((f"pocket-lab: {option.name}", f"pocket-lab: --{option.name.replace('_', '-')}:")), flag
+            assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["window", "every"])
+def test_a_bad_value_of_the_monitor_names_its_option(option: str) -> None:
+    shell = SimpleNamespace(user_ns={"graph": pocket_lab.Graph(pocket_lab.Node("n", exec=abs))}, execution_count=1)
+    magic = {magic.__name__: magic for _, magic in make_magics(MagicRunner(shell))}["pocket_monitor"]
+    with pytest.raises(UsageError, match=f"^{option}: 'soon' is not a duration"):
+        magic(f"graph --{option} soon")
+
+
+@pytest.mark.parametrize("option", ["rename", "tag", "untag"])
+def test_a_change_of_a_run_without_a_name_is_refused(option: str) -> None:
+    with pytest.raises(UsageError, match="give the name or the number of the run"):
+        use_history(None, **{option: ""})
+    if option != "rename":
+        with pytest.raises(UsageError, match=f"^{option}: ', ' has no tag"):
+            use_history("run", **{option: ", "})
+
+
+@pytest.mark.parametrize("face", ["magic", "shell"])
+def test_an_abbreviated_option_is_unknown(face: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = r"unrecognized arguments: --run 3; did you mean --runs\?"
+    if face == "magic":
+        with pytest.raises(UsageError, match=said):
+            parse(magics()["pocket_leaks"], "graph --run 3")
+    else:
+        with pytest.raises(SystemExit):
+            main(["leaks", "pocket_lab.demo:graph", "--run", "3"])
+        assert re.search(said, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("end", [";", " ;", "; "])
+def test_a_semicolon_at_the_end_of_a_magic_is_not_part_of_its_last_word(end: str) -> None:
+    magic = magics()["pocket_bench"]
+    for line in ("graph --budget 1s", "graph --memory", "graph"):
+        assert parse(magic, line + end) == parse(magic, line)
+    assert parse(magic, "graph --name 'a;'")["name"] == "a;"
+
+
+@verbs
+def test_the_help_of_budget_says_no_limit_only_where_none_is_none(verb: str) -> None:
+    (budget,) = (option for option in options_of(verb) if option.name == "budget")
+    assert ("None is no limit" in budget.help_of(verb, "python")) == (verb not in ("bench", "compare"))
+    assert "None" not in budget.help_of(verb, "magic") + budget.help_of(verb, "shell")
 
 
 @verbs

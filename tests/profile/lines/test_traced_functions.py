@@ -57,5 +57,7 @@ def test_code_that_is_not_python_is_left_out_with_a_caveat() -> None:
 
 
 def test_a_value_without_code_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^also: 'helper' is not a function, class or module$"):
+        traced_functions("helper")
     with pytest.raises(UsageError, match="also: 3 is not a function, class or module"):
         traced_functions([3])
