@@ -77,15 +77,19 @@ def observed_chain(steps: Sequence[Step], checked: bool, leave: Leave) -> Chain:
         record: Any = ctx.sink
         remaining: Any = iter(rows)
         for name, exec_ in _checking(remaining, ctx) if checked else remaining:
-            action = DEFAULT
             begun = clock()
             try:
                 value = exec_(value)
-                if value.__class__ is Route:
-                    value, action = pair_of(value)
             except BaseException as error:
-                now = clock()
-                record((name, begun, now, "", (begun, now, (), "exec")))
+                record(_failed_visit(name, begun))
+                _fail(steps, remaining, "exec", error)
+            if value.__class__ is not Route:
+                record((name, begun, clock(), DEFAULT, None))
+                continue
+            try:
+                value, action = pair_of(value)
+            except BaseException as error:
+                record(_failed_visit(name, begun))
                 _fail(steps, remaining, "exec", error)
             record((name, begun, clock(), action, None))
             if action != DEFAULT:
@@ -93,6 +97,11 @@ def observed_chain(steps: Sequence[Step], checked: bool, leave: Leave) -> Chain:
         return value
 
     return chain
+
+
+def _failed_visit(name: str, begun: float) -> Any:
+    now = clock()
+    return (name, begun, now, "", (begun, now, (), "exec"))
 
 
 def phased_chain(steps: Sequence[Step], checked: bool, leave: Leave) -> Chain:
