@@ -30,7 +30,8 @@ def find_resumable(name: str | None, sweep: Sweep, code: str | None) -> tuple[En
         raise UsageError(
             f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
         )
-    if code is not None and entry.options.get("code", code) != code:
+    earlier_code = entry.options.get("code")  # None where it is not known
+    if None not in (earlier_code, code) and earlier_code != code:
         raise UsageError(
             f'the code of the target, or of its input, has changed since the run "{name}" was made: start a new run under '
             "another name, since one result cannot mix the two"
