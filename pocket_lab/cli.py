@@ -106,7 +106,7 @@ def _run_verb(
     console: Console, verb: Verb, html: str | None, fail_on: str | None = None, **arguments: str | bool | None
 ) -> int:
     """One verb on objects of modules; 1 where the target failed, a leak was found or a rule of --fail-on is broken."""
-    from pocket_lab.analysis.compare import Gate
+    from pocket_lab.analysis.compare.gate import Gate
 
     with option_named("--fail-on"):
         gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 from markupsafe import Markup
 
-from pocket_lab.analysis.compare import (
-    FEWEST_BLOCKS,
-    MARGIN,
-    STORED_MARGIN,
-    compare_pairs,
-    compare_runs,
-    geometric_means,
-)
+from pocket_lab.analysis.compare.means import geometric_means
+from pocket_lab.analysis.compare.pairs import compare_pairs
+from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS, MARGIN
+from pocket_lab.analysis.compare.stored import STORED_MARGIN, compare_runs
 from pocket_lab.analysis.environments import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame

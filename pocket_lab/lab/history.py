@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.analysis.compare import MARGIN
+from pocket_lab.analysis.compare.ratio import MARGIN
 from pocket_lab.errors import HistoryError, UsageError
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive

@@ -7,7 +7,7 @@ from pocket_lab.records.environment import Environment
 from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Planned, Started
-from pocket_lab.records.samples import Block, Latency, Metric, Probe, Sample, Waits
+from pocket_lab.records.samples import Block, Latency, Metric, Probe, Reference, Sample, Waits
 from pocket_lab.records.sources import LineCost, Source, Stack
 from pocket_lab.records.spans import NodeTime, Span, Traced
 from pocket_lab.records.traffic import NodeTraffic
@@ -24,6 +24,7 @@ Record = (
     | Heartbeat
     | Started
     | Block
+    | Reference
     | Waits
     | Output
     | Failure

@@ -63,10 +63,24 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How the thread of a point spent the time of `batches` batches: running, or in the run queue.
+class Reference:
+    """The CPU seconds of three fixed workloads in a round: how fast the machine was `at_s` seconds after the first round began.
 
-    `switches` are voluntary context switches: one each time that the thread sleeps or waits for a device.
+    `memory_s` gathers from memory at random, `integers_s` is a loop of the interpreter, `matrix_s` multiplies small matrices.
+    """
+
+    round: int
+    at_s: float
+    memory_s: float
+    integers_s: float
+    matrix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How the workers of a point spent the time of `batches` batches: running, or in the run queue.
+
+    `switches` are voluntary context switches: one each time that a thread sleeps, or waits for a device or a lock.
     `queued_s` is NaN where the system does not report it.
     """
 

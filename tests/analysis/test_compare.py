@@ -14,18 +14,11 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.analysis.compare import (
-    CONFIDENCE,
-    MARGIN,
-    Gate,
-    Ratio,
-    compare_pairs,
-    compare_runs,
-    geometric_mean,
-    is_busy,
-    ratio_of,
-    verdict_of,
-)
+from pocket_lab.analysis.compare.gate import Gate
+from pocket_lab.analysis.compare.means import geometric_mean
+from pocket_lab.analysis.compare.pairs import compare_pairs, is_busy
+from pocket_lab.analysis.compare.ratio import MARGIN, Ratio, ratio_of, verdict_of
+from pocket_lab.analysis.compare.stored import compare_runs
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import samples_frame
@@ -33,6 +26,7 @@ from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Sample, Waits
+from pocket_lab.stats.huber import CONFIDENCE
 
 COLUMNS = "size workers executor drive rate basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
 OPPOSITE = {"slower": "faster", "faster": "slower", "same": "same", "cannot tell": "cannot tell"}

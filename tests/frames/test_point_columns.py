@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pocket_lab.analysis.compare import compare_runs
+from pocket_lab.analysis.compare.stored import compare_runs
 from pocket_lab.analysis.noise import is_fastest
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame

@@ -21,7 +21,8 @@ from targets import locked, many, nap, naps, plain, sleepy, slower
 
 import pocket_lab
 from pocket_lab import NodeError, UsageError, bench, compare, node
-from pocket_lab.analysis.compare import compare_pairs, geometric_mean
+from pocket_lab.analysis.compare.means import geometric_mean
+from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.frames.pairs import sides_frame
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison, Variant

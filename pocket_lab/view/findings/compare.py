@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.analysis.compare import geometric_mean
+from pocket_lab.analysis.compare.means import geometric_mean
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.units import format_duration, format_percent
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from pocket_lab.analysis.compare import STORED_MARGIN
+from pocket_lab.analysis.compare.stored import STORED_MARGIN
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.bench import Bench
