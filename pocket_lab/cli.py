@@ -106,15 +106,15 @@ def _run_verb(
     console: Console, verb: Verb, html: str | None, fail_on: str | None = None, **arguments: str | bool | None
 ) -> int:
     """One verb on objects of modules; 1 where the target failed, a leak was found or a rule of --fail-on is broken."""
-    from pocket_lab.analysis.compare.gate import Gate
+    from pocket_lab.analysis.compare.gate import Gate, stopped_by
 
     with option_named("--fail-on"):
-        gates = [] if fail_on is None else [Gate.parse(rule) for rule in fail_on.split(",")]
+        gates = () if fail_on is None else Gate.parse_all(fail_on)
     targets = [_target(verb, str(arguments.pop(name))) for name, _ in verb.targets]
     kinds = {option.name: option.kind for option in options_of(verb.name, "shell")}
     options = {name: _value(name, kinds.get(name), value) for name, value in arguments.items() if value is not None}
     code, result = _run(console, verb.load(), targets, None if html is None else Path(html), options)
-    stopped = sum(len(gate.stops(result.frame)) for gate in gates)
+    stopped = len(stopped_by(gates, result.frame)) if gates else 0
     if stopped:
         console.print(f"Failed: {stopped} of {len(result.frame)} pairs {fail_on}", highlight=False)
     return code if getattr(result, "ok", True) and not stopped else 1

@@ -21,6 +21,7 @@ from targets import locked, many, nap, naps, plain, sleepy, slower
 
 import pocket_lab
 from pocket_lab import NodeError, UsageError, bench, compare, node
+from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.means import geometric_mean
 from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.frames.pairs import sides_frame
@@ -29,8 +30,7 @@ from pocket_lab.lab.compare import Comparison, Variant
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
-
-COLUMNS = "size workers executor drive rate basis ratio ratio_low ratio_high cpu_ratio wall_ratio verdict seconds_needed"
+from pocket_lab.view.change import format_both
 
 
 def only_row(result: Comparison) -> dict[str, Any]:
@@ -67,7 +67,12 @@ def test_a_slow_down_of_a_third_is_slower_on_cpu_time(slow_down: Watched) -> Non
     assert row["ratio"] == row["cpu_ratio"]
     assert row["wall_ratio"] == pytest.approx(row["cpu_ratio"], rel=0.1)
     assert result.verdict == "slower"
-    assert result.findings[0].startswith("slower is slower: +")
+    times = " → ".join(format_both(row["a_s"], row["b_s"]))
+    assert result.findings[0].startswith(f"slower is slower: {times}, +")
+    assert result.findings[1].startswith("On CPU time, since both sides keep one core busy (")
+    assert row["b_s"] / row["a_s"] == pytest.approx(row["ratio"])
+    assert row["a_low_s"] < row["a_s"] < row["a_high_s"]
+    assert row["a_s"] == pytest.approx(result.samples["cpu_a_s"].median(), rel=0.1)
     assert math.isnan(row["seconds_needed"])
     assert len(result.table.rows) == 1
 
@@ -96,7 +101,7 @@ def test_a_function_against_itself_is_hardly_ever_called_changed() -> None:
 
 def test_the_frame_has_the_columns_of_the_contract_in_order(three_pairs: Comparison) -> None:
     result = three_pairs
-    assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
+    assert list(result.frame.columns) == COMPARISON_COLUMNS
     assert list(result.frame["size"]) == [1, 2, 3]
     assert set(result.frame["status"]) <= {"done", "budget"}
     assert set(result.samples["pair"]) == {0, 1, 2}
@@ -110,7 +115,7 @@ def test_many_pairs_are_counted_and_have_a_geometric_mean(three_pairs: Compariso
     assert result.findings[1].startswith("Geometric mean of the ratios: 1.")
     assert len(result.table.rows) == 4
     assert result.table.rows[-1][0] == "geomean"
-    assert 1 + float(result.table.rows[-1][3].split()[0]) / 100 == pytest.approx(geometric_mean(result.frame), abs=0.001)
+    assert 1 + float(result.table.rows[-1][5].split()[0]) / 100 == pytest.approx(geometric_mean(result.frame), abs=0.001)
 
 
 def test_where_and_how_both_sides_were_measured_is_reported(slow_down: Watched) -> None:
@@ -372,7 +377,7 @@ def test_two_results_of_bench_are_compared_with_a_caveat(stored: Bench) -> None:
             plain(size)
 
     result = compare(stored, bench(thrice, sizes="1,2", budget=2), name="unpaired")  # far beyond the noise
-    assert list(result.frame.columns) == [*COLUMNS.split(), "blocks", "rounds", "status", "target_a", "target_b"]
+    assert list(result.frame.columns) == COMPARISON_COLUMNS
     assert list(result.frame["size"]) == [1, 2]
     assert set(result.frame["basis"]) == {"wall"}
     assert result.margin == 0.10

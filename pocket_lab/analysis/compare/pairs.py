@@ -16,86 +16,101 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pocket_lab.analysis.compare.basis import Basis, basis_of
+from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.ratio import MARGIN, Ratio, ratio_of, verdict_of
+from pocket_lab.analysis.compare.seconds_needed import seconds_needed
 from pocket_lab.frames.points import LOCATION_COLUMNS
 from pocket_lab.stats.holm import holm
 
-_MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
-_TARGETS = ("target_a", "target_b")
+_OF_SIDES = ("status", "target_a", "target_b", "waits_a", "waits_b")
+Blocks = list[list[float]]
 
 
 def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
-    """A row per pair: basis, ratio with interval, both ratios, verdict, seconds needed, blocks, rounds, status, targets.
+    """A row per pair: basis and its reason, seconds of both sides, ratios with interval, verdict, seconds needed, waits.
 
-    `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). The basis is "cpu"
-    where both sides run on one serial worker and keep one core busy, otherwise "wall". The p values of all pairs are
-    corrected together (Holm 1979).
-    `seconds_needed` estimates the time that a verdict would take; NaN where there is one.
+    `pairs` has a row per round (`frames.pairs_frame`), `sides` a row per pair (`frames.sides_frame`). `a_s` and `b_s` are
+    seconds of one run on the clock of the basis, with 99 % intervals; their quotient is `ratio`. The p values of all pairs
+    are corrected together (Holm 1979). `seconds_needed` estimates the time that a verdict would take; NaN where there is one,
+    or where no credible time would do.
     """
     judged = [_Pair.of(side, pairs[pairs["pair"] == side["pair"]]) for side in sides.to_dict("records")]
-    wall = holm([one.wall.p for one in judged])
-    chosen = holm([one.ratio.p for one in judged])
+    wall = holm([one.wall.ratio.p for one in judged])
+    chosen = holm([one.chosen.ratio.p for one in judged])
     rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
-    return pd.DataFrame(rows).astype({"size": sides["size"].dtype}) if rows else pd.DataFrame()
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS).astype({"size": sides["size"].dtype})
 
 
-def is_busy(waits: float, switches: float) -> bool:
-    """Whether a thread kept one core busy: it barely waited, and never voluntarily; False where the system does not report it.
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What one clock says: the ratio, and the seconds of a run of both sides as (value, low, high)."""
 
-    `waits` is the share of the time in which it neither ran nor waited for a core: below zero where other threads ran too.
-    """
-    return -_MOST_HELP <= waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
+    ratio: Ratio
+    a_s: tuple[float, float, float]
+    b_s: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, rounds: pd.DataFrame, clock: str) -> _Clock:
+        """The seconds of both sides share one centre, so that their quotient is the ratio."""
+        a, b = rounds[f"{clock}_a_s"].to_numpy(float), rounds[f"{clock}_b_s"].to_numpy(float)
+        known = (a > 0) & (b > 0)
+        blocks = rounds["block"].to_numpy()[known]
+        logs_a, logs_b = np.log(a[known]), np.log(b[known])
+        ratio = ratio_of(_by_block(logs_b - logs_a, blocks))
+        centre = ratio_of(_by_block((logs_a + logs_b) / 2, blocks)).value
+        half = math.sqrt(ratio.value)
+        return cls(ratio, _around(centre / half, _by_block(logs_a, blocks)), _around(centre * half, _by_block(logs_b, blocks)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
     side: Mapping[Any, Any]
-    wall: Ratio
-    cpu: Ratio
-    basis: str
+    wall: _Clock
+    cpu: _Clock
+    basis: Basis
     rounds: int
     spent_s: float
 
     @classmethod
     def of(cls, side: Mapping[Any, Any], rounds: pd.DataFrame) -> _Pair:
-        are_busy = all(is_busy(side[f"waits_{name}"], side[f"switches_{name}"]) for name in "ab")
-        basis = "cpu" if are_busy and side["workers"] == 1 and side["executor"] == "serial" else "wall"
+        basis = basis_of(side) if len(rounds) else Basis("wall", "nothing")
         whole = _whole_blocks(rounds)
-        return cls(side, _ratio(whole, "wall"), _ratio(whole, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
+        return cls(side, _Clock.of(whole, "wall"), _Clock.of(whole, "cpu"), basis, len(rounds), float(rounds["spent_s"].sum()))
 
     @property
-    def ratio(self) -> Ratio:
-        return self.cpu if self.basis == "cpu" else self.wall
-
-    def needed_s(self, margin: float) -> float:
-        """The time in which the interval would shrink to the margin, or in which there would be ten blocks."""
-        ratio = self.ratio
-        if not ratio.blocks:
-            return math.nan
-        if not ratio.high > 0:
-            return self.spent_s * max(2.0, 10 / ratio.blocks)
-        half = math.log(ratio.high / ratio.low) / 2
-        return self.spent_s * max(2.0, (half / math.log1p(margin)) ** 2)
+    def chosen(self) -> _Clock:
+        return self.cpu if self.basis.clock == "cpu" else self.wall
 
     def row(self, p: float, wall_p: float, margin: float) -> dict[str, Any]:
-        ratio, verdict = self.ratio, verdict_of(self.ratio, p, margin)
-        on_wall = verdict_of(self.wall, wall_p, margin)
-        if on_wall in ("faster", "slower") and verdict != on_wall and verdict != "cannot tell":
-            verdict = "cannot tell"  # CPU time does not include the time spent waiting
+        ratio = self.chosen.ratio
+        verdict, on_wall = verdict_of(ratio, p, margin), verdict_of(self.wall.ratio, wall_p, margin)
+        needed_s, reason = math.nan, self.basis.reason
+        if verdict == "cannot tell":
+            needed_s = seconds_needed(ratio, self.spent_s, margin)
+        elif on_wall in ("faster", "slower") and verdict != on_wall:
+            verdict, reason = "cannot tell", "clocks"  # CPU time does not include the time spent waiting
+        times = {
+            f"{name}{end}_s": seconds
+            for name, side in (("a", self.chosen.a_s), ("b", self.chosen.b_s))
+            for end, seconds in zip(("", "_low", "_high"), side, strict=True)
+        }
         return {
-            **{name: self.side[name] for name in LOCATION_COLUMNS},
-            "basis": self.basis,
+            **{name: self.side[name] for name in (*LOCATION_COLUMNS, *_OF_SIDES)},
+            **times,
+            "basis": self.basis.clock,
+            "reason": reason,
             "ratio": ratio.value,
             "ratio_low": ratio.low,
             "ratio_high": ratio.high,
-            "cpu_ratio": self.cpu.value,
-            "wall_ratio": self.wall.value,
+            "cpu_ratio": self.cpu.ratio.value,
+            "wall_ratio": self.wall.ratio.value,
             "verdict": verdict,
-            "seconds_needed": self.needed_s(margin) if verdict == "cannot tell" else math.nan,
+            "seconds_needed": needed_s,
             "blocks": ratio.blocks,
             "rounds": self.rounds,
-            "status": self.side["status"],
-            **{name: self.side[name] for name in _TARGETS},
         }
 
 
@@ -105,8 +120,11 @@ def _whole_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
     return rounds[counts >= counts.median() / 2] if len(rounds) else rounds
 
 
-def _ratio(rounds: pd.DataFrame, clock: str) -> Ratio:
-    a, b = rounds[f"{clock}_a_s"].to_numpy(float), rounds[f"{clock}_b_s"].to_numpy(float)
-    known = (a > 0) & (b > 0)
-    logs = pd.Series(np.log(b[known] / a[known])).groupby(rounds["block"].to_numpy()[known])
-    return ratio_of([block.to_list() for _, block in logs])
+def _by_block(logs: Any, blocks: Any) -> Blocks:
+    return [block.to_list() for _, block in pd.Series(logs).groupby(blocks)]
+
+
+def _around(value: float, logs: Blocks) -> tuple[float, float, float]:
+    """The value with the relative 99 % interval of these logs."""
+    own = ratio_of(logs)
+    return value, value * own.low / own.value, value * own.high / own.value

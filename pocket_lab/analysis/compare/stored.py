@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS, Ratio, verdict_of
 from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_of, with_point_types
 from pocket_lab.stats.holm import holm
@@ -35,6 +36,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
             {
                 **location_columns(point),
                 "basis": "wall",
+                "reason": "unpaired",
                 "ratio": ratio.value,
                 "ratio_low": ratio.low,
                 "ratio_high": ratio.high,
@@ -49,7 +51,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, margin: float = STORED_MARGIN
                 "target_b": targets[1],
             }
         )
-    return with_point_types(pd.DataFrame(rows))
+    return with_point_types(pd.DataFrame(rows, columns=COMPARISON_COLUMNS) if rows else pd.DataFrame())
 
 
 def _block_logs(samples: pd.DataFrame, column: str) -> list[float]:

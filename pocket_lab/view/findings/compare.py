@@ -7,28 +7,102 @@ from typing import Any
 
 import pandas as pd
 
+from pocket_lab.analysis.compare.basis import REASONS
 from pocket_lab.analysis.compare.means import geometric_mean
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.units import format_duration, format_percent
+from pocket_lab.view.change import format_both, format_change
+from pocket_lab.view.text.table import shorten
 
 _WORDS = {"same": "the same within the margin", "faster": "faster", "slower": "slower"}
+_LONGEST_NAME = 40
 
 
 def comparison_sentences(frame: pd.DataFrame, margin: float) -> list[str]:
-    """The verdict of one pair, or the number of pairs per verdict and the geometric mean of their ratios."""
-    if len(frame) <= 1:
-        return [verdict_sentence(row, margin) for row in frame.to_dict("records")]
-    counts = [f"{count} of {len(frame)} pairs: {verdict}." for verdict, count in frame["verdict"].value_counts().items()]
-    return [*counts, f"Geometric mean of the ratios: {geometric_mean(frame):.3f}."]
+    """The verdict of one pair, or the number of pairs per verdict and the geometric mean of their ratios; then the clock."""
+    rows = frame.to_dict("records")
+    if len(rows) == 1:
+        return [verdict_sentence(rows[0], margin), *basis_sentences(rows)]
+    counts = []
+    for verdict, count in frame["verdict"].value_counts().items() if rows else ():
+        time = _time_for([row for row in rows if row["verdict"] == "cannot tell"], len(rows), margin)
+        counts.append(f"{count} of {len(rows)} pairs: {verdict}{time if verdict == 'cannot tell' else ''}.")
+    means = [f"Geometric mean of the ratios: {geometric_mean(frame):.3f}."] if frame["ratio"].notna().any() else []
+    return [*counts, *means, *basis_sentences(rows)]
 
 
 def verdict_sentence(row: Mapping[Any, Any], margin: float) -> str:
-    """The verdict on one pair with its change, interval and clock."""
-    verdict = "cannot tell" if row["verdict"] == "cannot tell" else f"{row['target_b']} is {_WORDS[row['verdict']]}"
-    interval = f"{_change(row['ratio_low'])} … {_change(row['ratio_high'])}"
-    basis = f"{interval}, on {row['basis']} time; a change counts from {format_percent(margin)}"
-    needed = f"; about {format_duration(row['seconds_needed'])} might tell" if pd.notna(row["seconds_needed"]) else ""
-    return f"{verdict}: {_change(row['ratio'])} ({basis}){needed}."
+    """The verdict on one pair with the times of both sides, their change and its interval."""
+    if pd.isna(row["ratio"]):
+        return "cannot tell: there is no round in which both sides were measured."
+    verdict = "cannot tell" if row["verdict"] == "cannot tell" else f"{_name(row['target_b'])} is {_WORDS[row['verdict']]}"
+    times = "" if pd.isna(row["a_s"]) else f"{' → '.join(format_both(row['a_s'], row['b_s']))}, "
+    known = pd.notna(row["ratio_low"])
+    interval = f"{format_change(row['ratio_low'])} … {format_change(row['ratio_high'])}" if known else "no interval"
+    counts = f"; a change counts from {format_percent(margin)}" if known else ""
+    time = _time_for([row], 1, margin) if row["verdict"] == "cannot tell" else ""
+    return f"{verdict}: {times}{format_change(row['ratio'])} ({interval}{counts}){time}."
+
+
+def _time_for(rows: list[Mapping[Any, Any]], pairs: int, margin: float) -> str:
+    """The budget that might decide all of these pairs, or that no credible one does; "" where time is not what is missing."""
+    needed = [row["seconds_needed"] for row in rows if row["reason"] != "clocks" and pd.notna(row["ratio"])]
+    credible = [seconds for seconds in needed if pd.notna(seconds)]
+    if credible:
+        some = "" if len(credible) == len(rows) else f" {len(credible)} of them"
+        return f"; a budget of about {format_duration(pairs * max(credible))} might tell{some}"
+    if needed and all(pd.notna(row["ratio_low"]) for row in rows) and all(row["reason"] != "unpaired" for row in rows):
+        return f"; the times vary too much for a margin of {format_percent(margin)}"
+    return ""
+
+
+def basis_sentences(rows: list[dict[Any, Any]]) -> list[str]:
+    """On which clock the verdicts are based, and why; nothing where nothing was measured, or the sides were stored."""
+    measured = [row for row in rows if pd.notna(row["ratio"]) and row["reason"] not in ("unpaired", "nothing")]
+    if not measured:
+        return []
+    kinds = {(row["basis"], row["reason"]) for row in measured}
+    if len(kinds) > 1:
+        on_cpu = sum(row["basis"] == "cpu" for row in measured)
+        reasons = sorted({REASONS[row["reason"]] for row in measured if row["basis"] == "wall"})
+        if not on_cpu:
+            return [f"On wall time, since {'; or '.join(reasons)}."]
+        contradicting = [row for row in measured if row["reason"] == "clocks"]
+        texts = [
+            f"On CPU time where both sides keep one core busy ({on_cpu} of {len(measured)} pairs), on wall time otherwise."
+        ]
+        if on_cpu == len(measured):
+            texts = ["On CPU time, since both sides keep one core busy."]
+        return [*texts, *map(_contradiction, contradicting)]
+    if kinds == {("cpu", "clocks")}:
+        return [_contradiction(row) for row in measured]
+    return [_one_basis(measured)]
+
+
+def _one_basis(rows: list[dict[Any, Any]]) -> str:
+    """The sentence of rows that have one basis and one reason."""
+    reason, executor, workers = rows[0]["reason"], rows[0]["executor"], rows[0]["workers"]
+    shares = {name: max(row[f"waits_{name}"] for row in rows) for name in "ab"}
+    if reason == "busy":
+        return f"On CPU time, since both sides keep one core busy ({format_percent(max(*shares.values(), 0.0))} waits)."
+    if reason == "waits":
+        waiting = "ab" if min(shares.values()) > max(shares.values()) / 2 else max(shares, key=lambda name: shares[name])
+        if waiting == "ab":
+            both = " and ".join(format_percent(share) for share in shares.values())
+            return f"On wall time: both sides wait ({both} of their time)."
+        name = _name(rows[0][f"target_{waiting}"])
+        most = " up to" if len(rows) > 1 else ""
+        return f"On wall time: {name} waits{most} {format_percent(shares[waiting])} of its time."
+    if reason == "workers" and len({row["workers"] for row in rows}) == 1 and "|" not in str(workers):
+        return f"On wall time, since {workers} workers share the work."
+    if reason == "apart" and len({row["executor"] for row in rows}) == 1 and "|" not in str(executor):
+        return f'On wall time: the executor "{executor}" runs the work elsewhere, and its waits are not known.'
+    return f"On wall time, since {REASONS[reason]}."
+
+
+def _contradiction(row: Mapping[Any, Any]) -> str:
+    changes = f"CPU time changed by {format_change(row['cpu_ratio'])} and wall time by {format_change(row['wall_ratio'])}"
+    return f"The clocks contradict each other: {changes}."
 
 
 def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
@@ -40,5 +114,5 @@ def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
     return [Caveat("few-blocks", f"{pairs} fewer than {fewest} blocks and therefore no interval: raise the budget")]
 
 
-def _change(ratio: float) -> str:
-    return "–" if pd.isna(ratio) else f"{(ratio - 1) * 100:+.1f} %"
+def _name(target: object) -> str:
+    return shorten(str(target), _LONGEST_NAME)

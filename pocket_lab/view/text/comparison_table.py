@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pocket_lab.view.change import format_both, format_change
 from pocket_lab.view.text.point_cells import size_cell
-from pocket_lab.view.text.table import Cell, TextTable, cells_table
+from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
+_LONGEST_NAME = 24
+_TAKEN = {"size", "executor", "workers", "change", "99 % interval", "verdict", "basis", "CPU", "wall", "blocks", "status"}
 _MEANS = {"change": "ratio", "CPU": "cpu_ratio", "wall": "wall_ratio"}
 
 
 def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = None) -> TextTable:
-    """A row per pair: the change with its interval, the verdict and the clock it is based on; the first 40 rows.
+    """A row per pair: the time of both sides, the change with its interval, the verdict and its clock; the first 40 rows.
 
     `means` are the geometric means of the ratios by column name, shown as the last row if there are any.
     """
@@ -22,23 +25,34 @@ def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = No
         "size": size_cell,
         "executor": lambda row: str(row["executor"]),
         "workers": lambda row: str(row["workers"]),
-        "change": lambda row: _change(row["ratio"]),
+        **_times(frame),
+        "change": lambda row: format_change(row["ratio"]),
         "99 % interval": lambda row: (
-            "–" if pd.isna(row["ratio_low"]) else f"{_change(row['ratio_low'])} … {_change(row['ratio_high'])}"
+            "–" if pd.isna(row["ratio_low"]) else f"{format_change(row['ratio_low'])} … {format_change(row['ratio_high'])}"
         ),
         "verdict": lambda row: str(row["verdict"]),
         "basis": lambda row: str(row["basis"]),
-        "CPU": lambda row: _change(row["cpu_ratio"]),
-        "wall": lambda row: _change(row["wall_ratio"]),
+        "CPU": lambda row: format_change(row["cpu_ratio"]),
+        "wall": lambda row: format_change(row["wall_ratio"]),
         "blocks": lambda row: str(row["blocks"]),
         "status": lambda row: str(row["status"]),
     }
     table = cells_table(frame, cells, frozenset({"executor", "verdict", "basis", "status"}))
     if not means:
         return table
-    last = {"size": "geomean", **{header: _change(means[column]) for header, column in _MEANS.items()}}
+    last = {"size": "geomean", **{header: format_change(means[column]) for header, column in _MEANS.items()}}
     return replace(table, rows=(*table.rows, tuple(last.get(header, "") for header in table.headers)))
 
 
-def _change(ratio: float) -> str:
-    return "–" if pd.isna(ratio) else f"{(ratio - 1) * 100:+.1f} %"
+def _times(frame: pd.DataFrame) -> dict[str, Cell]:
+    """A column for each side, on the clock of the basis; its header is the target's name where that is unambiguous."""
+    if frame["a_s"].isna().all():
+        return {}
+    names = [[shorten(str(name), _LONGEST_NAME) for name in frame[f"target_{side}"].unique()] for side in "ab"]
+    before, after = (of_side[0] if len(of_side) == 1 else "" for of_side in names)
+    if not before or not after or before == after or {before, after} & _TAKEN:
+        before, after = "before", "after"
+    return {
+        before: lambda row: format_both(row["a_s"], row["b_s"])[0],
+        after: lambda row: format_both(row["a_s"], row["b_s"])[1],
+    }

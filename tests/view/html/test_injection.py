@@ -52,7 +52,8 @@ def bench() -> Result:
 def comparison() -> Result:
     row = {"target_a": EVIL, "target_b": EVIL, "size": 1, "workers": 1, "executor": "serial", "drive": "run", "basis": "wall"}
     row |= {"ratio": 1.5, "ratio_low": 1.4, "ratio_high": 1.6, "cpu_ratio": 1.5, "wall_ratio": 1.5, "verdict": "slower"}
-    row |= {"seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done"}
+    row |= {"seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done", "reason": "waits", "waits_a": 0.5}
+    row |= {"a_s": 0.01, "b_s": 0.015, "waits_b": 0.1}
     return Comparison(EVIL, NOTED, STORED_MARGIN, pd.DataFrame([row]))
 
 

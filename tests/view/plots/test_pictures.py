@@ -144,8 +144,11 @@ def comparison(*rows: tuple[float, float, float, str], name: str = "new", size: 
     """Rows of (ratio, low, high, verdict)."""
     keys = ("ratio", "ratio_low", "ratio_high", "verdict")
     place = {"target_a": "old", "target_b": name, "size": size, "workers": "1 | 4", "executor": "threads", "drive": "run"}
-    rest = {"basis": "wall", "seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done"}
-    made = [{**place, **dict(zip(keys, row, strict=True)), "cpu_ratio": 1.5, "wall_ratio": row[0], **rest} for row in rows]
+    rest = {"basis": "wall", "seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done", "a_s": 0.01}
+    made = [
+        {**place, **dict(zip(keys, row, strict=True)), "cpu_ratio": 1.5, "wall_ratio": row[0], "b_s": 0.01 * row[0], **rest}
+        for row in rows
+    ]
     return pd.DataFrame(made)
 
 
@@ -193,10 +196,17 @@ def test_many_pairs_are_cut_in_table_and_picture_and_the_rest_is_named() -> None
 def test_a_comparison_is_a_table_of_changes() -> None:
     table = comparison_table(comparison(SLOWER, UNMEASURED))
     rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
-    assert rows[0]["change"] == "+30.0 %"
+    assert (rows[0]["old"], rows[0]["new"], rows[0]["change"]) == ("10.00 ms", "13.00 ms", "+30.0 %")
     assert rows[0]["99 % interval"] == "+28.0 % … +32.0 %"
     assert (rows[0]["verdict"], rows[0]["basis"], rows[0]["CPU"], rows[0]["wall"]) == ("slower", "wall", "+50.0 %", "+30.0 %")
     assert (rows[1]["change"], rows[1]["99 % interval"], rows[1]["verdict"]) == ("–", "–", "cannot tell")
+
+
+@pytest.mark.parametrize("name", ["old", "size", "wall"])
+def test_a_name_that_would_be_another_column_is_not_a_header(name: str) -> None:
+    table = comparison_table(comparison(SLOWER, name=name))
+    assert table.headers[3:5] == ("before", "after")
+    assert len(set(table.headers)) == len(table.headers)
 
 
 def test_names_of_compared_targets_stay_text() -> None:
