@@ -12,14 +12,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from pocket_lab.analysis.advice import Advice, advise_workers
-from pocket_lab.analysis.growth import Growth, fit_growth
+from pocket_lab.analysis.growth import Growth, growth_of_memory, growth_of_time
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
 from pocket_lab.analysis.precision import precision_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
-from pocket_lab.frames.points import at_point, without
-from pocket_lab.frames.samples import Columns, samples_frame, without_warm_up
+from pocket_lab.frames.samples import Columns, samples_frame
 from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.options.keywords import BenchOptions
 from pocket_lab.lab.options.request import parse_request
@@ -124,13 +123,13 @@ class Bench(Result):
 
     @cached_property
     def growth(self) -> Growth | None:
-        """The growth law of the fewest workers of the first executor; None where there were no sizes."""
-        return _growth_of(self.frame, without_warm_up(self.samples), "run_s")
+        """The growth law of the time of a run, of the fewest workers of the first executor; None where there were no sizes."""
+        return growth_of_time(self.frame)
 
     @cached_property
     def memory_growth(self) -> Growth | None:
-        """The growth law of the peak bytes of a run; None without memory=True."""
-        return _growth_of(self.frame, self.frame, "peak_bytes")
+        """The growth law of the peak bytes of one run per size; None without memory=True."""
+        return growth_of_memory(self.frame)
 
     @cached_property
     def advice(self) -> Advice | None:
@@ -229,14 +228,3 @@ def _measured(job: Job, task: Task, memory: bool) -> Generator[Record]:
     if memory:
         with closing(measure_peaks(job)) as stream:
             yield from stream
-
-
-def _growth_of(points: pd.DataFrame, rows: pd.DataFrame, cost: str) -> Growth | None:
-    """The law of a column at the fewest workers of the first executor."""
-    usable = points[points["size"].notna() & points["wall_s"].notna()]
-    if usable["size"].nunique() < 2:
-        return None
-    first = usable.sort_values("workers", kind="stable").iloc[0]
-    series = at_point(rows, {name: first[name] for name in without("size")})
-    series = series[series[cost].notna()]
-    return fit_growth(series["size"].astype(float).to_list(), series[cost].astype(float).to_list()) if len(series) else None

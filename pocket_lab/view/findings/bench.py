@@ -17,17 +17,29 @@ from pocket_lab.units import format_percent
 from pocket_lab.view.text.table import shorten
 
 _MOST_NODES = 3
+_NARROW_EXPONENT = 0.02
+_MOST_CONFIDENCE = 0.99
 
 
 def growth_sentence(growth: Growth, quantity: str = "time") -> str:
-    """The growth law of a quantity, or why it cannot be determined."""
+    """The growth law of a quantity with its exponent and the next likely law, or why it cannot be determined."""
+    clock = {"cpu": "CPU time", "wall": "wall time"}.get(growth.basis, quantity)
     low, high = growth.interval
-    slope = f"; log-log slope {growth.exponent:.2f} [{low:.2f}, {high:.2f}]" if growth.exponent == growth.exponent else ""
+    has_interval = low == low
+    digits = 3 if high - low < _NARROW_EXPONENT else 2
+    exponent = f"{growth.exponent:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
     if growth.law == CANNOT_TELL:
-        of_quantity = "" if quantity == "time" else f" of {quantity}"
-        return f"Growth{of_quantity}: cannot tell ({growth.reason}){slope}."
+        slope = f"; log-log slope of {clock} {exponent}" if has_interval else ""
+        return f"Growth{'' if quantity == 'time' else f' of {quantity}'}: cannot tell ({growth.reason}){slope}."
+    based = f"{growth.sizes} sizes{'' if growth.basis or quantity == 'time' else ', one run per size'}"
+    if growth.law == "1":
+        return f"Growth: {clock} does not grow with the size (log-log slope {exponent}; {based})."
     name = f"n^{growth.exponent:.2f}" if growth.law == "power" else growth.law
-    return f"Growth: {quantity} grows like {name} ({format_percent(growth.probability)} of bootstrap replicates){slope}."
+    measure = "log-log slope" if growth.law in ("log n", "n log n") else "a fixed cost plus n^p, p ="
+    rival = "a power of n" if growth.rival == "power" else growth.rival
+    confidence = min(growth.probability, _MOST_CONFIDENCE)
+    excluded = f"the next likely law, {rival}, is excluded at {format_percent(confidence)}"
+    return f"Growth: {clock} grows like {name} ({measure} {exponent}; {based}; {excluded})."
 
 
 def advice_sentence(advice: Advice) -> str:
