@@ -67,7 +67,9 @@ class Archive:
             return read_entries(connection)
 
     def find(self, key: str | int, verb: str | None = None) -> Entry:
-        """The newest run of that name, or else the one with that id (also a NumPy integer); `verb` leaves out other verbs.
+        """The newest run of that name, or else the one with that id (also a NumPy integer); "fit#12" is run 12, named "fit".
+
+        `verb` leaves out other verbs.
 
         Raises HistoryError that names what there is instead.
         """
@@ -79,8 +81,9 @@ class Archive:
         with self._database.transaction("DEFERRED") as connection:
             found = read_entries(connection, "name = ?", (key,)) if isinstance(key, str) else []
             found = [entry for entry in found if verb in (None, entry.verb)]
-            if not found and (isinstance(key, int) or (key.isascii() and key.isdigit())):
-                found = [e for e in read_entries(connection, "id = ?", (int(key),)) if verb in (None, e.verb)]
+            if not found and (number := _number(key)) is not None:
+                found = [e for e in read_entries(connection, "id = ?", (number[1],)) if number[0] in ("", e.name)]
+                found = [entry for entry in found if verb in (None, entry.verb)]
             if found:
                 return found[0]
             there = dict.fromkeys(entry.name for entry in read_entries(connection) if verb in (None, entry.verb))
@@ -141,6 +144,12 @@ class Archive:
     def _expect(self, found: int, entry: Entry) -> None:
         if not found:
             raise HistoryError(f'run {entry.id} ("{entry.name}") was deleted from {self.path}')
+
+
+def _number(key: str | int) -> tuple[str, int] | None:
+    """The name and the number in "fit#12"; a number alone has the name ""."""
+    name, _, number = ("", "", str(key)) if isinstance(key, int) or "#" not in key else key.rpartition("#")
+    return (name, int(number)) if number.isascii() and number.removeprefix("-").isdigit() else None
 
 
 def _version() -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.database import Database
+from pocket_lab.history.errors import read_row
 from pocket_lab.history.stream import INSERT_POINT, INSERT_RECORD, INSERT_SAMPLE, point_row, record_row, sample_row
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Heartbeat, Output, Started
@@ -52,6 +55,15 @@ class Session:
         rows = [record_row(self.id, self._next_seq(), record) for record in records]
         with self._database.transaction("IMMEDIATE") as connection:
             connection.executemany(INSERT_RECORD, rows)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a value (JSON) among the options of the run, where it is read without the records."""
+        self._expect_open()
+        with self._database.transaction("IMMEDIATE") as connection:
+            row = connection.execute("SELECT options FROM session WHERE id = ?", (self.id,)).fetchone()
+            if row is not None:
+                options = json.dumps({**read_row(json.loads, row[0]), name: value})
+                connection.execute("UPDATE session SET options = ? WHERE id = ?", (options, self.id))
 
     def close(self, status: str) -> None:
         """Note when and how the run ended ("done", "budget", "cancelled", "failed"); a second call changes nothing."""

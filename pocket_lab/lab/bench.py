@@ -13,11 +13,13 @@ from markupsafe import Markup
 
 from pocket_lab.analysis.advice import Advice, advise_workers
 from pocket_lab.analysis.growth import Growth, growth_of_memory, growth_of_time
+from pocket_lab.analysis.machine import Machine, machine_of
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
 from pocket_lab.analysis.precision import precision_of
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
+from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import Columns, samples_frame
 from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.options.keywords import BenchOptions
@@ -51,8 +53,10 @@ from pocket_lab.view.findings.bench import (
     precision_caveats,
 )
 from pocket_lab.view.findings.environment import describe_environment
+from pocket_lab.view.findings.machine import machine_sentences
 from pocket_lab.view.html.page import note
 from pocket_lab.view.text.bench_table import bench_table
+from pocket_lab.view.text.history_table import run_label
 from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
@@ -64,7 +68,8 @@ class Bench(Result):
     """The result of `bench`: `.frame` (a row per point), `.samples` (a row per batch), `.growth`, `.advice`, `.plot()`.
 
     `.metrics` has what the runs reported, `.noise` the A/A comparison inside the sweep. `samples` are the samples of a loaded
-    run as columns, where they are not among the records; `code` is the version of the target's code, where it is known.
+    run as columns, where they are not among the records; `code` is the version of the target's code, where it is known;
+    `begun` is when the run began, `earlier` are the `reference_seconds` of earlier runs on the same machine.
     """
 
     def __init__(
@@ -75,11 +80,16 @@ class Bench(Result):
         run: int | None = None,
         sweep: Mapping[str, Any] | None = None,
         code: str | None = None,
+        *,
+        begun: float | None = None,
+        earlier: Sequence[float] = (),
     ) -> None:
         super().__init__(name, records, run)
         self._columns = samples
+        self._earlier = earlier
         self.sweep = sweep or {}
         self.code = code
+        self.begun = begun
 
     @property
     def title(self) -> str:
@@ -95,6 +105,16 @@ class Bench(Result):
     def samples(self) -> pd.DataFrame:
         """One row per timed batch; `wall_s` and `cpu_s` are totals of its `loops` runs, `run_s` the time of one."""
         return samples_frame(self.records, self._columns)
+
+    @cached_property
+    def references(self) -> pd.DataFrame:
+        """One row per round that measured the reference workloads: when, and the CPU seconds of each."""
+        return references_frame(self.records)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """How fast the machine was and how steady, by the references."""
+        return machine_of(self.references, self._earlier)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -149,7 +169,7 @@ class Bench(Result):
         if self.noise is not None:
             point = next(record.point for record in self.records if isinstance(record, Probe))
             texts.append(noise_sentence(self.noise, point, is_fastest(point, self.frame)))
-        return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes)]
+        return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes), *machine_sentences(self.machine)]
 
     @cached_property
     def caveats(self) -> list[Caveat]:
@@ -174,7 +194,7 @@ class Bench(Result):
         plot_bench(ax, self.frame, self.samples)
 
     def _parts(self) -> list[Markup]:
-        kept = "" if self.run is None else f'; run {self.run} of the history, "{self.name}"'
+        kept = "" if self.run is None else f"; in the history: {run_label(self.name, self.run, self.begun)}"
         return [*super()._parts(), note(describe_environment(self.environment) + kept)]
 
 
@@ -206,7 +226,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
     label = job.points[0].target if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
-        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep), code=code))
+        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep), code=code, begun=stored.started_at))
         return whole
     if request.own.memory:
         refuse_peaks(job)
@@ -216,7 +236,15 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
         with recording, closing(_measured(job, task, request.own.memory)) as stream:
             collect(stream, records, recording, request.watch)
     finally:
-        result = Bench(label, records, run=recording.run, sweep=asdict(sweep), code=code)
+        result = Bench(
+            label,
+            records,
+            run=recording.run,
+            sweep=asdict(sweep),
+            code=code,
+            begun=recording.begun,
+            earlier=recording.earlier,
+        )
         if any(isinstance(record, Sample) for record in records):
             keep(result)
     return result

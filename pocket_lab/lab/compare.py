@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
@@ -14,13 +15,13 @@ from markupsafe import Markup
 from pocket_lab.analysis.compare.means import geometric_means
 from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS, MARGIN
-from pocket_lab.analysis.compare.stored import STORED_MARGIN, compare_runs
+from pocket_lab.analysis.compare.stored import STORED_MARGIN, StoredRun, compare_runs
 from pocket_lab.analysis.environments import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.lab.bench import Bench
-from pocket_lab.lab.load_stored import stored_bench
+from pocket_lab.lab.load_stored import earlier_key, stored_bench
 from pocket_lab.lab.options.keywords import CompareOptions
 from pocket_lab.lab.options.request import Request, parse_request, with_workers
 from pocket_lab.lab.options.signature import takes_options
@@ -43,9 +44,11 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
 from pocket_lab.view.findings.environment import describe_environment
+from pocket_lab.view.findings.stored import stored_sentences
 from pocket_lab.view.html.page import note
 from pocket_lab.view.plots.forest import comparison_figure, plot_comparison
 from pocket_lab.view.text.comparison_table import comparison_table
+from pocket_lab.view.text.history_table import run_label
 from pocket_lab.view.text.table import TextTable
 
 if TYPE_CHECKING:
@@ -53,9 +56,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OF_POINTS = ("size", "sizes", "workers", "executor", "executors")
-_UNPAIRED = (
-    "the two runs were not measured together: the same code differs by 8 to 10 % from one run to the next on a shared machine"
-)
+_UNPAIRED = "the two runs were not measured together: compare the two targets themselves to see smaller changes"
 _SAME_CODE = "the code of the target and of its input is the same in both runs, so a difference comes from something else"
 
 
@@ -131,7 +132,7 @@ class Comparison(Result):
     @property
     def findings(self) -> list[str]:
         """The verdicts in words."""
-        return comparison_sentences(self.frame, self.margin)
+        return stored_sentences(self.frame) if "machine_ratio" in self.frame else comparison_sentences(self.frame, self.margin)
 
     def _figure(self) -> Figure:
         """The ratios with their intervals."""
@@ -167,7 +168,8 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
 
     Args:
         a, b: graphs, nodes, callables, or a `Variant` with its own workers or executor; or two results of `bench`,
-            or the names of two runs of the history. The options apply to both sides.
+            or two runs of the history by name ("fit" is its newest run, "fit#12" run 12 of that name) or by number.
+            The options apply to both sides.
         {options}
 
     With several pairs the verdicts are corrected for their number, the intervals are not: a row may exclude no change and
@@ -177,7 +179,7 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
     UsageError for what cannot be compared, and the target's own error from the result's `.error`.
     """
     request = parse_request("compare", _Own, options)
-    a, b = (stored_bench(side) if isinstance(side, str) else side for side in (a, b))
+    a, b = _stored(a, b)
     if isinstance(a, Bench) and isinstance(b, Bench):
         given = [name for name in _OF_POINTS if options.get(name) is not None]
         given += ["input"] if request.input is not Input.ABSENT else []
@@ -231,6 +233,14 @@ def _with_different_names(a: Job, b: Job) -> tuple[Job, Job]:
     )
 
 
+def _stored(*sides: Any) -> list[Any]:
+    """The sides, with runs of the history in place of names; numbers are runs too where neither side is a target."""
+    are_numbers = [isinstance(side, Integral) and not isinstance(side, bool) for side in sides]
+    if all(number or isinstance(side, str | Bench) for side, number in zip(sides, are_numbers, strict=True)):
+        return [side if isinstance(side, Bench) else stored_bench(side) for side in sides]
+    return [stored_bench(side) if isinstance(side, str) else side for side in sides]
+
+
 def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | None) -> Comparison:
     """Two measured results, unpaired; refuses results whose method or rate differs, whatever `force` says."""
     for option, one, other in method_differences(a.sweep, b.sweep):
@@ -240,7 +250,9 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
         )
     if a is b or (a.run is not None and a.run == b.run):
         number = "" if a.run is None else f", run {a.run} of the history"
-        raise UsageError(f'both sides are the same run, "{a.name}"{number}: a run cannot be compared with itself')
+        earlier = earlier_key(a)
+        hint = "" if earlier is None else f'; an earlier run of that name is "{earlier}"'
+        raise UsageError(f'both sides are the same run, "{a.name}"{number}: a run cannot be compared with itself{hint}')
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
     if a.code is not None and a.code == b.code:
         records.append(Caveat("same-code", _SAME_CODE))
@@ -253,7 +265,12 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
         records.append(Caveat("other-environment", message))
     if packages := other_packages(a.environment, b.environment):
         records.append(Caveat("other-packages", f"the two runs had different versions of packages: {', '.join(packages)}"))
-    frame = compare_runs(without_warm_up(a.samples), without_warm_up(b.samples), margin)
+    names = _names_of_runs(a, b)
+    runs = [
+        StoredRun(name, without_warm_up(side.samples), side.references, side.frame)
+        for name, side in zip(names, (a, b), strict=True)
+    ]
+    frame = compare_runs(runs[0], runs[1], margin)
     if frame.empty:
         for option in ("drive", "rate"):
             if (values := [side.sweep.get(option) for side in (a, b)])[0] != values[1]:
@@ -263,9 +280,17 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
                     f"measure both with the same {option}"
                 )
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
-    result = Comparison(name or f"{b.name} against {a.name}", records, margin, frame)
+    result = Comparison(name or f"{names[1]} against {names[0]}", records, margin, frame)
     keep(result)
     return result
+
+
+def _names_of_runs(a: Bench, b: Bench) -> list[str]:
+    """The names of both runs, with number and date where the names alone are the same."""
+    if a.name != b.name:
+        return [a.name, b.name]
+    names = [run_label(side.name, side.run, side.begun) for side in (a, b)]
+    return names if names[0] != names[1] else [f"{name} ({side})" for name, side in zip(names, "ab", strict=True)]
 
 
 def _words(option: str, value: str | float | None) -> str:

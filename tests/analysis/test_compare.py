@@ -21,10 +21,8 @@ from pocket_lab.analysis.compare.means import geometric_mean
 from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.analysis.compare.ratio import MARGIN, Ratio, ratio_of, verdict_of
 from pocket_lab.analysis.compare.seconds_needed import seconds_needed
-from pocket_lab.analysis.compare.stored import compare_runs
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
-from pocket_lab.frames.samples import samples_frame
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
@@ -324,56 +322,6 @@ def test_a_comparison_of_nothing_measured_tells_nothing() -> None:
     assert row["verdict"] == "cannot tell"
     assert (row["blocks"], row["rounds"]) == (0, 0)
     assert math.isnan(row["ratio"])
-
-
-def stored(run_s: Sequence[float], target: str = "t", size: int | None = 1, **point: Any) -> list[Record]:
-    place = Point(target, size, **{"workers": 1, "executor": "serial", "drive": "run", **point})
-    return [Sample(place, number + 1, 4, 4 * wall, 2 * wall, 4) for number, wall in enumerate(run_s)]
-
-
-def test_stored_runs_are_judged_by_welch_over_ten_blocks_of_each() -> None:
-    noise = random.Random(5)
-    one, other = ([math.exp(noise.gauss(m, s)) for _ in range(10)] for m, s in ((0.0, 0.03), (0.3, 0.08)))
-    frame = compare_runs(samples_frame(stored(one, "before")), samples_frame(stored(other, "after")))
-    (row,) = frame.to_dict("records")
-    truth = scipy.stats.ttest_ind([math.log(v) for v in other], [math.log(v) for v in one], equal_var=False)
-    low, high = truth.confidence_interval(CONFIDENCE)
-    assert (row["ratio_low"], row["ratio_high"]) == pytest.approx((math.exp(low), math.exp(high)))
-    assert (row["target_a"], row["target_b"], row["basis"], row["verdict"]) == ("before", "after", "wall", "slower")
-    assert row["cpu_ratio"] == pytest.approx(row["wall_ratio"])
-    assert list(frame.columns) == list(compared(around(0.1, 0.01)).columns)
-
-
-def test_a_difference_that_two_runs_of_one_code_have_is_no_change() -> None:
-    before, after = samples_frame(stored([1.0, 1.01] * 20)), samples_frame(stored([1.08, 1.09] * 20))
-    assert compare_runs(before, after).verdict.item() == "same"
-    assert compare_runs(before, after, 0.01).verdict.item() == "slower"
-    assert compare_runs(after, before, 0.01).verdict.item() == "faster"
-
-
-def test_only_points_that_both_runs_have_are_compared_also_without_a_size() -> None:
-    before = samples_frame(stored([1.0] * 6, size=1) + stored([2.0] * 6, size=2) + stored([2.0] * 6, size=2, workers=4))
-    after = samples_frame(stored([1.0] * 6, size=3) + stored([4.0] * 6, size=2))
-    frame = compare_runs(before, after)
-    assert list(frame["size"]) == [2]
-    assert frame["ratio"].item() == pytest.approx(2.0)
-    unsized = compare_runs(samples_frame(stored([1.0] * 6, size=None)), samples_frame(stored([3.0] * 6, size=None)))
-    assert unsized["ratio"].item() == pytest.approx(3.0)
-    assert compare_runs(before, samples_frame(stored([1.0] * 6, size=9))).empty
-
-
-def test_points_of_stored_runs_stand_by_size_and_workers_in_whatever_order_they_were_visited() -> None:
-    places: list[dict[str, Any]] = [{"size": 20, "workers": 2}, {"size": 3}, {"size": 20}]
-    runs = samples_frame([record for place in places for record in stored([1.0] * 6, **place)])
-    frame = compare_runs(runs, runs)
-    assert list(zip(frame["size"], frame["workers"], strict=True)) == [(3, 1), (20, 1), (20, 2)]
-
-
-def test_stored_runs_of_too_few_samples_tell_nothing() -> None:
-    (row,) = compare_runs(samples_frame(stored([1.0] * 4)), samples_frame(stored([9.0] * 50))).to_dict("records")
-    assert row["verdict"] == "cannot tell"
-    assert row["ratio"] == pytest.approx(9.0)
-    assert math.isnan(row["ratio_low"])
 
 
 @given(st.lists(st.floats(0.01, 100.0), min_size=1, max_size=20))

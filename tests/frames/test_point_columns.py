@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pocket_lab.analysis.compare.stored import compare_runs
+from pocket_lab.analysis.compare.stored import StoredRun, compare_runs
 from pocket_lab.analysis.noise import is_fastest
 from pocket_lab.analysis.scaling import add_speedup
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
@@ -20,6 +20,7 @@ from pocket_lab.frames.memory import memory_frame, memory_lines_frame, runs_memo
 from pocket_lab.frames.nodes import nodes_frame
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.points import LOCATION_COLUMNS, POINT_COLUMNS, at_point, point_of, points_of
+from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import samples_frame
 from pocket_lab.frames.spans import node_times_frame, spans_frame, traced_nodes_frame
 from pocket_lab.records.memory import LineMemory, NodeMemory, RunMemory
@@ -132,11 +133,12 @@ def test_under_load_every_figure_is_a_latency_and_never_the_length_of_a_window()
 
 
 def test_stored_runs_under_load_are_compared_by_latency_at_the_same_rate() -> None:
-    before, after = (samples_frame(loaded(*latencies)) for latencies in ((0.01, 0.02, 0.04), (0.03, 0.02)))
-    frame = compare_runs(before, after[after["rate"].notna()])
+    sides = [loaded(*latencies) for latencies in ((0.01, 0.02, 0.04), (0.05, 0.02))]
+    before, after = (StoredRun("t", samples_frame(side), references_frame(side), bench_frame(side)) for side in sides)
+    frame = compare_runs(before, replace(after, samples=after.samples[after.samples["rate"].notna()]))
     assert frame["rate"].to_list() == [50.0, 200.0]
-    assert frame["ratio"].to_list() == pytest.approx([3.0, 1.0], rel=0.02)
-    assert frame["verdict"].to_list() == ["slower", "same"]
+    assert frame["ratio"].to_list() == pytest.approx([5.0, 1.0], rel=0.02)
+    assert frame["verdict"].to_list() == ["slower", "cannot tell"]
 
 
 def test_an_open_loop_has_no_speedup_and_is_no_baseline_of_a_closed_one() -> None:

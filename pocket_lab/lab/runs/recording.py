@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -11,11 +12,14 @@ from pocket_lab.errors import HistoryError, UsageError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
+from pocket_lab.lab.runs.machine_speed import MACHINE, earlier_speeds, speed_of
 from pocket_lab.measure.sweep import Sweep
 from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.environment import Environment
 from pocket_lab.records.point import Status
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Reference
 from pocket_lab.records.sources import Source
 from pocket_lab.records.spans import Span
 
@@ -26,7 +30,8 @@ _WORST_FIRST: tuple[Status, ...] = ("failed", "cancelled", "budget", "done")
 class Recording:
     """A consumer of records that keeps each in the history, and a context manager around the measurement.
 
-    `run` is the number of the run in the history, `caveats` say when it is not stored, or not safely.
+    `run` is the number of the run in the history and `begun` when it began, `caveats` say when it is not stored, or not safely.
+    `earlier` are the `reference_seconds` of earlier runs on this machine, once the run has ended.
     """
 
     def __init__(self, verb: str, name: str, target: str, options: Mapping[str, Any], goes_on: Entry | None = None) -> None:
@@ -37,6 +42,9 @@ class Recording:
         self._session: Session | None = None
         self._statuses: dict[object, Status] = {}
         self._spans: list[Record] = []
+        self._speed: list[Record] = []
+        self.begun = time.time() if goes_on is None else goes_on.started_at
+        self.earlier: list[float] = []
         self._has_begun = goes_on is not None
         try:
             self._archive = Archive()
@@ -61,6 +69,8 @@ class Recording:
         self._has_begun = self._has_begun or not isinstance(record, Planned | Source)
         if isinstance(record, Closed):
             self._statuses[record.point] = record.status
+        if isinstance(record, Reference | Environment):
+            self._speed.append(record)
         if isinstance(record, Span):
             self._spans.append(record)
             if len(self._spans) >= _SPANS_A_WRITE:
@@ -91,6 +101,9 @@ class Recording:
         try:
             if self._session is not None and self._archive is not None:
                 if error is None or self._has_begun:
+                    if (speed := speed_of(self._speed)) is not None:
+                        self._session.note(MACHINE, speed)
+                        self.earlier = earlier_speeds(self._archive.entries(), speed, self._session.id)
                     self._session.close(status)
                 else:  # invalid usage is no run, and it must not hide an earlier one of its name
                     self._archive.delete(self._archive.find(self._session.id))

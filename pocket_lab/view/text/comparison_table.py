@@ -34,6 +34,7 @@ def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = No
         "basis": lambda row: str(row["basis"]),
         "CPU": lambda row: format_change(row["cpu_ratio"]),
         "wall": lambda row: format_change(row["wall_ratio"]),
+        **({"machine": lambda row: format_change(row["machine_ratio"])} if "machine_ratio" in frame else {}),
         "blocks": lambda row: str(row["blocks"]),
         "status": lambda row: str(row["status"]),
     }

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
+
+_BEGUN = "%Y-%m-%d %H:%M"
+
+
+def run_label(name: str, run: int | None, begun: float | None) -> str:
+    """A run among others of its name: "fit, run 12 of 2026-11-26 14:03", in local time."""
+    of = "" if begun is None else f" of {datetime.fromtimestamp(begun).strftime(_BEGUN)}"
+    return name if run is None else f"{name}, run {run}{of}"
 
 
 def history_table(frame: pd.DataFrame) -> TextTable:
@@ -14,7 +24,7 @@ def history_table(frame: pd.DataFrame) -> TextTable:
         "run": lambda row: str(row["id"]),
         "name": lambda row: shorten(row["name"]),
         "verb": lambda row: str(row["verb"]),
-        "begun": lambda row: row["started_at"].to_pydatetime().astimezone().strftime("%Y-%m-%d %H:%M"),
+        "begun": lambda row: row["started_at"].to_pydatetime().astimezone().strftime(_BEGUN),
         "took": lambda row: format_duration(row["seconds"]),
         "samples": lambda row: format_count(row["samples"]),
         "status": lambda row: str(row["status"]),
