@@ -26,7 +26,7 @@ def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
     Under load a run takes the median latency of its window. `pair` numbers the pairs of points, `spent_s` is the time of
     both batches; where the sides differ, `workers` and `executor` are texts such as "1 | 4".
     """
-    pairs = _pairs(records)
+    pairs = pairs_of(records)
     sides = {point: (number, side) for number, points in enumerate(pairs) for side, point in enumerate(points)}
     rows: dict[tuple[int, int, int], dict[str, Any]] = {}
     block = 0
@@ -38,7 +38,7 @@ def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
             latency = record
         elif isinstance(record, Sample) and record.error is None and record.loops and record.point in sides:
             number, side = sides[record.point]
-            start = {**_pair_columns(number, *pairs[number]), "block": block, "round": record.round}
+            start = {**pair_columns(number, *pairs[number]), "block": block, "round": record.round}
             row = rows.setdefault((number, block, record.round), start)
             row["spent_s"] = row.get("spent_s", 0.0) + record.wall_s
             row[f"wall_{'ab'[side]}_s"] = run_seconds(record.wall_s, record.loops, _latencies(record, latency))
@@ -55,8 +55,8 @@ def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
         if isinstance(record, Waits):
             waits.setdefault(record.point, []).append(record)
     rows = []
-    for number, points in enumerate(_pairs(records)):
-        row = _pair_columns(number, *points)
+    for number, points in enumerate(pairs_of(records)):
+        row = pair_columns(number, *points)
         row["status"] = min((closed.get(point, "cancelled") for point in points), key=_WORST_FIRST.index)
         for name, point in zip("ab", points, strict=True):
             side = waits.get(point, [])
@@ -68,7 +68,7 @@ def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
     return with_point_types(pd.DataFrame(rows))
 
 
-def _pairs(records: Iterable[Record]) -> list[tuple[Point, Point]]:
+def pairs_of(records: Iterable[Record]) -> list[tuple[Point, Point]]:
     """The pairs of points, which are planned one after the other."""
     points = [point for record in records if isinstance(record, Planned) for point in record.points]
     return list(zip(points[::2], points[1::2], strict=True))
@@ -81,7 +81,9 @@ def _latencies(sample: Sample, latency: Latency | None) -> Buckets | None:
     return latency.histogram if latency is not None and latency.point == sample.point and latency.round == sample.round else ()
 
 
-def _pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
+def pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
+    """The columns of a pair: its number, both targets and its location, with a text such as "1 | 4" where the sides differ."""
+
     def both(name: str) -> Any:
         value_a, value_b = getattr(a, name), getattr(b, name)
         return value_a if value_a == value_b else f"{value_a} | {value_b}"

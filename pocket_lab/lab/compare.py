@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,13 +13,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from pocket_lab.analysis.compare.means import geometric_means
+from pocket_lab.analysis.compare.nodes import compare_nodes
 from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS, MARGIN
 from pocket_lab.analysis.compare.stored import STORED_MARGIN, StoredRun, compare_runs
 from pocket_lab.analysis.environments import differences, other_packages
 from pocket_lab.errors import UsageError
+from pocket_lab.frames.node_pairs import node_pairs_frame
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.samples import without_warm_up
+from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.load_stored import earlier_key, stored_bench
 from pocket_lab.lab.options.keywords import CompareOptions
@@ -37,6 +40,7 @@ from pocket_lab.measure.paired.sampler import sample_pairs
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.measure.sweep import Counts
+from pocket_lab.profile.trace.paired_nodes import trace_paired_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.progress import Failure
@@ -44,10 +48,11 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
 from pocket_lab.view.findings.environment import describe_environment
+from pocket_lab.view.findings.node_changes import node_change_sentences
 from pocket_lab.view.findings.stored import stored_sentences
 from pocket_lab.view.html.page import note
 from pocket_lab.view.plots.forest import comparison_figure, plot_comparison
-from pocket_lab.view.text.comparison_table import comparison_table
+from pocket_lab.view.text.comparison_table import comparison_table, node_changes_table
 from pocket_lab.view.text.history_table import run_label
 from pocket_lab.view.text.table import TextTable
 
@@ -71,7 +76,7 @@ class Variant:
 
 
 class Comparison(Result):
-    """The result of `compare`: `.frame` (a row per pair of points), `.samples` (a row per round), `.verdict`, `.plot()`."""
+    """The result of `compare`: `.frame` (a row per pair of points), `.nodes` (of graphs), `.samples`, `.verdict`, `.plot()`."""
 
     def __init__(
         self,
@@ -102,6 +107,15 @@ class Comparison(Result):
             return self._runs
         return compare_pairs(self.samples, sides_frame(self.records), self.margin)
 
+    @cached_property
+    def nodes(self) -> pd.DataFrame:
+        """One row per pair and node of two graphs: self time of both sides, change with its 99 % interval, share of all change.
+
+        From short runs of both with a recorder of spans, alternately, in the last tenth of the budget; none of their time is
+        in `.frame`. Empty where there was no time for five rounds, and under load.
+        """
+        return compare_nodes(node_pairs_frame(self.records))
+
     @property
     def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, with the side that they are about, and that of too few blocks."""
@@ -131,8 +145,11 @@ class Comparison(Result):
 
     @property
     def findings(self) -> list[str]:
-        """The verdicts in words."""
-        return stored_sentences(self.frame) if "machine_ratio" in self.frame else comparison_sentences(self.frame, self.margin)
+        """The verdicts in words, with their clock, and for graphs the nodes that a change comes from."""
+        if "machine_ratio" in self.frame:
+            return stored_sentences(self.frame)
+        changes = node_change_sentences(self.nodes, self.frame, self.margin)
+        return [*comparison_sentences(self.frame, self.margin), *changes]
 
     def _figure(self) -> Figure:
         """The ratios with their intervals."""
@@ -146,7 +163,8 @@ class Comparison(Result):
     def _parts(self) -> list[Markup]:
         kept = [] if self.run is None else [f'run {self.run} of the history, "{self.name}"']
         description = "; ".join([*filter(None, [describe_environment(self.environment)]), *kept])
-        return [*super()._parts(), note(description)]
+        nodes = [] if self.nodes.empty else [node_changes_table(self.nodes).to_html()]
+        return [*super()._parts(), *nodes, note(description)]
 
     def _draw(self, ax: Axes) -> None:
         plot_comparison(ax, self.frame, self.margin)
@@ -208,7 +226,9 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
     label = request.name or f"{other} against {one}"
     recording = Recording("compare", label, other, options_json(jobs[0].sweep, request.command_line, margin=margin))
     try:
-        with recording, closing(measure(pair, sample_pairs)) as stream:
+        are_graphs = all(isinstance(job.target, Graph) for job in (pair.a, pair.b))
+        task = partial(sample_pairs, afterwards=trace_paired_nodes) if are_graphs else sample_pairs
+        with recording, closing(measure(pair, task)) as stream:
             collect(stream, records, recording, request.watch)
     finally:
         result = Comparison(label, records, margin, run=recording.run)

@@ -130,6 +130,7 @@ class Pair:
     rounds_a_block: int = MOST_ROUNDS
     blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
     block: list[float] = field(default_factory=list)  # those of this block
+    has_failed: bool = False
 
     def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
         """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed.
@@ -204,6 +205,7 @@ class Pair:
 
     def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
         """The end of a pair of which one side failed."""
+        self.has_failed = True
         yield from failed_point(side.point, self.round, error)
         yield Closed((self.b if side is self.a else self.a).point, "failed")
 

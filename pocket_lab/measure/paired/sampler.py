@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
@@ -26,13 +26,18 @@ _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine
 _TARGET_BLOCKS, _TARGET_ROUNDS = 16, 16
 _GC = "on, collected before each block; objects older than the first one are frozen"
+_AFTERWARDS_SHARE = 0.1
 _IN_SAMPLES = 0.8  # of the time; the rest is spent on rebuilding and warming up
 
 
-def sample_pairs(paired: PairedJob) -> Iterator[Record]:
+Afterwards = Callable[[PairedJob, Sequence[Pair], float], Iterator[Record]]
+
+
+def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Iterator[Record]:
     """Measure every pair; yields Environment, Caveats, then Blocks with their Samples and Waits, and Closed for each point.
 
     Both sides of a pair get copies of one input. An error on one side closes its pair; the other pairs continue.
+    `afterwards` is called with the pairs that did not fail and the end of the budget; the blocks leave it a tenth of that.
     """
     environment = replace(read_environment(), gc=_GC)
     student_quantile(BLOCKS - 1)  # loads scipy now, before the clock of the budget starts
@@ -43,11 +48,16 @@ def sample_pairs(paired: PairedJob) -> Iterator[Record]:
         gc.freeze()  # so that the collection before each block skips everything that exists now
         stack.callback(gc.unfreeze)
         sides = [(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in paired.pairs]
-        yield from _blocks(paired, [Pair(a, b, Results(paired.check_equal)) for a, b in sides])
+        pairs = [Pair(a, b, Results(paired.check_equal)) for a, b in sides]
+        deadline = perf_counter() + paired.budget_s
+        reserve_s = 0.0 if afterwards is None else _AFTERWARDS_SHARE * paired.budget_s
+        yield from _blocks(paired, list(pairs), deadline - reserve_s)
+        if afterwards is not None:
+            measured = [pair for pair in pairs if pair.blocks and not pair.has_failed]
+            yield from afterwards(paired, measured, min(deadline, perf_counter() + _AFTERWARDS_SHARE * paired.budget_s))
 
 
-def _blocks(paired: PairedJob, pairs: list[Pair]) -> Iterator[Record]:
-    deadline = perf_counter() + paired.budget_s
+def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[Record]:
     block_s = paired.budget_s / len(pairs) / _TARGET_BLOCKS * _IN_SAMPLES
     batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _TARGET_ROUNDS / 2))
     builds = Renewable(paired.a.target), Renewable(paired.b.target)

@@ -1,4 +1,4 @@
-"""A comparison as a table of text."""
+"""A comparison as tables of text: of its pairs, and of the nodes of two graphs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pocket_lab.units import format_duration, format_percent
 from pocket_lab.view.change import format_both, format_change
-from pocket_lab.view.text.point_cells import size_cell
+from pocket_lab.view.text.point_cells import location_cells, size_cell
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _LONGEST_NAME = 24
@@ -57,3 +58,23 @@ def _times(frame: pd.DataFrame) -> dict[str, Cell]:
         before: lambda row: format_both(row["a_s"], row["b_s"])[0],
         after: lambda row: format_both(row["a_s"], row["b_s"])[1],
     }
+
+
+def node_changes_table(frame: pd.DataFrame) -> TextTable:
+    """A row per pair and node: self times of both sides, the change with its interval, its share of the change of all nodes."""
+    cells: dict[str, Cell] = {
+        **location_cells(frame),
+        "node": lambda row: shorten(str(row["node"])),
+        "before": lambda row: format_duration(row["a_s"]),
+        "after": lambda row: format_duration(row["b_s"]),
+        "change": lambda row: _signed(row["change_s"]),
+        "99 % interval": lambda row: (
+            "–" if pd.isna(row["change_low_s"]) else f"{_signed(row['change_low_s'])} … {_signed(row['change_high_s'])}"
+        ),
+        "share": lambda row: format_percent(row["share"]),
+    }
+    return cells_table(frame, cells, frozenset({"node", "executor"}))
+
+
+def _signed(seconds: float) -> str:
+    return "–" if pd.isna(seconds) else f"{'+' if seconds >= 0 else '-'}{format_duration(abs(seconds))}"
