@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,11 +22,15 @@ from pocket_lab.view.html import page
 from pocket_lab.view.text.history_table import history_table
 from pocket_lab.view.text.table import TextTable
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 Key = str | int
 
 
 class History:
-    """The runs of every verb, kept as they were measured; a key is a name (the newest run of it) or a number.
+    """The runs of every verb, kept as they were measured; a key is a name (the newest run of it), a number, or "fit#12".
 
     They are in `history.db` in the folder POCKET_LAB_HOME, by default the user's data folder; `path` names another file.
     Every method raises HistoryError where the file cannot be read or written, or has no such run.
@@ -39,7 +43,7 @@ class History:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per run, newest first: id, name, verb, target, started_at, seconds, samples, status, tags and more."""
+        """One row per run, newest first: id, name, verb, target, started_at, seconds, status, tags, machine_ratio and more."""
         with self._archive() as archive:
             return history_frame(archive.entries())
 
@@ -47,6 +51,16 @@ class History:
     def table(self) -> TextTable:
         """The frame as text."""
         return history_table(self.frame)
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """How fast the machine was in each run, by its reference workloads; on the given axes, or as a new figure."""
+        from pocket_lab.view.plots.history import machine_figure, plot_machine  # here, as matplotlib is slow to load
+
+        if ax is None:
+            return machine_figure(self.frame)
+        plot_machine(ax, self.frame)
+        figure: Figure = ax.figure  # type: ignore[assignment]
+        return figure
 
     def load(self, key: Key) -> Result:
         """The result of a run, of the same kind as its verb returned."""

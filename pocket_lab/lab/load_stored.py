@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pocket_lab.frames.runs import MACHINE, earlier_speeds
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.bench import Bench
-from pocket_lab.lab.runs.machine_speed import MACHINE, earlier_speeds
 
 
 def stored_bench(key: str | int) -> Bench:

@@ -198,7 +198,7 @@ def session(file: Path, regime: str) -> None:
         "load": os.getloadavg(),
         "environment": None if result.environment is None else asdict(result.environment),
         "waits": [asdict(r) for r in result.records if isinstance(r, Waits)],
-        "basis": result.frame["basis"].tolist() if "basis" in result.frame else None,
+        "basis": dict(zip(map(str, result.frame["size"]), result.frame["basis"], strict=True)),
     }
     arrays = {
         "kind": np.array([r.point.size for r in samples], np.uint8),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from history_targets import failing, work
 
 import pocket_lab
-from pocket_lab import History, HistoryError, UsageError, bench, compare, cpu, leaks, lines, memory, trace
+from pocket_lab import Bench, History, HistoryError, UsageError, bench, compare, cpu, leaks, lines, memory, trace
+from pocket_lab.history.archive import Archive
+from pocket_lab.lab.runs.machine_speed import speed_of
+from pocket_lab.records.environment import Environment
+from pocket_lab.records.samples import Reference
 
 VERBS: dict[str, Any] = {
     "bench": lambda name: bench(work, sizes="10,100", budget=0.5, name=name),
@@ -149,3 +156,52 @@ def test_a_run_is_not_compared_with_itself_and_the_same_code_is_said() -> None:
             compare(*sides, force=True)
     assert "same-code" in {caveat.code for caveat in compare("one", second).caveats}
     assert "same-code" not in {caveat.code for caveat in compare("one", other).caveats}
+
+
+def test_a_run_of_a_name_is_addressed_by_its_number_and_two_of_one_name_are_told_apart() -> None:
+    first, second = (bench(work, size=10, name="fit", **FAST) for _ in range(2))
+    other = bench(work, size=10, name="other#1", **FAST)
+    history = History()
+    for key in (f"fit#{first.run}", first.run, str(first.run)):
+        assert history.load(key).run == first.run
+    assert history.load("fit").run == second.run
+    assert history.load("other#1").run == other.run
+    for key in (f"fit#{other.run}", f"fit#{second.run}x", "fit#"):
+        with pytest.raises(HistoryError, match="no run named"):
+            history.load(key)
+    for sides in ((f"fit#{first.run}", "fit"), (first.run, second.run), (np.int64(first.run or 0), second), (first, second)):
+        result = compare(*sides)
+        for name, one in (("a", first), ("b", second)):
+            label = result.frame[f"target_{name}"].item()
+            assert re.fullmatch(rf"fit, run {one.run} of \d{{4}}-\d\d-\d\d \d\d:\d\d", label)
+            assert label in result.title
+    assert compare("fit", "other#1").frame["target_a"].item() == "fit"
+    with pytest.raises(UsageError, match=rf'an earlier run of that name is "fit#{first.run}"'):
+        compare("fit", "fit")
+    with pytest.raises(UsageError, match=r"itself$"):
+        compare(first.run, first)
+
+
+def test_the_speed_of_the_machine_is_kept_with_each_run_and_shown_against_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "speeds.db"
+    environment = Environment("3.11", "Linux", "fast", 2, 0.0, {})
+    for seconds in (1e-3, 1e-3, 1e-3, 1e-3, 1.3e-3):
+        with Archive(file) as archive:
+            session = archive.begin("bench", "fit", "fit", {})
+            speed = speed_of([environment, *(Reference(n, float(n), seconds, seconds, seconds) for n in range(9))])
+            session.note("machine", speed)
+            session.close("done")
+    with Archive(file) as archive:
+        archive.begin("bench", "bare", "bare", {}).close("done")
+    assert speed_of([environment]) is None
+    frame = History(file).frame
+    assert frame["machine_ratio"].iloc[1:].to_list() == pytest.approx([1.3, 1.0, 1.0, 1.0, 1.0])
+    assert math.isnan(frame["machine_ratio"].iloc[0])
+    assert "+30.0 %" in str(History(file))
+    figure = History(file).plot()
+    assert [line.get_label() for line in figure.axes[0].lines[:1]] == ["fit"]
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx([0.0] * 4 + [30.0])
+    loaded = History(file).load(5)
+    assert isinstance(loaded, Bench)
+    assert math.isnan(loaded.machine.ratio)  # four earlier runs are too few
+    assert "machine" not in History().table.headers

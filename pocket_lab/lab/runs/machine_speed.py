@@ -1,16 +1,13 @@
-"""How fast the machine was in each run of the history: kept with the run, so that no records are read for it."""
+"""How fast the machine was in a run: kept among its options in the history, so that no records are read for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pocket_lab.frames.references import reference_seconds, references_frame
-from pocket_lab.history.entry import Entry
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
-
-MACHINE = "machine"  # the name among the options of a run
 
 
 def speed_of(records: Sequence[Record]) -> dict[str, Any] | None:
@@ -21,11 +18,3 @@ def speed_of(records: Sequence[Record]) -> dict[str, Any] | None:
         return None
     where = f"Python {environment.python}, {environment.platform}, {environment.processor}, {environment.cores} cores"
     return {"reference_s": seconds, "where": where}
-
-
-def earlier_speeds(entries: Iterable[Entry], speed: Mapping[str, Any] | None, run: int) -> list[float]:
-    """`reference_s` of the runs before this one on the same machine with the same interpreter."""
-    noted = [entry.options.get(MACHINE) for entry in entries if entry.id < run]
-    if speed is None:
-        return []
-    return [one["reference_s"] for one in noted if one is not None and one["where"] == speed["where"]]

@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from pocket_lab.errors import HistoryError, UsageError
+from pocket_lab.frames.runs import MACHINE, earlier_speeds
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
-from pocket_lab.lab.runs.machine_speed import MACHINE, earlier_speeds, speed_of
+from pocket_lab.lab.runs.machine_speed import speed_of
 from pocket_lab.measure.sweep import Sweep
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment

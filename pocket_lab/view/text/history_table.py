@@ -7,6 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from pocket_lab.units import format_count, format_duration
+from pocket_lab.view.change import format_change
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _BEGUN = "%Y-%m-%d %H:%M"
@@ -19,7 +20,7 @@ def run_label(name: str, run: int | None, begun: float | None) -> str:
 
 
 def history_table(frame: pd.DataFrame) -> TextTable:
-    """The runs of the history, newest first, in local time; the first 40 rows."""
+    """The runs of the history, newest first, in local time, and by how much the machine was slower; the first 40 rows."""
     cells: dict[str, Cell] = {
         "run": lambda row: str(row["id"]),
         "name": lambda row: shorten(row["name"]),
@@ -27,6 +28,7 @@ def history_table(frame: pd.DataFrame) -> TextTable:
         "begun": lambda row: row["started_at"].to_pydatetime().astimezone().strftime(_BEGUN),
         "took": lambda row: format_duration(row["seconds"]),
         "samples": lambda row: format_count(row["samples"]),
+        **({} if frame["machine_ratio"].isna().all() else {"machine": lambda row: format_change(row["machine_ratio"])}),
         "status": lambda row: str(row["status"]),
         "tags": lambda row: shorten(row["tags"]),
     }
