@@ -20,15 +20,16 @@ Check = Callable[[], object]
 class Pool(ABC):
     """Workers that outlive many calls of `imap`; a context manager.
 
-    `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far, `loop` the
-    event loop of a pool that has one. The workers of a pool that `is_remote` are other processes: functions, items and
-    results are pickled, and nothing is shared.
+    `size` is the largest number of tasks in flight, `cpu_s` the CPU seconds spent in worker processes so far, `queued_s` the
+    seconds in which they were ready and no core was free, `loop` the event loop of a pool that has one. The workers of a pool
+    that `is_remote` are other processes: functions, items and results are pickled, and nothing is shared.
     """
 
     name: str
     size: int
     is_remote: bool = False
     cpu_s: float = 0.0
+    queued_s: float = 0.0
     loop: Loop | None = None
 
     @abstractmethod

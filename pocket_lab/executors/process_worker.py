@@ -1,4 +1,7 @@
-"""What runs inside a worker process: chunks of items, and calls on which all workers wait for each other."""
+"""What runs inside a worker process: chunks of items, and calls on which all workers wait for each other.
+
+And the times of a process that only it can read: of threads in the run queue, which are ready while no core is free.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import pickle
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 
@@ -21,13 +24,23 @@ from pocket_lab.executors.worker_state import STATE
 PackedOutcome = tuple[int, bytes, tuple[Link, ...] | None]
 
 _MOST_CACHED = 64
+_TASKS = Path("/proc/self/task")
+_THREAD = Path("/proc/thread-self")
+_NAN = float("nan")
+
+
+class WorkerTime(NamedTuple):
+    """Seconds of a worker process on a core, and in the run queue (NaN where the system does not report them)."""
+
+    cpu_s: float
+    queued_s: float
 
 
 class PayloadCache:
-    """The functions that a worker process has received, by digest, and the CPU seconds that it has reported."""
+    """The functions that a worker process has received, by digest, and the times that it has reported."""
 
     def __init__(self) -> None:
-        self.cpu_s = 0.0
+        self.reported = WorkerTime(0.0, process_queued_s())
         self._functions: dict[str, Call] = {}
 
     def load(self, digest: str, pickled: bytes | None) -> Call | None:
@@ -39,22 +52,22 @@ class PayloadCache:
             function = self._functions[digest] = cloudpickle.loads(pickled)
         return function
 
-    def cpu_since_last_call(self) -> float:
-        """CPU seconds of this process since the last call, or since the process started."""
-        before_s, self.cpu_s = self.cpu_s, time.process_time()
-        return self.cpu_s - before_s
+    def time_since_last_call(self) -> WorkerTime:
+        """The times of this process since the last call, or since the process started."""
+        before, self.reported = self.reported, WorkerTime(time.process_time(), process_queued_s())
+        return WorkerTime(self.reported.cpu_s - before.cpu_s, self.reported.queued_s - before.queued_s)
 
 
 def run_payload(
     digest: str, pickled: bytes | None, start: int, packed_items: bytes
-) -> tuple[list[PackedOutcome], float, float] | None:
-    """An outcome for each item, the duration and the CPU seconds since the last call; None to request the function."""
+) -> tuple[list[PackedOutcome], float, WorkerTime] | None:
+    """An outcome for each item, the duration and the worker's times since the last call; None to request the function."""
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
     function = cache.load(digest, pickled)
     if function is None:
         return None
     outcomes, seconds = run_chunk(function, start, cloudpickle.loads(packed_items))
-    return [_pack(outcome) for outcome in outcomes], seconds, cache.cpu_since_last_call()
+    return [_pack(outcome) for outcome in outcomes], seconds, cache.time_since_last_call()
 
 
 def call_together(pickled: bytes, rendezvous: str, workers: int) -> Any:
@@ -104,3 +117,25 @@ def _pickle(value: Any) -> bytes:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception:  # as above
         return dumps(value)
+
+
+def thread_queued_s() -> float:
+    """Seconds in the run queue of this thread so far; NaN where the system does not report them (Linux does)."""
+    return _queued_s(_THREAD / "schedstat")
+
+
+def process_queued_s() -> float:
+    """Seconds in the run queue of all living threads of this process so far; NaN where the system does not report them."""
+    try:
+        threads = [_queued_s(_TASKS / thread / "schedstat") for thread in os.listdir(_TASKS)]
+    except OSError:
+        return _NAN
+    known = [queued_s for queued_s in threads if queued_s == queued_s]  # one that has just ended counts no more
+    return sum(known) if known else _NAN
+
+
+def _queued_s(path: Path) -> float:
+    try:
+        return int(path.read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return _NAN

@@ -90,11 +90,12 @@ class ProcessPool(ConcurrentPool):
         from loky.process_executor import BrokenProcessPool
 
         try:
-            packed, seconds, cpu_s = done.result()
+            packed, seconds, (cpu_s, queued_s) = done.result()
         except BrokenProcessPool as broken:
             self.close()
             raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
         self.cpu_s += cpu_s
+        self.queued_s += queued_s
         return [unpack(*outcome) for outcome in packed], seconds
 
     def _interrupt(self) -> None:

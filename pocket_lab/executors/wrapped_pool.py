@@ -30,6 +30,11 @@ class WrappedPool(Pool):
         return self._pool.cpu_s
 
     @property
+    def queued_s(self) -> float:  # type: ignore[override]
+        """As the other pool's."""
+        return self._pool.queued_s
+
+    @property
     def loop(self) -> Loop | None:  # type: ignore[override]
         """As the other pool's."""
         return self._pool.loop

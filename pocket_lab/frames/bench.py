@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pocket_lab.frames.points import POINT_COLUMNS, point_columns, points_of, with_point_types
-from pocket_lab.frames.samples import SAMPLE_COLUMNS, classify, latencies_of, samples_frame, without_warm_up
+from pocket_lab.frames.samples import TimeSpent, latencies_of, samples_frame, time_spent, without_warm_up
 from pocket_lab.records.memory import RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
@@ -23,12 +23,15 @@ _FEWEST_FOR_P95, _FEWEST_FOR_P99 = 20, 100
 
 
 def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row per point: medians per run with their 95 % intervals, percentiles, throughput, errors, status.
+    """One row per point: medians per run with their 95 % intervals, percentiles, throughput, errors, basis, waits, status.
 
     `samples` is the `samples_frame` of the same records, where the caller has it. Points that were planned but not closed are
-    "cancelled". p95 and p99 are NaN unless single runs were timed, at least 20 and 100 of them; under load `wall_s` is the
-    median latency, and the percentiles are those of all latencies. `peak_bytes`, `allocated_bytes` and `allocations` are of
-    one run (under load of one window) in the memory pass, NaN without such a pass.
+    "cancelled". A first run is apart (`first_run_s`): a point that has nothing else has no figure. `basis` is "cpu" where one
+    worker kept a core busy, so that its CPU time is the figure, which other work on the machine hardly changes; else "wall".
+    `waits` and `queued` are the shares of the workers' time in which they waited, and in which no core was free. p95 and p99
+    are NaN unless single runs were timed, at least 20 and 100 of them; under load `wall_s` is the median latency, and the
+    percentiles are those of all latencies. `peak_bytes`, `allocated_bytes` and `allocations` are of one run (under load of one
+    window) in the memory pass, NaN without such a pass.
     """
     status: dict[Point, str] = {}
     for record in records:
@@ -38,19 +41,22 @@ def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) 
             status[record.point] = record.status
     memory = {record.point: record for record in records if isinstance(record, RunMemory)}
     groups = points_of(samples_frame(records) if samples is None else samples)
-    latencies = latencies_of(records)
+    latencies, spent = latencies_of(records), time_spent(records)
     rows = []
     for point in status | groups:
-        row = _point_row(point, groups.get(point), latencies.get(point, {}), status.get(point, "cancelled"))
+        row = point_columns(point)
+        row |= _figures(groups.get(point), latencies.get(point, {}))
+        row |= _reading(spent.get(point))
+        row["status"] = status.get(point, "cancelled")
         if (run_memory := memory.get(point)) is not None:
             row |= {name: getattr(run_memory, name) for name in _MEMORY_COLUMNS}
         rows.append(row)
     return with_point_types(pd.DataFrame(rows))
 
 
-def _point_row(point: Point, samples: pd.DataFrame | None, latencies: dict[int, Latency], status: str) -> dict[str, Any]:
+def _figures(samples: pd.DataFrame | None, latencies: dict[int, Latency]) -> dict[str, Any]:
     if samples is None:
-        samples = classify(pd.DataFrame(columns=[*POINT_COLUMNS, *SAMPLE_COLUMNS]), {})
+        samples = samples_frame([])
     good = without_warm_up(samples)
     counted = good[good["loops"] > 0]
     wall = estimate_median(counted["run_s"].to_list())
@@ -64,8 +70,8 @@ def _point_row(point: Point, samples: pd.DataFrame | None, latencies: dict[int, 
         p95, p99, answered = merged.quantile(0.95), merged.quantile(0.99), merged.count
         errors += sum(latency.errors for latency in windows)
     item_s = float((counted["wall_s"] / counted["items"].where(counted["items"] > 0)).median()) if len(counted) else NAN
+    first = samples[samples["kind"] == "first run"]["run_s"]
     return {
-        **point_columns(point),
         "rounds": len(good),
         "wall_s": wall.value,
         "wall_low_s": wall.low,
@@ -73,13 +79,20 @@ def _point_row(point: Point, samples: pd.DataFrame | None, latencies: dict[int, 
         "cpu_s": cpu.value,
         "cpu_low_s": cpu.low,
         "cpu_high_s": cpu.high,
+        "first_run_s": float(first.iloc[0]) if len(first) else NAN,
         "p95_s": float(p95) if answered >= _FEWEST_FOR_P95 else NAN,
         "p99_s": float(p99) if answered >= _FEWEST_FOR_P99 else NAN,
         "throughput_per_s": 1 / item_s if item_s else NAN,
         **dict.fromkeys(_MEMORY_COLUMNS, NAN),
         "errors": errors,
-        "status": status,
     }
+
+
+def _reading(spent: TimeSpent | None) -> dict[str, Any]:
+    """On which clock the figures are to be read, and what the workers did beside running."""
+    if spent is None:
+        return {"basis": "wall", "waits": NAN, "queued": NAN}
+    return {"basis": "cpu" if spent.is_cpu_bound else "wall", "waits": spent.waits, "queued": spent.queued}
 
 
 def probe_frame(records: Iterable[Record], samples: pd.DataFrame) -> pd.DataFrame:

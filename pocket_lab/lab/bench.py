@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
@@ -41,6 +42,7 @@ from pocket_lab.profile.memory.bench_peaks import measure_peaks, refuse_peaks
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
+from pocket_lab.records.progress import Forecast
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample
 from pocket_lab.view.findings.bench import (
@@ -54,6 +56,7 @@ from pocket_lab.view.findings.bench import (
 )
 from pocket_lab.view.findings.environment import describe_environment
 from pocket_lab.view.findings.machine import machine_sentences
+from pocket_lab.view.forecast import budget_caveats
 from pocket_lab.view.html.page import note
 from pocket_lab.view.text.bench_table import bench_table
 from pocket_lab.view.text.history_table import run_label
@@ -62,6 +65,8 @@ from pocket_lab.view.text.table import TextTable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_LEAST_FOR_PEAKS = 0.1  # of the budget, where the sweep has taken all of it
 
 
 class Bench(Result):
@@ -175,7 +180,9 @@ class Bench(Result):
     def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, and those that follow from the figures."""
         precise = precision_caveats(precision_of(self.frame), self.environment, int(self.frame["workers"].max()))
-        return super().caveats + precise + outlier_caveats(self.samples)
+        has_begun = self.frame["first_run_s"].notna() | (self.frame["rounds"] > 0) | (self.frame["status"] == "failed")
+        forecast = next((record for record in self.records if isinstance(record, Forecast)), None)
+        return super().caveats + budget_caveats(forecast, int(has_begun.sum())) + precise + outlier_caveats(self.samples)
 
     @property
     def environment(self) -> Environment | None:
@@ -230,6 +237,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
         return whole
     if request.own.memory:
         refuse_peaks(job)
+    job = replace(job, memory_pass=request.own.memory)
     recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line, code=code), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
@@ -251,8 +259,9 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
 
 
 def _measured(job: Job, task: Task, memory: bool) -> Generator[Record]:
+    end_s = monotonic() + job.budget_s
     with closing(measure(job, task)) as stream:
         yield from stream
     if memory:
-        with closing(measure_peaks(job)) as stream:
+        with closing(measure_peaks(job, max(end_s - monotonic(), _LEAST_FOR_PEAKS * job.budget_s))) as stream:
             yield from stream

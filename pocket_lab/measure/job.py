@@ -27,7 +27,8 @@ class Job:
     """What to measure.
 
     `earlier` holds the samples of an interrupted measurement of the same points; `scratch` is a folder that the parent
-    removes, for files that must not outlive the measuring process.
+    removes, for files that must not outlive the measuring process. `begun_s` is the begin of the measurement on the clock
+    `time.monotonic`, which all processes share; `memory_pass` tells the sweep to leave time for one.
     """
 
     target: Graph | Callable[..., Any]
@@ -37,6 +38,8 @@ class Job:
     caveats: tuple[Caveat, ...] = ()
     earlier: tuple[Sample | Latency, ...] = ()
     scratch: str = ""
+    begun_s: float | None = None
+    memory_pass: bool = False
 
     @property
     def budget_s(self) -> float:

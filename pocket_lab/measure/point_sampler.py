@@ -1,8 +1,13 @@
-"""A point under measurement: its work, its samples so far, and whether they are precise enough."""
+"""A point under measurement: its work, its samples so far, and whether they are precise enough.
+
+Where one worker keeps a core busy, its CPU time decides when the point is done: on a busy machine it settles in a minute where
+wall time never does. Both clocks are in every Sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +22,7 @@ from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.timing.runs import build_input
+from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.measure.work import build_work
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, Status, describe
@@ -33,11 +39,15 @@ _MOST_TO_REBUILD = 1 << 20
 
 @dataclass(slots=True)
 class PointSampler:
-    """The builds of a point's work, used alternately by the rounds, and `runs_s`: seconds of a run, one value per round."""
+    """The builds of a point's work, used alternately by the rounds, and the seconds of a run, one value per round.
+
+    `runs_s` are wall seconds, `cpus_s` CPU seconds of the same rounds; `batch_s` is the time of the newest batch.
+    """
 
     point: Point
     pool: Pool
     runs_s: list[float] = field(default_factory=list)
+    cpus_s: list[float] = field(default_factory=list)
     builds: list[Work] = field(default_factory=list)
     value: Any = None
     loops: int = 1
@@ -45,6 +55,20 @@ class PointSampler:
     target_s: float = 0.0
     requests: RequestTally = field(default_factory=RequestTally)
     has_failed: bool = False
+    waits: WaitsTally = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waits = WaitsTally(self.point, self.pool)
+
+    @property
+    def least_s(self) -> float:
+        """The approximate time of the shortest visit: of one run, or of a window under load."""
+        return self.batch_s if self.point.drive == "load" else self.run_s
+
+    @property
+    def settling_s(self) -> list[float]:
+        """The seconds of a run on the clock that decides when the point is done."""
+        return self.cpus_s if self.waits.is_cpu_bound else self.runs_s
 
     @property
     def run_s(self) -> float:
@@ -64,11 +88,12 @@ class PointSampler:
                     self.runs_s.append(run_seconds(0.0, 0, record.histogram))
             elif record.loops and self.point.drive != "load":
                 self.runs_s.append(run_seconds(record.wall_s, record.loops))
+                self.cpus_s.append(run_seconds(record.cpu_s, record.loops))
 
     def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
         """Build the input, warm up, and choose the number of runs in a batch; False where that failed.
 
-        The warm-up is kept as round 0, in case no other round follows.
+        The first run is kept as round 0; it is no figure, since it may import modules or load a model.
         """
         yield Started(self.point)
         before = None
@@ -87,8 +112,14 @@ class PointSampler:
             yield from before.caveats(self.value, self.point)
         yield from lazy_caveats(work.take_first_result(), self.point)
         self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
-        yield from self._records(work, 0, timing)
+        yield from self._records(work, 0, work.first or timing)
         return True
+
+    def look_again(self) -> Iterator[Record]:
+        """Run once more, for the time of a run without what only the first one does; an error is left to the next visit."""
+        yield Started(self.point)
+        with suppress(Exception, SystemExit):
+            self.batch_s = self.builds[0].time(self.loops).wall_s
 
     def probe(self, job: Job) -> Iterator[Record]:
         """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
@@ -116,7 +147,9 @@ class PointSampler:
         yield Started(self.point)
         work = self.builds[round_number % len(self.builds)]
         try:
+            self.waits.begin()
             timing = work.time(self.loops)
+            self.waits.end(timing)
             if self.loops == 1 and timing.wall_s < self.target_s / 4 and self.point.drive != "load":
                 self.loops, self.target_s = (
                     work.calibrate(self.target_s).loops,
@@ -126,24 +159,31 @@ class PointSampler:
             self.has_failed = True
             yield from failed_point(self.point, round_number, error)
             return False
+        self.batch_s = timing.wall_s
         if timing.loops:
             self.runs_s.append(timing.run_s)
+            self.cpus_s.append(run_seconds(timing.cpu_s, timing.loops))
         yield from self._records(work, round_number, timing)
+        if self.waits.is_due:
+            yield self.waits.take()
         return True
 
     def is_precise(self, precision: float) -> bool:
         """Whether the interval is narrow enough; checked rarely, since each check is another chance to stop too early."""
         if not is_look(len(self.runs_s)):
             return False
-        return estimate_median(self.runs_s[warm_up(self.runs_s) :]).precision <= precision
+        settling_s = self.settling_s
+        return estimate_median(settling_s[warm_up(settling_s) :]).precision <= precision
 
     def closed(self, status: Status) -> Iterator[Record]:
         """The end of the point, with the caveats that follow from its samples."""
+        yield self.waits.take()
         yield from self.requests.caveats(self.point)
-        if early := warm_up(self.runs_s):
-            message = f"{describe(self.point)}: the first {early} of {len(self.runs_s)} rounds were a warm-up and are left out"
+        settling_s = self.settling_s
+        if early := warm_up(settling_s):
+            message = f"{describe(self.point)}: the first {early} of {len(settling_s)} rounds were a warm-up and are left out"
             yield Caveat("warm-up", message, self.point)
-        if trend := drift(self.runs_s[early:]):
+        if trend := drift(settling_s[early:]):
             change = f"{'rose' if trend > 0 else 'fell'} by {format_percent(abs(trend))} while it was measured"
             yield Caveat("drift", f"{describe(self.point)}: the time of a run {change}: do not rely on this value", self.point)
         yield Closed(self.point, status)

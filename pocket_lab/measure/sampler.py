@@ -6,23 +6,30 @@ import gc
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from pocket_lab.measure.environment import read_environment
+from pocket_lab.measure.itinerary import Itinerary
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
-from pocket_lab.records.progress import Closed
+from pocket_lab.measure.timing.references import References
+from pocket_lab.measure.worker.budget import deadline_of
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Forecast
 from pocket_lab.records.record import Record
-from pocket_lab.stats.run_time import run_seconds
+from pocket_lab.stats.median_interval import FEWEST
 
 _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so that most batches run undisturbed
 _SHORTEST_BATCH_S = 0.001
 _BATCHES_PER_POINT = 40
 _MOST_ROUNDS = 10_000
 _AFTERWARDS_SHARE = 0.1
+_MEMORY_SHARE, _MEMORY_START_S, _MEMORY_SLOWER = 0.35, 0.7, 3.0
+_SECOND_LOOK_SHARE = 0.1
+_SHORTEST_WITH_REFERENCES_S = 3.0  # of a budget: they take a while to load, and need a while to mean something
 _GC = "on, collected before each round; objects older than the first round are frozen"
 
 
@@ -30,61 +37,135 @@ Afterwards = Callable[[Job, Sequence[PointSampler], float], Iterator[Record]]
 
 
 def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
-    """Measure every point of the job; yields Environment, Caveats, Samples as they are taken, and Closed for each point.
+    """Measure every point that the budget holds; yields Environment, Caveats, Samples as they are taken, Closed for each point.
 
     Garbage collection stays on, as in real use, but objects older than the first round, inputs included, are frozen, and
     each round starts with a collection. An exception of the target closes its point; the other points continue. The fastest
     point is built twice, and its rounds alternate between the builds: an A/A comparison that shows the noise of the sweep.
+    Points begin with the corners of the sweep; where the budget does not hold all of them, a Forecast says so at once.
     `afterwards` is called with the measured points and the end of the budget; the rounds leave it up to a tenth of that.
     """
     yield replace(read_environment(), gc=_GC)
     yield from job.caveats
     yield from cache_caveats(job)
     with ExitStack() as stack:
-        pools = Pools(job.points, stack)
-        point_samplers = [PointSampler(point, pools.of(point)) for point in job.points]
-        for point_sampler in point_samplers:
-            point_sampler.recall(job.earlier)
+        rounds = _Rounds(job, Pools(job.points, stack), afterwards is not None)
         gc.freeze()
         stack.callback(gc.unfreeze)
-        deadline = perf_counter() + job.sweep.budget_s
-        batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, job.sweep.budget_s / len(point_samplers) / _BATCHES_PER_POINT))
-        ready: list[PointSampler] = []
-        for point_sampler in sorted(point_samplers, key=lambda point_sampler: point_sampler.point.size or 0):
-            if perf_counter() > deadline:
-                yield Closed(point_sampler.point, "budget")
-            elif (yield from point_sampler.prepare(job, batch_s)):
-                ready.append(point_sampler)
-        if ready and perf_counter() < deadline:
-            yield from min(
-                ready, key=lambda point_sampler: run_seconds(point_sampler.batch_s, max(point_sampler.loops, 1))
-            ).probe(job)
-        measured = list(ready)
-        run_s = sum(point_sampler.run_s for point_sampler in ready)
-        needed_s = 0.0 if afterwards is None else min(2 * run_s, _AFTERWARDS_SHARE * job.sweep.budget_s)
-        yield from _rounds(job, ready, deadline - needed_s)
+        yield from rounds.run()
         if afterwards is not None:
-            yield from afterwards(job, [point_sampler for point_sampler in measured if not point_sampler.has_failed], deadline)
+            yield from afterwards(job, rounds.measured, rounds.end_s)
 
 
-def _rounds(job: Job, point_samplers: list[PointSampler], deadline: float) -> Iterator[Record]:
-    gc.collect()
-    gc.freeze()
-    order = random.Random()  # not the module's own generator, which a target may seed
-    first = max((earlier.round for earlier in job.earlier), default=0) + 1
-    for round_number in range(first, first + _MOST_ROUNDS):
-        if not point_samplers:
-            return
+@dataclass(slots=True)
+class _Rounds:
+    """The points of a job on their way: waiting for their first run, open in the rounds, or closed."""
+
+    job: Job
+    pools: Pools
+    has_afterwards: bool
+    deadline_s: float = field(init=False)
+    batch_s: float = field(init=False)
+    itinerary: Itinerary = field(init=False)
+    open: list[PointSampler] = field(default_factory=list)
+    ready: list[PointSampler] = field(default_factory=list)
+    has_warned: bool = False
+
+    def __post_init__(self) -> None:
+        sweep, points = self.job.sweep, self.job.points
+        self.deadline_s = deadline_of(sweep.budget_s, self.job.begun_s)
+        self.batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, sweep.budget_s / len(points) / _BATCHES_PER_POINT))
+        self.itinerary = Itinerary(points)
+
+    @property
+    def measured(self) -> list[PointSampler]:
+        """The points that have not failed."""
+        return [sampler for sampler in self.ready if not sampler.has_failed]
+
+    @property
+    def end_s(self) -> float:
+        """When the work of this process ends: before a memory pass, which needs a process of its own and runs more slowly."""
+        if not self.job.memory_pass:
+            return self.deadline_s
+        runs_s = sum(sampler.least_s for sampler in self.ready)
+        return self.deadline_s - min(_MEMORY_START_S + _MEMORY_SLOWER * runs_s, _MEMORY_SHARE * self.job.sweep.budget_s)
+
+    @property
+    def rounds_end_s(self) -> float:
+        """When the rounds end, so that what comes afterwards has its time."""
+        if not self.has_afterwards:
+            return self.end_s
+        runs_s = sum(sampler.run_s for sampler in self.ready)
+        return self.end_s - min(2 * runs_s, _AFTERWARDS_SHARE * self.job.sweep.budget_s)
+
+    def run(self) -> Iterator[Record]:
+        """Rounds until every point is closed."""
+        yield from self._admit()
+        sweep = self.job.sweep
+        has_references = sweep.references and self.open and sweep.budget_s >= _SHORTEST_WITH_REFERENCES_S
+        references = References() if has_references else None
+        yield from self._probe()
         gc.collect()
-        order.shuffle(point_samplers)
-        for point_sampler in list(point_samplers):
-            if perf_counter() > deadline:
-                yield from point_sampler.closed("budget")
-                point_samplers.remove(point_sampler)
-            elif not (yield from point_sampler.visit(round_number)):
-                point_samplers.remove(point_sampler)
-            elif point_sampler.is_precise(job.sweep.precision):
-                point_samplers.remove(point_sampler)
-                yield from point_sampler.closed("done")
-    for point_sampler in point_samplers:
-        yield from point_sampler.closed("done")
+        gc.freeze()
+        order = random.Random()  # not the module's own generator, which a target may seed
+        first = max((earlier.round for earlier in self.job.earlier), default=0) + 1
+        for number in range(first, first + _MOST_ROUNDS):
+            if not self.open:
+                break
+            gc.collect()
+            if references is not None:
+                yield from references.visit(number)
+            order.shuffle(self.open)
+            yield from self._visit_all(number)
+            yield from self._admit()
+        for sampler in self.open:
+            yield from sampler.closed("done")
+        yield from (Closed(point, "budget") for point in self.itinerary.waiting)
+
+    def _visit_all(self, number: int) -> Iterator[Record]:
+        for sampler in list(self.open):
+            if perf_counter() + sampler.batch_s > self.rounds_end_s:
+                self.open.remove(sampler)
+                yield from sampler.closed("budget")
+            elif not (yield from sampler.visit(number)):
+                self.open.remove(sampler)
+            elif sampler.is_precise(self.job.sweep.precision):
+                self.open.remove(sampler)
+                yield from sampler.closed("done")
+            self.itinerary.learn(sampler.point, sampler.least_s)
+
+    def _admit(self) -> Iterator[Record]:
+        """Prepare the points that fit beside those in the rounds; time that the rounds turn out to leave brings in others."""
+        while (point := self.itinerary.take(self._left_s, self._planned_s, self.batch_s)) is not None:
+            sampler = PointSampler(point, self.pools.of(point))
+            sampler.recall(self.job.earlier)
+            if not (yield from sampler.prepare(self.job, self.batch_s)):
+                continue
+            if sampler.loops == 1 and self._is_first_of(point) and sampler.batch_s < _SECOND_LOOK_SHARE * self._left_s:
+                yield from sampler.look_again()
+            self.open.append(sampler)
+            self.ready.append(sampler)
+            self.itinerary.learn(point, sampler.least_s)
+        if self.itinerary.waiting and not self.has_warned:
+            self.has_warned = True
+            needed_s = self.itinerary.needed_s(self.batch_s)
+            yield Forecast(len(self.job.points), len(self.ready), needed_s, self.job.sweep.budget_s)
+
+    @property
+    def _left_s(self) -> float:
+        return self.rounds_end_s - perf_counter()
+
+    @property
+    def _planned_s(self) -> float:
+        """The time of the rounds that the open points need for an interval."""
+        return sum(max(sampler.batch_s, self.batch_s) * max(FEWEST - len(sampler.runs_s), 0) for sampler in self.open)
+
+    def _is_first_of(self, point: Point) -> bool:
+        """Whether no point of this executor has run yet: then the first run may have loaded what later ones find."""
+        return all(sampler.point.executor != point.executor for sampler in self.ready)
+
+    def _probe(self) -> Iterator[Record]:
+        if self.open:
+            fastest = min(self.open, key=lambda sampler: sampler.least_s)
+            if fastest.batch_s * FEWEST < self._left_s:
+                yield from fastest.probe(self.job)

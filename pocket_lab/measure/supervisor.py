@@ -12,15 +12,16 @@ from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.batch_timeout import within_timeout
-from pocket_lab.measure.worker.budget import Budget
+from pocket_lab.measure.worker.budget import Budget, BudgetEnded
 from pocket_lab.measure.worker.interrupts import INTERRUPTS
 from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
 from pocket_lab.records.caveat import Caveat
-from pocket_lab.records.point import Point
+from pocket_lab.records.point import Point, describe
 from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
+from pocket_lab.units import format_duration
 
 _SAME_PROCESS = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
@@ -58,9 +59,12 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
     """The records that the task yields for the job: samples, paired samples, or a profile.
 
     When the measuring process dies, the current point has failed (with the whole pair, in a comparison), and the others
-    continue in a new process within the rest of the budget.
+    continue in a new process within the rest of the budget. A run that is in flight a tenth of the budget after its end is
+    stopped, and its point closed.
     """
     yield Planned(job.points, job.budget_s)
+    budget = Budget(job.budget_s)
+    job = replace(job, begun_s=budget.begun_s)  # type: ignore[type-var]
     if job.isolation == "kernel":
         yield _SAME_PROCESS
         with INTERRUPTS, tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
@@ -68,14 +72,13 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
                 yield record
                 INTERRUPTS.raise_swallowed()
         return
-    budget = Budget(job.budget_s)
     closed: set[Point] = set()
     while job.points:
         current: Point | None = None
         samples: list[Sample | Latency] = []
         try:
             with INTERRUPTS, closing(stream(task, job)) as records:
-                for record in budget.spent_on(within_timeout(records, job.point_timeout_s)):
+                for record in within_timeout(budget.watch(records), job.point_timeout_s):
                     if isinstance(record, Started):
                         current = record.point
                     elif isinstance(record, Closed):
@@ -84,6 +87,12 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
                         samples.append(record)
                     yield record
                     INTERRUPTS.raise_swallowed()
+            return
+        except BudgetEnded:
+            if current is not None and current not in closed:
+                over = f"did not end within the budget of {format_duration(job.budget_s)} and was stopped"
+                yield Caveat("run-stopped", f"{describe(current)}: a run {over}", current)
+            yield from (Closed(point, "budget") for point in job.points if point not in closed)
             return
         except ProcessDied as died:
             if closed.issuperset(job.points):
@@ -98,4 +107,5 @@ def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
         if budget.left_s <= 0:
             yield from (Closed(point, "budget") for point in rest.points)
             return
-        job = rest
+        budget = Budget(rest.budget_s)
+        job = replace(rest, begun_s=budget.begun_s)  # type: ignore[type-var]

@@ -40,6 +40,7 @@ class Sweep:
     fresh_input: bool = False
     store: str = "fresh"
     caches: str = "warm"
+    references: bool = True
 
 
 def parse_sweep(**options: Any) -> Sweep:
@@ -163,6 +164,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "fresh_input": parse_flag,
     "store": partial(parse_choice, "store", STORES),
     "caches": partial(parse_choice, "caches", CACHES),
+    "references": parse_flag,
 }
 SWEEP_OPTIONS = (*SINGULAR, *PARSERS)
 _EXAMPLES = {"sizes": "10,100,1k", "workers": "1,2,4", "executors": "threads,processes"}

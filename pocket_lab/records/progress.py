@@ -31,6 +31,19 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """The budget does not hold every point: `chosen` of `planned` points fit, and all would need about `needed_s`.
+
+    Needed are the first run and the six rounds of each point that an interval takes; NaN where a point is unknown.
+    """
+
+    planned: int
+    chosen: int
+    needed_s: float
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A batch at this point is about to run."""
 

@@ -18,7 +18,7 @@ from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
-from pocket_lab.records.samples import Latency, Metric, Probe, Sample
+from pocket_lab.records.samples import Latency, Metric, Probe, Sample, Waits
 from pocket_lab.records.sources import LineCost, Source
 from pocket_lab.stats.histogram import Histogram
 
@@ -62,10 +62,54 @@ def test_a_failed_batch_is_an_error_and_not_a_time() -> None:
     assert list(samples_frame(records)["error"].dropna()) == ["ValueError: no"]
 
 
-def test_a_warm_up_counts_only_where_it_stays_alone() -> None:
-    cold = Sample(SMALL, 0, 1, 9.0, 9.0, 1)
-    assert bench_frame([cold, Closed(SMALL, "budget")])["wall_s"][0] == 9.0
-    assert bench_frame([cold, *samples(SMALL, 1.0), Closed(SMALL, "budget")])["wall_s"][0] == 1.0
+def test_a_first_run_is_apart_and_never_a_figure() -> None:
+    first = Sample(SMALL, 0, 1, 9.0, 8.0, 1)
+    (alone,) = bench_frame([first, Closed(SMALL, "budget")]).to_dict("records")
+    assert (alone["first_run_s"], alone["rounds"]) == (9.0, 0)
+    figures = ("wall_s", "wall_low_s", "wall_high_s", "cpu_s", "cpu_low_s", "cpu_high_s", "throughput_per_s", "p95_s")
+    assert all(math.isnan(alone[name]) for name in figures)
+    (row,) = bench_frame([first, *samples(SMALL, 1.0), Closed(SMALL, "budget")]).to_dict("records")
+    assert (row["first_run_s"], row["wall_s"], row["rounds"]) == (9.0, 1.0, 1)
+
+
+def spent(point: Point, wall_s: float, cpu_s: float, queued_s: float, switches: int = 0) -> Waits:
+    return Waits(point, 10, wall_s, cpu_s, queued_s, switches)
+
+
+@pytest.mark.parametrize(
+    ("point", "waits", "basis", "shares"),
+    [
+        (SMALL, [spent(SMALL, 1.0, 0.4, 0.6)], "cpu", (0.0, 0.6)),
+        (SMALL, [spent(SMALL, 1.0, 0.99, 0.0), spent(SMALL, 1.0, 0.4, 0.6)], "cpu", (0.005, 0.3)),
+        (SMALL, [spent(SMALL, 1.0, 0.4, 0.0)], "wall", (0.6, 0.0)),
+        (SMALL, [spent(SMALL, 1.0, 0.99, 0.0, switches=30)], "wall", (0.01, 0.0)),
+        (SMALL, [spent(SMALL, 1.0, 1.9, 0.0)], "wall", (-0.9, 0.0)),
+        (SMALL, [spent(SMALL, 1.0, 1.0, math.nan)], "wall", (math.nan, math.nan)),
+        (SMALL, [], "wall", (math.nan, math.nan)),
+        (Point("t", 10, 1, "threads", "run"), None, "cpu", (0.0, 0.0)),
+        (Point("t", 10, 2, "threads", "run"), None, "wall", (0.5, 0.0)),
+        (Point("t", 10, 1, "threads", "load"), None, "wall", (0.0, 0.0)),
+    ],
+    ids=[
+        "preempted",
+        "two-records",
+        "sleeps",
+        "switches",
+        "threads-of-its-own",
+        "unknown",
+        "nothing",
+        "one-thread",
+        "two-threads",
+        "load",
+    ],
+)
+def test_the_cpu_clock_is_for_one_worker_that_never_waits(
+    point: Point, waits: list[Waits] | None, basis: str, shares: tuple[float, float]
+) -> None:
+    records = [spent(point, 1.0, 1.0, 0.0, switches=9)] if waits is None else waits
+    (row,) = bench_frame([*samples(point, 1.0), *records, Closed(point, "budget")]).to_dict("records")
+    assert row["basis"] == basis
+    assert (row["waits"], row["queued"]) == pytest.approx(shares, nan_ok=True)
 
 
 def test_sizes_are_whole_numbers_or_missing() -> None:
@@ -114,7 +158,7 @@ def test_failed_requests_are_errors_of_a_point_that_goes_on() -> None:
     assert (row["errors"], row["status"], row["rounds"]) == (5, "budget", 2)
     assert row["wall_s"] == pytest.approx(0.01, rel=0.01)
     kinds = samples_frame(records)
-    assert list(kinds["kind"]) == ["warm-up", "usual", "usual"]
+    assert list(kinds["kind"]) == ["first run", "usual", "usual"]
     assert math.isnan(kinds["run_s"][2]), "nothing was answered in it"
 
 
@@ -163,8 +207,8 @@ def test_every_sample_is_a_row_in_its_order_with_the_time_of_one_run(records: li
     runs = [record.wall_s / record.loops if record.loops else math.nan for record in records]
     np.testing.assert_array_equal(frame["run_s"].to_numpy(float), runs)
     assert [kind == "failed" for kind in frame["kind"]] == [record.error is not None for record in records]
-    assert set(frame["kind"]) <= {"failed", "warm-up", "usual", "mild", "severe"}
-    assert all(kind in ("failed", "warm-up") for kind in frame["kind"][frame["round"] == 0])
+    assert set(frame["kind"]) <= {"failed", "first run", "warm-up", "usual", "mild", "severe"}
+    assert all(kind in ("failed", "first run") for kind in frame["kind"][frame["round"] == 0])
 
 
 @settings(max_examples=40)
@@ -187,7 +231,8 @@ def test_the_figures_of_a_point_rest_on_its_own_samples_alone(records: list[Samp
     for point in {record.point for record in records}:
         (alone,) = bench_frame([record for record in records if record.point == point]).to_dict("records")
         rows = together[together["size"].isna() if point.size is None else together["size"] == point.size]
-        assert rows["wall_s"].item() == alone["wall_s"]
+        np.testing.assert_equal(rows["wall_s"].item(), alone["wall_s"])
+        np.testing.assert_equal(rows["first_run_s"].item(), alone["first_run_s"])
         assert rows["rounds"].item() == alone["rounds"]
 
 

@@ -45,6 +45,7 @@ class BenchOptions(TimedOptions, total=False):
     precision: float | str
     isolation: str
     resume: bool
+    references: bool
 
 
 class CompareOptions(TimedOptions, total=False):

@@ -132,7 +132,7 @@ OPTIONS = (
     Option("runs", "how often to run each point after the warm-up", ("leaks",), 10, parse=_parse_runs, metavar="10"),
     Option(
         "memory",
-        "add a run of each point under memray after the sweep, beyond its budget: peaks and allocations of points and nodes",
+        "add a run of each point under memray after the sweep, within its budget: peaks and allocations of points and nodes",
         ("bench",),
         False,
         parse=parse_flag,
@@ -156,7 +156,7 @@ OPTIONS = (
     ),
     _of_sweep(
         "budget",
-        "the longest time for the whole measurement, to within one batch or run",
+        "the longest time for the whole measurement, its start and its passes included; a run in flight then is stopped",
         default="30s",
         defaults={"compare": "10s", **dict.fromkeys(PROFILES)},
         none="no limit",
@@ -186,6 +186,13 @@ OPTIONS = (
         default="warm",
         metavar="CACHES",
         choices=CACHES,
+    ),
+    _of_sweep(
+        "references",
+        "run three short reference workloads in the rounds (6 % of the time), which tell how fast the machine was",
+        ("bench",),
+        True,
+        kind="flag",
     ),
     Option("python_allocators", "follow every Python object, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),
     Option("native", "show calls of C code on the stacks, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),

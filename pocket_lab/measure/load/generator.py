@@ -48,6 +48,7 @@ class LoadGenerator:
     client: Client = field(init=False)
     prepared: Call = field(init=False)
     awaited: Runs | None = None
+    first: Timing | None = None
 
     def __post_init__(self) -> None:
         self.client = Client(self.job, self.point)
@@ -66,7 +67,8 @@ class LoadGenerator:
         self.window_s = max(min(needed_s, share_s), _SHORTEST_S / 5)
         if self.point.rate:  # so that a window has a whole number of requests
             self.window_s = max(round(self.window_s * self.point.rate), 1) / self.point.rate
-        return self.time(1)
+        self.first = self.time(1)
+        return self.first
 
     def time(self, loops: int) -> Timing:
         """One window; `loops` is ignored, since the length of the window decides the number of requests."""

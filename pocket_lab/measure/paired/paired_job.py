@@ -16,7 +16,7 @@ class PairedJob:
     """Two jobs with equally many points: the first point of `a` is paired with the first of `b`, and so on.
 
     A pair is done when half the interval of its ratio is within `precision`, or when the `budget_s` of all pairs ends.
-    With `check_equal` the results of the first runs of both sides are compared.
+    With `check_equal` the results of the first runs of both sides are compared. `begun_s` is as that of a Job.
     """
 
     a: Job
@@ -25,6 +25,7 @@ class PairedJob:
     budget_s: float
     scratch: str = ""
     check_equal: bool = True
+    begun_s: float | None = None
 
     @property
     def pairs(self) -> list[tuple[Point, Point]]:

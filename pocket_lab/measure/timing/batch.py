@@ -47,10 +47,14 @@ class Timing(NamedTuple):
 
 
 class Work(Protocol):
-    """The work of a batch at a point; `items` are those of one run, `reports` the metrics that these runs report."""
+    """The work of a batch at a point; `items` are those of one run, `reports` the metrics that these runs report.
+
+    `first` is the very first run, once it was calibrated.
+    """
 
     items: int
     reports: Reports
+    first: Timing | None
 
     def calibrate(self, batch_s: float) -> Timing:
         """Warm up; a batch of as many runs as this one had takes about `batch_s` seconds."""
@@ -82,6 +86,7 @@ class Runs:
     reports: Reports = field(default_factory=Reports)
     patience_s: float = 0.1
     first_results: list[Any] = field(default_factory=list)
+    first: Timing | None = None
 
     def calibrate(self, batch_s: float) -> Timing:
         """Increase the number of runs until a batch takes at least half of `batch_s`, also when it is repeated.
@@ -91,6 +96,7 @@ class Runs:
         """
         begun = perf_counter()
         loops, timing = 1, self._time_first()
+        self.first = timing
         building_s = perf_counter() - begun - timing.wall_s
         most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
         while loops < most:

@@ -1,19 +1,22 @@
-"""How a thread spends the time in which it does not run: waiting voluntarily, or in the run queue."""
+"""How the workers of a batch spend the time in which they do not run: waiting voluntarily, or in the run queue."""
 
 from __future__ import annotations
 
 import resource
-from pathlib import Path
+import time
 from typing import NamedTuple
 
+from pocket_lab.executors.pool import Pool
+from pocket_lab.executors.process_worker import process_queued_s, thread_queued_s
+from pocket_lab.graph.context import INLINE
 from pocket_lab.stats.median_interval import NAN
 
-_SCHEDSTAT = Path("/proc/thread-self/schedstat")
-_WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+_THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+_MOST_HELP = 0.05
 
 
 class ThreadWaits(NamedTuple):
-    """Seconds in the run queue (NaN where the system does not report them), and voluntary context switches."""
+    """Seconds in the run queue (NaN where they are not known), and voluntary context switches."""
 
     queued_s: float = 0.0
     switches: int = 0
@@ -27,8 +30,34 @@ class ThreadWaits(NamedTuple):
 
 def read_thread_waits() -> ThreadWaits:
     """The waits of this thread so far."""
-    try:
-        queued_s = int(_SCHEDSTAT.read_text().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        queued_s = NAN
-    return ThreadWaits(queued_s, resource.getrusage(_WHO).ru_nvcsw)
+    return ThreadWaits(thread_queued_s(), resource.getrusage(_THREAD).ru_nvcsw)
+
+
+class WorkerWaits:
+    """The waits of the workers of one batch: `begin` before it, `end` after it.
+
+    Without a pool the worker is the calling thread. A pool of threads or an event loop is the whole process; a pool of
+    processes adds what its workers report with their results.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = None if pool is INLINE else pool
+
+    def begin(self) -> None:
+        """Note the waits so far."""
+        self._before = self._read()
+        self._thread_cpu_s, self._cpu_s = time.thread_time(), time.process_time()
+
+    def end(self) -> ThreadWaits:
+        """The waits since `begin`; without a pool, where other threads worked too, the run queue is unknown (NaN)."""
+        waits = self._read() - self._before
+        if self._pool is None:
+            thread_cpu_s, cpu_s = time.thread_time() - self._thread_cpu_s, time.process_time() - self._cpu_s
+            if cpu_s - thread_cpu_s > _MOST_HELP * cpu_s + 1e-4:
+                return ThreadWaits(NAN, waits.switches)
+        return waits
+
+    def _read(self) -> ThreadWaits:
+        if self._pool is None:
+            return read_thread_waits()
+        return ThreadWaits(process_queued_s() + self._pool.queued_s, resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.measure.itinerary import corners_first
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.profile.conflicts import refuse_conflicts
@@ -15,7 +15,7 @@ from pocket_lab.profile.memory.instrument import profile_peaks
 from pocket_lab.profile.memory.tracker import check_memray
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import NodeMemory, RunMemory
-from pocket_lab.records.progress import Heartbeat, Output
+from pocket_lab.records.progress import Closed, Heartbeat, Output
 from pocket_lab.records.record import Record
 
 
@@ -26,13 +26,26 @@ def refuse_peaks(job: Job) -> None:
         refuse_conflicts("memray")
 
 
-def measure_peaks(job: Job) -> Generator[Record]:
-    """A RunMemory and the NodeMemory of each point that runs; a process that dies becomes a Caveat."""
-    unlimited = replace(job, sweep=replace(job.sweep, budget_s=math.inf), earlier=(), caveats=())
+def measure_peaks(job: Job, budget_s: float) -> Generator[Record]:
+    """A RunMemory and the NodeMemory of each point that runs within the budget, the corners of the sweep first.
+
+    A Caveat says which points are missing, because the budget ended or the process died.
+    """
+    points = tuple(corners_first(job.points))
+    job = replace(job, points=points, sweep=replace(job.sweep, budget_s=budget_s), earlier=(), caveats=())
+    missing = set(points)
     try:
-        with closing(measure(unlimited, profile_peaks)) as records:
+        with closing(measure(job, profile_peaks)) as records:
             for record in records:
                 if isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
+                    if isinstance(record, RunMemory):
+                        missing.discard(record.point)
                     yield record
+                elif isinstance(record, Closed) and record.status == "failed":
+                    missing.discard(record.point)
     except ProcessDied as died:
         yield Caveat("memory-pass", f"not every point has its memory: {died}")
+        return
+    if missing:
+        left = f"{len(missing)} of {len(points)} points {'has' if len(missing) == 1 else 'have'}"
+        yield Caveat("memory-pass", f"the budget ended, and {left} no memory figures: raise it, or measure fewer points")

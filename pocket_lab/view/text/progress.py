@@ -6,12 +6,13 @@ import math
 from time import monotonic
 
 from pocket_lab.records.point import Point, describe
-from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.progress import Closed, Forecast, Planned, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
 from pocket_lab.stats.median_interval import estimate_median
 from pocket_lab.stats.run_time import run_seconds
 from pocket_lab.units import format_duration, format_percent
+from pocket_lab.view.forecast import forecast_sentence
 
 
 class ProgressState:
@@ -28,6 +29,7 @@ class ProgressState:
         self._runs_s: dict[Point, list[float]] = {}
         self._latest: Point | None = None
         self._latency: Latency | None = None
+        self._forecast: Forecast | None = None
 
     def add(self, record: Record) -> None:
         """Update the state with one record."""
@@ -37,6 +39,8 @@ class ProgressState:
             self._closed += 1
             if record.status in ("done", "failed"):
                 (self._done if record.status == "done" else self._failed).add(record.point)
+        elif isinstance(record, Forecast):
+            self._forecast = record
         elif isinstance(record, Started) and self._latest is None:
             self._latest = record.point
         elif isinstance(record, Latency):
@@ -81,7 +85,8 @@ class ProgressState:
             return f"{where}: warming up"
         median = estimate_median(runs_s)
         precision = "" if median.precision != median.precision else f" ± {format_percent(median.precision)}"
-        return f"{where}: {format_duration(median.value)}{precision}"
+        forecast = "" if self._forecast is None else f" ({forecast_sentence(self._forecast)})"
+        return f"{where}: {format_duration(median.value)}{precision}{forecast}"
 
     @property
     def has_begun(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pocket_lab.measure.timing import thread_waits as idle
+from pocket_lab.executors import process_worker
 from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
 
 
@@ -58,7 +58,7 @@ def test_where_the_system_does_not_tell_the_queue_is_unknown_and_stays_so(
         place = tmp_path / "schedstat"
         if text is not None:
             place.write_text(text)
-        monkeypatch.setattr(idle, "_SCHEDSTAT", place)
+        monkeypatch.setattr(process_worker, "_THREAD", tmp_path)
         seen = read_thread_waits()
         assert math.isnan(seen.queued_s)
         assert seen.switches >= 0

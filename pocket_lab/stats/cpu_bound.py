@@ -1,0 +1,27 @@
+"""Whether work is CPU-bound, from what its threads did while the clock ran."""
+
+from __future__ import annotations
+
+_MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
+
+
+def is_cpu_bound(waits: float, switches: float = 0.0) -> bool:
+    """Whether one worker kept one core busy: it barely waited, and never voluntarily; False where that is not known (NaN).
+
+    `waits` is the share of the time in which it neither ran nor stood in the run queue: below zero where other threads ran too.
+    `switches` are the voluntary context switches of a batch. Being preempted is no wait.
+    """
+    return -_MOST_HELP <= waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
+
+
+def is_cpu_bound_at(workers: int, executor: str, waits: float, switches: float) -> bool:
+    """The same for a point of a sweep; several workers never are, as their waits include those for each other.
+
+    A worker of a pool waits for each of its tasks, so only the share of its waits counts, not their number.
+    """
+    return workers == 1 and is_cpu_bound(waits, switches if executor == "serial" else 0.0)
+
+
+def share_waiting(wall_s: float, cpu_s: float, queued_s: float, workers: int = 1) -> float:
+    """The share of the workers' time in which they neither ran nor stood in the run queue; NaN without a time."""
+    return 1 - (cpu_s + queued_s) / (wall_s * workers) if wall_s else float("nan")
