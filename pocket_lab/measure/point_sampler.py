@@ -112,7 +112,7 @@ class PointSampler:
             yield from before.caveats(self.value, self.point)
         yield from lazy_caveats(work.take_first_result(), self.point)
         self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
-        yield from self._records(work, 0, work.first or timing)
+        yield from self._records(work, 0, work.first or timing, timing.loops)
         return True
 
     def look_again(self) -> Iterator[Record]:
@@ -188,12 +188,13 @@ class PointSampler:
             yield Caveat("drift", f"{describe(self.point)}: the time of a run {change}: do not rely on this value", self.point)
         yield Closed(self.point, status)
 
-    def _records(self, work: Work, round_number: int, timing: Timing) -> Iterator[Record]:
+    def _records(self, work: Work, round_number: int, timing: Timing, reporting: int | None = None) -> Iterator[Record]:
+        """The records of a batch; its metrics come from as many runs as were `reporting`, by default from its own."""
         answers = timing.answers
         if answers is not None:
             yield answers.latency(self.point, round_number)
         if round_number:
             self.requests.count(timing)
-        yield from work.reports.metrics(self.point, round_number, max(timing.loops, 1))
+        yield from work.reports.metrics(self.point, round_number, max(reporting or timing.loops, 1))
         items = work.items * timing.loops
         yield Sample(self.point, round_number, timing.loops, timing.wall_s, timing.cpu_s, items)

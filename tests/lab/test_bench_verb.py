@@ -40,6 +40,7 @@ COLUMNS = [
     "cpu_s",
     "cpu_low_s",
     "cpu_high_s",
+    "first_run_s",
     "p95_s",
     "p99_s",
     "throughput_per_s",
@@ -49,6 +50,9 @@ COLUMNS = [
     "allocated_bytes",
     "allocations",
     "errors",
+    "basis",
+    "waits",
+    "queued",
     "status",
 ]
 
@@ -67,7 +71,7 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
         time.sleep(0.02)
         return value
 
-    result = bench(Graph(fan_out(Node("wait", exec=wait))), size=8, workers="1,2", executor=executor, input=many, budget=1.5)
+    result = bench(Graph(fan_out(Node("wait", exec=wait))), size=8, workers="1,2", executor=executor, input=many, budget=4)
     one, two = result.frame.to_dict("records")
     assert 8 * 0.02 <= one["wall_s"] < 1.4 * 8 * 0.02
     assert two["speedup"] == pytest.approx(2.0, rel=0.3)
@@ -80,7 +84,7 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
 
 
 def test_map_runs_each_item_and_counts_items_a_second() -> None:
-    result = bench(nap_longer, size=8, workers="1,4", drive="map", budget=1.2)
+    result = bench(nap_longer, size=8, workers="1,4", drive="map", budget=3)
     one, four = result.frame.to_dict("records")
     assert 35 < one["throughput_per_s"] <= 50
     assert four["speedup"] == pytest.approx(4.0, rel=0.35)
@@ -259,7 +263,7 @@ def waiting(executor: str, nap_s: float) -> Any:
 
 @pytest.mark.parametrize("executor", CONCURRENT)
 def test_under_load_two_clients_that_wait_serve_twice_as_many(executor: str) -> None:
-    budget = 1.6 if executor == "processes" else 0.8  # on a busy machine processes take long to start
+    budget = 3.5 if executor == "processes" else 2.5  # on a busy machine processes take long to start
     result = bench(waiting(executor, 0.01), size=1, workers="1,2", executor=executor, drive="load", budget=budget)
     one, two = result.frame.to_dict("records")
     assert list(result.frame.columns) == COLUMNS
@@ -318,7 +322,7 @@ def test_what_the_nodes_report_becomes_metrics_under_their_names(drive: str, exe
     teller = Node("teller", exec=tell_later if executors == ("asyncio",) else tell)
     counter = Node("counter", exec=count_all)
     graph = Graph(fan_out(teller) >> counter, name="told")
-    result = bench(graph, size=3, workers=2, executors=executors, input=many, drive=drive, budget=0.4)
+    result = bench(graph, size=3, workers=2, executors=executors, input=many, drive=drive, budget=1)
     assert result.failures == []
     rows = result.metrics.set_index(["executor", "node", "name"])
     assert set(rows.index.droplevel("executor")) == {("teller", "seen"), ("counter", "items")}
@@ -406,8 +410,8 @@ def test_a_batch_that_hangs_in_c_or_printing_is_ended_and_the_other_points_go_on
         time.sleep(0.001)
 
     start = time.monotonic()
-    result = bench(target, sizes="1,2,3,4", budget=4, point_timeout="1.5s", precision="50%")
-    assert time.monotonic() - start < 9
+    result = bench(target, sizes="1,2,3,4", budget=14, point_timeout="1.5s", precision="50%")
+    assert time.monotonic() - start < 17
     assert list(result.frame["status"] == "failed") == [False, True, True, False]
     assert result.frame["wall_s"].notna().tolist() == [True, False, False, True]
     ended = "ProcessDied: a batch took longer than point_timeout=1.50 s and was ended"
