@@ -15,11 +15,12 @@ from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
-from pocket_lab.records.samples import Latency, Probe, Sample
+from pocket_lab.records.samples import Latency, Probe, Sample, Waits
 from pocket_lab.stats.histogram import Histogram
 
 
@@ -231,3 +232,21 @@ class Unsendable:
 
     def __reduce__(self) -> str:
         raise TypeError("it stays here")
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_worker_that_keeps_a_core_busy_settles_on_cpu_time(busy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WaitsTally, "is_cpu_bound", property(lambda self: busy))
+    sampler = lane_of(job_of(lambda: None))
+    sampler.runs_s[:] = [1.0 + 0.5 * (number % 7) for number in range(20)]
+    sampler.cpus_s[:] = [1.0 + 0.001 * (number % 7) for number in range(20)]
+    assert sampler.is_precise(0.02) is busy
+
+
+def test_the_end_of_a_point_tells_what_its_workers_did() -> None:
+    sampler, _ = ready(lambda: time.sleep(0.002))
+    for number in range(1, 8):
+        finished(sampler.visit(number))
+    waits = [record for record in sampler.closed("budget") if isinstance(record, Waits)]
+    assert sum(record.batches for record in waits) == 7
+    assert waits[-1].switches >= 7

@@ -1,0 +1,110 @@
+"""The order in which points are visited, and which of them a budget holds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocket_lab.measure.itinerary import Itinerary, corners_first
+from pocket_lab.records.point import Point
+
+
+def grid(sizes: list[int | None], workers: list[int], executors: tuple[str, ...] = ("threads",)) -> list[Point]:
+    return [Point("t", size, count, executor, "run") for size in sizes for executor in executors for count in workers]
+
+
+def located(points: list[Point]) -> list[tuple[int | None, int]]:
+    return [(point.size, point.workers) for point in points]
+
+
+def test_the_corners_come_first_and_then_the_middle() -> None:
+    points = grid([1, 2, 3, 4, 5], [1, 2, 4])
+    order = located(corners_first(points))
+    assert order[:4] == [(1, 1), (5, 1), (1, 4), (5, 4)]
+    assert {size for size, _ in order[:9]} == {1, 3, 5}, "then what lies halfway"
+    assert order[-1][0] in (2, 4)
+
+
+def test_every_executor_has_its_corners_before_any_has_more() -> None:
+    order = corners_first(grid([1, 2, 3], [1], ("threads", "processes")))
+    assert [(point.executor, point.size) for point in order] == [
+        ("threads", 1),
+        ("threads", 3),
+        ("processes", 1),
+        ("processes", 3),
+        ("threads", 2),
+        ("processes", 2),
+    ]
+
+
+def test_points_without_a_size_are_ordered_by_their_workers() -> None:
+    assert located(corners_first(grid([None], [1, 2, 3]))) == [(None, 1), (None, 3), (None, 2)]
+
+
+@given(
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=9, unique=True),
+    st.lists(st.integers(1, 64), min_size=1, max_size=6, unique=True),
+)
+def test_the_order_has_every_point_once_and_begins_with_both_ends(sizes: list[int], workers: list[int]) -> None:
+    points = grid(list(sizes), workers)
+    order = corners_first(points)
+    assert sorted(order, key=str) == sorted(points, key=str)
+    assert order[0] == Point("t", min(sizes), min(workers), "threads", "run")
+    if len(sizes) > 1:
+        assert order[1] == Point("t", max(sizes), min(workers), "threads", "run")
+
+
+def taken(itinerary: Itinerary, left_s: float, batch_s: float = 0.001) -> list[tuple[int | None, int]]:
+    """What is taken where every run lasts as long as its size in seconds."""
+    found: list[Point] = []
+    planned_s = 0.0
+    while (point := itinerary.take(left_s, planned_s, batch_s)) is not None:
+        itinerary.learn(point, float(point.size or 0))
+        left_s -= float(point.size or 0)
+        planned_s += 6 * max(float(point.size or 0), batch_s)
+        found.append(point)
+    return located(found)
+
+
+def test_a_budget_for_all_takes_all() -> None:
+    assert len(taken(Itinerary(grid([1, 2, 3], [1, 2])), 1000.0)) == 6
+
+
+def test_a_budget_for_few_takes_both_ends_and_not_only_the_smallest_sizes() -> None:
+    itinerary = Itinerary(grid([1, 2, 3, 4], [1, 2], ("threads", "processes")))
+    assert taken(itinerary, 6.0) == [(1, 1), (4, 1)]
+    assert len(itinerary.waiting) == 14
+    assert itinerary.needed_s(0.001) == pytest.approx(7 * 4 * (1 + 2 + 3 + 4), rel=0.2)
+
+
+def test_a_largest_size_that_cannot_run_even_once_is_left_out_and_the_others_are_measured() -> None:
+    itinerary = Itinerary(grid([1, 2, 4, 1000], [1]))
+    assert taken(itinerary, 60.0) == [(1, 1), (2, 1), (4, 1)]
+    assert located(itinerary.waiting) == [(1000, 1)]
+
+
+def test_nothing_is_known_before_the_first_run_so_it_is_tried() -> None:
+    itinerary = Itinerary(grid([10], [1]))
+    assert math.isnan(itinerary.predict(itinerary.waiting[0]))
+    assert itinerary.take(0.001, 0.0, 0.001) is not None
+
+
+@given(st.floats(0.0, 2.9), st.floats(1e-6, 10.0))
+def test_a_time_that_is_a_power_of_the_size_is_predicted(exponent: float, scale: float) -> None:
+    points = grid([1, 10, 100, 1000], [1])
+    itinerary = Itinerary(points)
+    for point in points[:2]:
+        itinerary.learn(point, scale * ((point.size or 0) + 1) ** exponent)
+    for point in points[2:]:
+        assert itinerary.predict(point) == pytest.approx(scale * ((point.size or 0) + 1) ** exponent, rel=1e-6)
+
+
+def test_another_worker_count_is_predicted_by_that_of_its_own_executor() -> None:
+    itinerary = Itinerary(grid([10], [1, 2], ("threads", "processes")))
+    itinerary.learn(Point("t", 10, 1, "threads", "run"), 1.0)
+    itinerary.learn(Point("t", 10, 1, "processes", "run"), 5.0)
+    assert itinerary.predict(Point("t", 10, 2, "processes", "run")) == 5.0
+    assert itinerary.predict(Point("t", 10, 2, "threads", "run")) == 1.0
