@@ -16,9 +16,9 @@ def critical_path(traced: Timeline, wall_s: float) -> pd.DataFrame:
     span of an item, the previous span of its worker; of the first item of a worker, the span before the fan-out. A span with
     others inside is represented by those. No two overlap, so that their shares add up to at most 1.
     """
-    ids = [step.id for step in _backwards(traced.strands)][::-1]
-    path = traced.spans.set_index("id", drop=False).loc[ids].reset_index(drop=True)
-    seconds = path["end_s"] - path["start_s"]
+    steps = list(_backwards(traced.strands))[::-1]
+    path = traced.spans.set_index("id", drop=False).loc[[step.id for step in steps]].reset_index(drop=True)
+    seconds = pd.Series([step.seconds for step in steps], dtype=float)
     return path.assign(wall_s=seconds, share=seconds / wall_s if wall_s else 0.0)
 
 

@@ -10,19 +10,19 @@ import pandas as pd
 
 @dataclass(slots=True)
 class Step:
-    """A span; `inside` are the strands that ran in it: the items of a fan-out, or the run of an inner graph."""
+    """A span; `inside` are the strands that ran in it: the items of a fan-out, or the run of an inner graph.
+
+    `seconds` is its duration, without the work of generators of other nodes that it resumed. Of these each is a step of its
+    own, which follows at the end of the span: the moments at which they worked are not known one by one.
+    """
 
     id: int
     node: str
     phase: str
     start_s: float
     end_s: float
+    seconds: float
     inside: list[Strand] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """Its duration."""
-        return self.end_s - self.start_s
 
 
 @dataclass(slots=True)
@@ -66,17 +66,33 @@ def timeline(spans: pd.DataFrame) -> Timeline:
     outermost: dict[tuple[int | None, int, int | None], Strand] = {}
     inside: dict[int, dict[tuple[int | None, int, int | None], Strand]] = {}
     steps: dict[int, Step] = {}
+    yielded: dict[int, list[Step]] = {}
     worked = spans[spans["phase"] != "queue"].sort_values(["start_s", "id"], kind="stable")
-    columns = ["id", "parent", "run", "item", "worker", "node", "phase", "start_s", "end_s"]
-    for id, parent, run, item, worker, node, phase, start_s, end_s in zip(
+    columns = ["id", "parent", "run", "item", "worker", "node", "phase", "start_s", "end_s", "busy_s"]
+    for id, parent, run, item, worker, node, phase, start_s, end_s, busy_s in zip(
         *(worked[name].astype(object).where(worked[name].notna(), None) for name in columns), strict=True
     ):
-        steps[id] = Step(id, node, phase, start_s, end_s)
+        steps[id] = Step(id, node, phase, start_s, end_s, end_s - start_s if busy_s is None else busy_s)
+        if parent is not None and phase == "yield":
+            yielded.setdefault(parent, []).append(steps[id])
+            continue
         strands = outermost if parent is None else inside.setdefault(parent, {})
         strands.setdefault((parent, run, item), Strand(worker, run)).steps.append(steps[id])
     for parent, strands in inside.items():
         steps[parent].inside = list(strands.values())
+    for strand in [*outermost.values(), *(strand for strands in inside.values() for strand in strands.values())]:
+        strand.steps = [step for outer in strand.steps for step in _apart(outer, yielded.get(outer.id, []))]
     return Timeline(tuple(outermost.values()), spans)
+
+
+def _apart(step: Step, yielded: Sequence[Step]) -> list[Step]:
+    """A step, and the work of generators in it as steps at its end; those of a span with others inside are part of it."""
+    if step.inside:
+        return [step]
+    for other in yielded:
+        step.seconds = max(step.seconds - other.seconds, 0.0)
+        other.start_s = other.end_s = step.end_s
+    return [step, *yielded]
 
 
 def strands_by_worker(strands: Sequence[Strand]) -> dict[str, list[Strand]]:

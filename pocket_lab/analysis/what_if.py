@@ -9,7 +9,7 @@ from heapq import heapify, heapreplace
 from pocket_lab.analysis.timeline import Step, Strand, Timeline, strands_by_worker
 from pocket_lab.errors import UsageError
 
-_OWN = ("prep", "exec", "post")
+_OWN = ("prep", "exec", "post", "yield")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ Link = tuple[str, str, tuple[FrameTuple, ...]]
 _REMOTE_FRAMES = "_pocket_lab_frames"
 _PACKAGE = dirname(dirname(realpath(__file__)))
 _EXAMPLE = join(_PACKAGE, "demo.py")
-_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/")
+_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/", "<node:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.spans import NodeTime, Span, Traced
 
 SPAN_COLUMNS = [field.name for field in fields(Span) if field.name != "point"]
-PHASES = ("prep", "exec", "post", "retry", "queue")
+PHASES = ("prep", "exec", "post", "yield", "retry", "queue")
 _WHOLE = ("parent", "item")
 
 
@@ -37,8 +37,9 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
 def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per point and node, in the order in which the nodes began.
 
-    `wall_s` is its self time in all phases, `share` is of the time of all nodes, `prep_s`, `exec_s`, `post_s` and
-    `retry_s` its parts, `queue_s` the waiting time of the items that begin with it.
+    `wall_s` is its self time in all phases, `share` is of the time of all nodes. Its parts are `prep_s`, `exec_s`, `post_s`,
+    `yield_s` (the work of its generators, inside the nodes that consume them) and `retry_s`; `queue_s` is the waiting time of
+    the items that begin with it.
     """
     rows = []
     for traced, spans in by_point(records):

@@ -7,9 +7,31 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import BuiltinMethodType
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-Event = tuple[str, float, float, str, tuple[float, float, tuple[float, ...], str] | None]
+Outcome = Literal["open", "suspended", "ended", "failed", "opaque"]
+YIELDED = "(yielded)"
+
+
+class Yielded(NamedTuple):
+    """The details of an event with the action YIELDED: resumptions of a lazy result of the visit that began at `visit_s`.
+
+    The `resumptions` took `busy_s` on `worker`, without the work of other nodes' lazy results inside them, and timing them took
+    `cost_s` more there. "open" comes before the event of the visit, "ended" or "failed" last; "opaque" is a result, of the
+    class `kind`, that is not followed.
+    """
+
+    visit_s: float
+    busy_s: float
+    cost_s: float
+    resumptions: int
+    worker: str
+    outcome: Outcome
+    kind: str = ""
+
+
+Details = tuple[float, float, tuple[float, ...], str] | Yielded
+Event = tuple[str, float, float, str, Details | None]
 Sink = Callable[[Event], object]
 
 _numbers = itertools.count()
@@ -40,7 +62,7 @@ class Visit(NamedTuple):
     def of(cls, event: Event) -> Visit:
         """An event with names."""
         node, begun_s, ended_s, action, details = event
-        if details is None:
+        if details is None or isinstance(details, Yielded):
             return cls(node, begun_s, begun_s, ended_s, ended_s, action)
         prepared_s, executed_s, retried, failed = details
         return cls(node, begun_s, prepared_s, executed_s, ended_s, action, retried, failed)
@@ -64,7 +86,11 @@ class Run:
 
 
 class Observer(Protocol):
-    """Receives every run of an observed graph, and every inner run."""
+    """Receives every run of an observed graph, and every inner run.
+
+    One with the attribute `lazy_results = "timed"` also receives the events of generators and other lazy results of nodes,
+    whose action is YIELDED; with "marked" the stacks below them have a frame that names the node (`runtime.lazy_results`).
+    """
 
     def begin(self, run: Run) -> Sink:
         """Called where a run begins, on its thread; the function it returns is called with each Event of the run.
@@ -82,6 +108,11 @@ class _Worker(threading.local):
 
 
 _worker = _Worker()
+
+
+def thread_name() -> str:
+    """The name of this thread."""
+    return _worker.name
 
 
 def begin(
@@ -137,8 +168,9 @@ Collected = tuple[Run, list[Event]]
 class Collector:
     """An observer that keeps all events, to replay them for others: a worker process returns it with its results."""
 
-    def __init__(self, runs: Iterable[Collected] = ()) -> None:
+    def __init__(self, runs: Iterable[Collected] = (), lazy_results: str = "") -> None:
         self._runs = list(runs)
+        self.lazy_results = lazy_results
 
     def begin(self, run: Run) -> Sink:
         """A new list of events."""

@@ -76,9 +76,12 @@ class Monitor:
 
     It may watch several graphs, from any number of threads, and receives what worker processes count when their results
     arrive. It holds a few KiB per node and thread, however long it watches. A visit that fails counts as an execution and as
-    an error, a cancelled one too. Percentiles are of all visits since the beginning (or `reset`), within 1 %.
+    an error, a cancelled one too. A visit that returns a generator ends with it, and has its work. Percentiles are of all
+    visits since the beginning (or `reset`), within 1 %.
     Raises UsageError for an invalid window.
     """
+
+    lazy_results = "timed"  # as an observer
 
     def __init__(self, window: float | str = "1m") -> None:
         window_s = parse_option("window", parse_duration, window, "1m")

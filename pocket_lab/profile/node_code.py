@@ -9,6 +9,7 @@ from types import CodeType
 from typing import Any
 
 from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.runtime.lazy_results import node_of_marker
 from pocket_lab.records.caveat import Caveat
 
 OUTSIDE = "(outside the nodes)"
@@ -83,16 +84,21 @@ def _last_line(code: CodeType) -> int:
 
 
 class NodeFinder:
-    """Finds the nodes on a stack of (function, file, line) frames, innermost first."""
+    """Finds the nodes on a stack of (function, file, line) frames, innermost first.
+
+    A frame that resumes a lazy result of a node names that node, whatever code is below it.
+    """
 
     def __init__(self, codes: Iterable[NodeCode]) -> None:
         self._by_file: dict[str, list[NodeCode]] = {}
+        self._labels: dict[str, str] = {}
         for code in codes:
             self._by_file.setdefault(code.file, []).append(code)
+            self._labels |= dict.fromkeys([*code.node.split(", "), code.node], code.node)
 
     def nodes(self, frames: Iterable[tuple[str, str, int]]) -> list[str]:
         """The distinct nodes of a stack, innermost first."""
-        found = [self._node(file, line) for _, file, line in frames if file in self._by_file]
+        found = [self.node_at(file, line) for _, file, line in frames]
         return list(dict.fromkeys(node for node in found if node is not None))
 
     def owner(self, frames: Sequence[tuple[str, str, int]]) -> tuple[str, int] | None:
@@ -103,7 +109,7 @@ class NodeFinder:
         owner: tuple[str, int] | None = None
         for index in range(len(frames) - 1, -1, -1):
             _, file, line = frames[index]
-            node = self._node(file, line) if file in self._by_file else None
+            node = self.node_at(file, line)
             if node is not None:
                 if owner is not None and node != owner[0]:
                     break
@@ -111,8 +117,16 @@ class NodeFinder:
         return owner
 
     def node_at(self, file: str, line: int) -> str | None:
-        """The node to which a line of a file belongs."""
-        return self._node(file, line) if file in self._by_file else None
+        """The node to which a line of a file belongs, or which a marker names."""
+        if file in self._by_file:
+            return self._node(file, line)
+        marked = node_of_marker(file)
+        return None if marked is None else self._labels.get(marked, marked)
+
+    @staticmethod
+    def without_markers(frames: Iterable[tuple[str, str, int]]) -> tuple[tuple[str, str, int], ...]:
+        """The frames of a stack but for those that only name a node."""
+        return tuple(frame for frame in frames if node_of_marker(frame[1]) is None)
 
     def _node(self, file: str, line: int) -> str | None:
         """The node whose lines include this one; of nested functions the innermost."""

@@ -22,6 +22,7 @@ CODES = {
     "imprecise": "The budget ended before a point reached the requested precision: its interval is wider.",
     "in-place": "The target was measured inside the calling process, which shares its clock and cannot end a run that hangs.",
     "input-changed": "A run changes its input, so later runs get another one; fresh_input=True builds one for each run.",
+    "lazy-opaque": "A node returns an iterator whose work cannot be followed: it counts for the node that consumes it.",
     "lazy-result": "A run returns a generator, another iterator or an awaitable, whose work is not measured: consume it.",
     "leaks-worker-lines": "The source lines that keep memory are not traced inside worker processes.",
     "line-awaits": "The time of a line with an await includes the time in which other tasks run.",

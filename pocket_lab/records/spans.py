@@ -16,6 +16,9 @@ class Span:
     outermost runs from 0, `parent` is the id of the span inside of which it lies (of a fan-out, or of a graph in a graph).
     `action` is set on the last phase of a visit, `attempt` counts from 1, `outcome` is "ok" or "failed". `worker` is the
     name of a thread or of an asyncio task, or "process" and its id; `item` the index of the nearest item around it.
+
+    The phase "yield" is the work of a generator, or of another lazy result of the node, inside the span that resumed it (its
+    parent): from the first resumption there to the last; all `resumptions` took `busy_s`, and timing them `cost_s` more.
     """
 
     point: Point
@@ -31,6 +34,9 @@ class Span:
     item: int | None
     attempt: int
     outcome: str
+    busy_s: float | None = None
+    cost_s: float = 0.0
+    resumptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

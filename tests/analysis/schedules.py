@@ -10,6 +10,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 COLUMNS = ["run", "id", "parent", "node", "phase", "action", "start_s", "end_s", "worker", "item", "attempt", "outcome"]
+COLUMNS += ["busy_s", "cost_s", "resumptions"]
 Items = Sequence[Sequence[tuple[str, float]]]  # of each item the nodes with their seconds
 
 
@@ -25,6 +26,7 @@ class Schedule:
         id = len(self.rows)
         row = {"run": 0, "id": id, "parent": None, "node": node, "phase": "exec", "action": "default", "start_s": start_s}
         row |= {"end_s": end_s, "worker": "caller", "item": None, "attempt": 1, "outcome": "ok"}
+        row |= {"busy_s": None, "cost_s": 0.0, "resumptions": 0}
         self.rows.append({**row, **fields})
         return id
 
@@ -56,7 +58,7 @@ class Schedule:
     @property
     def frame(self) -> pd.DataFrame:
         """The spans by start."""
-        frame = pd.DataFrame(self.rows, columns=COLUMNS).astype({"parent": "Int64", "item": "Int64"})
+        frame = pd.DataFrame(self.rows, columns=COLUMNS).astype({"parent": "Int64", "item": "Int64", "busy_s": float})
         return frame.sort_values(["start_s", "id"], kind="stable", ignore_index=True)
 
 

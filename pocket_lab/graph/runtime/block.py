@@ -10,12 +10,26 @@ from typing import Any
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT
-from pocket_lab.graph.runtime.fast_loops import Chain, Leave, awaited_chain, observed_chain, phased_chain, plain_chain
+from pocket_lab.graph.runtime.fast_loops import (
+    Chain,
+    Leave,
+    awaited_chain,
+    followed_chain,
+    observed_chain,
+    phased_chain,
+    plain_chain,
+)
 from pocket_lab.graph.runtime.lifecycle import driven, general_chain
 from pocket_lab.graph.runtime.steps import Kind, Step, prepare
 
 Routes = Mapping[str, Mapping[str, Node]]
-_FAST_CHAINS = {"plain": plain_chain, "awaited": awaited_chain, "observed": observed_chain, "phased": phased_chain}
+_FAST_CHAINS = {
+    "plain": plain_chain,
+    "awaited": awaited_chain,
+    "observed": observed_chain,
+    "followed": followed_chain,
+    "phased": phased_chain,
+}
 _NOTHING: Mapping[str, Node] = {}
 
 

@@ -13,6 +13,7 @@ from pocket_lab.executors.chunks import Numbered
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.graph.context import Context, Report, stops
 from pocket_lab.graph.observers import Collected, Collector, Observer
+from pocket_lab.graph.runtime.lazy_results import lazy_results
 from pocket_lab.graph.runtime.plan import Plan
 from pocket_lab.graph.runtime.workers import TASKS_IN_FLIGHT
 from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
@@ -51,12 +52,12 @@ class _LocalItem:
 class _RemoteItem:
     """Runs an item in a worker process, on a copy of its scope, and returns its writes even if it fails."""
 
-    def __init__(self, fan_out_plan: FanOutPlan, collects: bool, reports: bool) -> None:
-        self._given = fan_out_plan, collects, reports
-        self._collector = Collector() if collects else None
+    def __init__(self, fan_out_plan: FanOutPlan, collects: bool, reports: bool, lazy: str) -> None:
+        self._given = fan_out_plan, collects, reports, lazy
+        self._collector = Collector(lazy_results=lazy) if collects else None
         self._observed_plan = fan_out_plan.observed([self._collector] if self._collector else [])
 
-    def __reduce__(self) -> tuple[type[_RemoteItem], tuple[FanOutPlan, bool, bool]]:
+    def __reduce__(self) -> tuple[type[_RemoteItem], tuple[FanOutPlan, bool, bool, str]]:
         return _RemoteItem, self._given
 
     def __call__(self, task: Task) -> Answer:
@@ -182,7 +183,8 @@ class FanOutPlan:
             contents = store.scope(self.scope(index)).snapshot() if occupied else {}
             return index, item, contents, store.limits, context.deadline_s
 
-        run_item = context.prepare(self, lambda: _RemoteItem(self, bool(self.observers), context.reports is not None))
+        lazy = lazy_results(self.observers)
+        run_item = context.prepare(self, lambda: _RemoteItem(self, bool(self.observers), context.reports is not None, lazy))
         for outcome in context.pool.imap(run_item, Numbered(items, task), context.workers, context.check):
             if outcome.error is None:
                 value, error, delta, collected, reports = outcome.value

@@ -99,6 +99,42 @@ def observed_chain(steps: Sequence[Step], checked: bool, leave: Leave) -> Chain:
     return chain
 
 
+def followed_chain(steps: Sequence[Step], checked: bool, leave: Leave) -> Chain:
+    """The same as `observed_chain` where observers follow lazy results."""
+    rows = tuple((step.name, step.exec_, step.hand_on) for step in steps)
+    kinds = steps[0].lazy_kinds
+
+    def chain(value: Any, store: Store, ctx: Context) -> Any:
+        record: Any = ctx.sink
+        remaining: Any = iter(rows)
+        for name, exec_, hand_on in _checking(remaining, ctx) if checked else remaining:
+            begun = clock()
+            try:
+                result = exec_(value)
+            except BaseException as error:
+                record(_failed_visit(name, begun))
+                _fail(steps, remaining, "exec", error)
+            if not kinds[result.__class__]:
+                value = result
+                record((name, begun, clock(), DEFAULT, None))
+                continue
+            ended, action = clock(), DEFAULT
+            if result.__class__ is Route:
+                try:
+                    result, action = pair_of(result)
+                except BaseException as error:
+                    record(_failed_visit(name, begun))
+                    _fail(steps, remaining, "exec", error)
+            value = hand_on(result, value, begun, record, ctx.run) if kinds[result.__class__] else result
+            result = None
+            record((name, begun, ended, action, None))
+            if action != DEFAULT:
+                return leave(value, action, _position(steps, remaining))
+        return value
+
+    return chain
+
+
 def _failed_visit(name: str, begun: float) -> Any:
     now = clock()
     return (name, begun, now, "", (begun, now, (), "exec"))

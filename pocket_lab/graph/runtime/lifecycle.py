@@ -132,6 +132,8 @@ def general_chain(steps: Sequence[Step], checked: bool, leave: Leave, on_loop: b
                         ctx.check()
                 if record is not None:
                     ended = executed_at if post is None else clock()
+                    if step.lazy_kinds[output.__class__]:
+                        output = step.hand_on(output, value, begun, record, context.run)
                     details = (prepared_at, executed_at, retried, "") if step.has_details else None
                     record((step.name, begun, ended, action, details))
             except BaseException as error:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pocket_lab.graph.callables import is_async, takes
-from pocket_lab.graph.node import Function, Node
+from pocket_lab.graph.node import Function, Node, Route
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.runtime.hooks import after_failure, after_success
+from pocket_lab.graph.runtime.lazy_results import LazyKinds, LazyResults, lazy_results
 
-Kind = Literal["plain", "awaited", "observed", "phased", "general"]
+HandOn = Callable[..., Any]
+Kind = Literal["plain", "awaited", "observed", "followed", "phased", "general"]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -20,7 +22,8 @@ class Step:
 
     `waits_s` holds the wait after each attempt and ends with None. A function `shows` the context if it takes it as `ctx`.
     `runs_nodes` says that exec runs other nodes (it takes the store and the context). A step without details is recorded
-    with the times at which its only call began and ended.
+    with the times at which its only call began and ended. A result of one of `lazy_kinds` goes through `hand_on`, which
+    wraps it where an observer asks for that.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Step:
     shows_context: bool
     needs_context: bool
     has_details: bool
+    lazy_kinds: LazyKinds
+    hand_on: HandOn
 
 
 def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
@@ -67,7 +72,7 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
     shows_context = any(shows.values()) or succeed is not None  # a hook may take the context too
     return Step(
         name=node.name,
-        kind=_kind(is_guarded or shows_context, is_phased, bool(observers), any(awaits.values())),
+        kind=_kind(is_guarded or shows_context, is_phased, observers, any(awaits.values())),
         prep=prep,
         exec_=exec_,
         fallback=fallback,
@@ -91,14 +96,18 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
         shows_context=shows_context,
         needs_context=retries or is_timed or bool(observers) or shows_context,
         has_details=retries or is_phased,
+        lazy_kinds=LazyKinds(Route, observers),
+        hand_on=LazyResults(node.name, observers, on_loop).hand_on,
     )
 
 
-def _kind(is_special: bool, is_phased: bool, is_observed: bool, is_async: bool) -> Kind:
+def _kind(is_special: bool, is_phased: bool, observers: Sequence[Observer], is_async: bool) -> Kind:
     """The fastest loop that has all a node needs; `is_special` for what only the general one has."""
-    if is_special or is_phased + is_observed + is_async > 1:
+    if is_special or is_phased + bool(observers) + is_async > 1:
         return "general"
-    return "phased" if is_phased else "observed" if is_observed else "awaited" if is_async else "plain"
+    if observers:
+        return "followed" if lazy_results(observers) else "observed"
+    return "phased" if is_phased else "awaited" if is_async else "plain"
 
 
 def _is_async(function: Function | None) -> bool:

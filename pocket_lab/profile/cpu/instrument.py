@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from pocket_lab.executors.pool import Pool
+from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.cpu.stack_sampler import (
     MAIN,
@@ -19,6 +21,7 @@ from pocket_lab.profile.cpu.stack_sampler import (
     stop_in_worker,
 )
 from pocket_lab.profile.instrument import Instrument, profile_points
+from pocket_lab.profile.lazy_results import Marks, opaque_caveats
 from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, node_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
@@ -44,14 +47,18 @@ def profile_cpu(job: Job, interval_s: float = INTERVAL_S) -> Iterator[Record]:
     yield from caveats
     yield _SAMPLED
     yield _NATIVE
-    yield from profile_points(job, _CpuInstrument(NodeFinder(codes), interval_s))
+    marks = Marks()
+    if isinstance(job.target, Graph):
+        job = replace(job, target=job.target.observed(marks))
+    yield from profile_points(job, _CpuInstrument(NodeFinder(codes), interval_s, marks))
 
 
 class _CpuInstrument(Instrument):
     name = "sampler"
 
-    def __init__(self, finder: NodeFinder, interval_s: float) -> None:
+    def __init__(self, finder: NodeFinder, interval_s: float, marks: Marks) -> None:
         self._finder = finder
+        self._marks = marks
         self._interval_s = interval_s
         self._stacks: list[Stacks] = []
 
@@ -86,6 +93,7 @@ class _CpuInstrument(Instrument):
                 yield Stack(point, node, frames, times.cpu_s, "cpu_s", times.samples)
         if any(math.isnan(times.cpu_s) for times in merged.values()):
             yield _NO_CPU
+        yield from opaque_caveats(point, self._marks.opaque)
         samples = sum(times.samples for (node, _), times in merged.items() if node != OUTSIDE)
         if samples < _FEWEST_SAMPLES:
             found = "1 sample is" if samples == 1 else f"{samples} samples are"
@@ -97,5 +105,5 @@ class _CpuInstrument(Instrument):
         owner = self._finder.owner(frames)
         if owner is not None:
             node, start = owner
-            return node, frames[start:]
+            return node, self._finder.without_markers(frames[start:])
         return (OUTSIDE, (_RUNTIME,)) if kind == MAIN else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pocket_lab.graph.runtime.lazy_results import node_of_marker
 from pocket_lab.profile.memory.allocation_ledger import Mask
 from pocket_lab.profile.memory.capture import Frame, Ints, Stacks
 from pocket_lab.profile.node_code import NodeFinder
@@ -60,6 +61,6 @@ def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside:
             known[within] = len(chains)
             chains.append(within)
         owner.append(node)
-        site.append(number)
+        site.append(number if node_of_marker(frame[1]) is None else 0)
         chain.append(known[within])
     return Attribution((*nodes, outside), np.array(owner), np.array(site), np.array(chain), tuple(chains))

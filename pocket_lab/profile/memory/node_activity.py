@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from pocket_lab.graph.observers import Event, Sink
+from pocket_lab.graph.observers import Event, Sink, Yielded
+from pocket_lab.profile.lazy_results import opaque
 from pocket_lab.records.memory import NodeActivity
 from pocket_lab.records.point import Point
 
@@ -15,7 +16,9 @@ _PARTS = 500  # a pause shorter than this part of the run is ignored
 
 
 class Visits:
-    """An observer that keeps the last 20,000 node visits of all runs together."""
+    """An observer that keeps the last 20,000 node visits of all runs together, and has their lazy results marked."""
+
+    lazy_results = "marked"
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=_MOST_VISITS)
@@ -28,6 +31,10 @@ class Visits:
         """Forget all visits."""
         self._events.clear()
 
+    def opaque(self) -> set[tuple[str, str]]:
+        """The nodes with results that cannot be followed."""
+        return opaque(self._events)
+
     @property
     def is_full(self) -> bool:
         """Whether earlier visits may have been dropped."""
@@ -36,7 +43,9 @@ class Visits:
     def activity(self, point: Point, begun_s: float, ended_s: float) -> Iterator[NodeActivity]:
         """Yield the intervals in which each node was active, nodes in the order of their first visits."""
         visits: dict[str, list[tuple[float, float]]] = {}
-        for node, start_s, end_s, *_ in sorted(self._events, key=lambda event: event[1]):
+        for node, start_s, end_s, _, details in sorted(self._events, key=lambda event: event[1]):
+            if isinstance(details, Yielded):
+                continue
             visits.setdefault(node, []).append((start_s - begun_s, end_s - begun_s))
         pause_s = (ended_s - begun_s) / _PARTS
         for node, spans in visits.items():

@@ -62,7 +62,7 @@ def _by_calls(finder: NodeFinder, stacks: Stacks, table: Ints) -> dict[Calls, In
     for number in np.flatnonzero(table[:, 0] > 0).tolist():
         frames = stacks.trace(number)
         owner = finder.owner(frames)
-        key = (OUTSIDE, tuple(frames)) if owner is None else (owner[0], tuple(frames[owner[1] :]))
+        key = (OUTSIDE, tuple(frames)) if owner is None else (owner[0], finder.without_markers(frames[owner[1] :]))
         calls[key] = calls.get(key, 0) + table[number]
     return calls
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from pocket_lab.graph.observers import Event, Run, Sink
+from pocket_lab.graph.observers import Event, Run, Sink, Yielded
+from pocket_lab.profile.monitor.lazy_visits import LazyVisits
 from pocket_lab.records.traffic import NodeTraffic
 from pocket_lab.stats.histogram import Histogram
 
@@ -20,7 +21,10 @@ class Traffic:
 
     Each thread counts in its own shard, so that recording takes no lock; the shard of a thread that has ended is reused by
     the next new thread. Visits in worker processes are recorded when their results arrive, at the time at which they ended.
+    A visit that returns a generator ends with it, and has its work instead of the visits that consume it.
     """
+
+    lazy_results = "timed"
 
     def __init__(self, window_s: float) -> None:
         self._slot_s = window_s / SLOTS
@@ -28,18 +32,26 @@ class Traffic:
         self._shards: list[_Shard] = []
         self._idle: list[_Shard] = []
         self._here = threading.local()
+        self._lazy = LazyVisits()
         self._since_s = perf_counter()
 
     def begin(self, run: Run) -> Sink:
         """The sink for the events of a run: the shard of its thread."""
+        return self._sink(run.graph, run.worker)
+
+    def _sink(self, graph: str, worker: str) -> Sink:
         try:
             shard = self._here.lease.shard
         except AttributeError:
             shard = self._lease()
-        sink: Sink | None = shard.sinks.get(run.graph)
+        sink: Sink | None = shard.sinks.get((graph, worker))
         if sink is None:
-            sink = shard.sinks[run.graph] = shard.sink(run.graph)
+            sink = shard.sinks[graph, worker] = shard.sink(graph, worker)
         return sink
+
+    def _ended(self, graph: str, event: Event) -> None:
+        """Count a visit whose lazy result has ended, on the thread where it did; what others took is not in its time."""
+        self._sink(graph, "")(event)
 
     def reset(self) -> None:
         """Forget all counts; runs may be active."""
@@ -88,7 +100,7 @@ class Traffic:
             if self._idle:
                 shard = self._idle.pop()
             else:
-                shard = _Shard(self._slot_s, self._lock)
+                shard = _Shard(self._slot_s, self._lock, self._lazy, self._ended)
                 self._shards.append(shard)
         self._here.lease = _Lease(shard, self._idle)
         return shard
@@ -108,19 +120,29 @@ class _Lease:
 class _Shard:
     """The tallies of one thread by graph and node, and the sinks that update them."""
 
-    def __init__(self, slot_s: float, lock: threading.RLock) -> None:
+    def __init__(self, slot_s: float, lock: threading.RLock, lazy: LazyVisits, end: Callable[[str, Event], None]) -> None:
         self.tallies: dict[str, dict[str, _Tally]] = {}
-        self.sinks: dict[str, Sink] = {}
+        self.sinks: dict[tuple[str, str], Sink] = {}
         self._slot_s = slot_s
         self._lock = lock
+        self._lazy = lazy
+        self._end = end
 
-    def sink(self, graph: str) -> Sink:
+    def sink(self, graph: str, worker: str) -> Sink:
         """A function that counts one event; expensive work is deferred until a tally is full."""
         tallies = self.tallies.setdefault(graph, {})
-        slot_s, lock = self._slot_s, self._lock
+        slot_s, lock, lazy, end = self._slot_s, self._lock, self._lazy, self._end
 
         def record(event: Event) -> None:
             node, begun_s, ended_s, _, details = event
+            if lazy.is_active or details.__class__ is Yielded:
+                if isinstance(details, Yielded):
+                    if (whole := lazy.yielded(event, details)) is not None:
+                        end(graph, whole)
+                    return
+                if (visited := lazy.visited(event, worker)) is None:
+                    return
+                node, begun_s, ended_s, _, details = visited
             try:
                 tally = tallies[node]
             except KeyError:
@@ -131,7 +153,7 @@ class _Shard:
             took_s = tally.took_s
             took_s.append(ended_s - begun_s)
             tally.last_s = ended_s
-            if details is not None and details[3]:
+            if details is not None and details[3]:  # the phase that failed
                 tally.errors += 1
             if len(took_s) >= _FULL:
                 with lock:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pocket_lab.graph.observers import Event, Run, Sink, Visit
+from pocket_lab.graph.observers import Event, Run, Sink, Visit, Yielded
+from pocket_lab.profile.trace.yields import Consumed, InnermostParts, consumed_by
 from pocket_lab.records.point import Point
 from pocket_lab.records.spans import Span
 
@@ -16,6 +17,8 @@ _MOST_RUNS = 100_000
 
 class Recorder:
     """An observer that keeps the events of at most 100,000 runs; `left_out` counts the other runs."""
+
+    lazy_results = "timed"
 
     def __init__(self) -> None:
         self.runs: list[tuple[Run, list[Event]]] = []
@@ -47,6 +50,10 @@ class _Part:
     outcome: str = "ok"
     action: str = ""
     id: int = 0
+    worker: str = ""
+    busy_s: float | None = None
+    cost_s: float = 0.0
+    resumptions: int = 0
 
 
 class _RunParts:
@@ -54,7 +61,9 @@ class _RunParts:
 
     def __init__(self, run: Run, events: Sequence[Event]) -> None:
         self.run = run
-        self.parts = [part for event in events for part in _parts_of(Visit.of(event))]
+        self.events = events
+        visits = [Visit.of(event) for event in events if not isinstance(event[4], Yielded)]
+        self.parts = [part for visit in visits for part in _parts_of(visit)]
         self.starts = [part.start_s for part in self.parts]
 
     def part_at(self, at_s: float) -> _Part | None:
@@ -91,9 +100,11 @@ def spans_of(point: Point, runs: Sequence[tuple[Run, Sequence[Event]]], origin_s
     """Every phase of every visit as a Span, by start; times count from `origin_s`, the start of the first run.
 
     The parent of an inner run is the span of the outer run that was running when the first node of the inner run began: the
-    visits of one run do not overlap, so that there is exactly one.
+    visits of one run do not overlap, so that there is exactly one. The parent of a "yield" is the innermost span of its worker
+    that was running when it was resumed.
     """
-    by_number = {run.number: _RunParts(run, events) for run, events in runs if events}
+    parted = [_RunParts(run, events) for run, events in runs if events]
+    by_number = {inner.run.number: inner for inner in parted if inner.parts}
     outermost = _outermost(by_number)
     rows: list[tuple[_Part, _RunParts, _Part | None]] = []
     for inner in by_number.values():
@@ -104,6 +115,7 @@ def spans_of(point: Point, runs: Sequence[tuple[Run, Sequence[Event]]], origin_s
             if inner.starts[0] > ready_s:
                 rows.append((_Part(inner.parts[0].node, "queue", ready_s, inner.starts[0]), inner, parent))
         rows += [(part, inner, parent) for part in inner.parts]
+    rows += _yields(by_number)
     rows.sort(key=lambda row: (row[0].start_s, -row[0].end_s))
     for id, (part, _, _) in enumerate(rows):
         part.id = id
@@ -118,13 +130,37 @@ def spans_of(point: Point, runs: Sequence[tuple[Run, Sequence[Event]]], origin_s
             part.action,
             part.start_s - origin_s,
             part.end_s - origin_s,
-            inner.run.worker,
+            part.worker or inner.run.worker,
             _item(inner.run),
             part.attempt,
             part.outcome,
+            part.busy_s,
+            part.cost_s,
+            part.resumptions,
         )
         for part, inner, parent in rows
     ]
+
+
+def _yields(by_number: dict[int, _RunParts]) -> list[tuple[_Part, _RunParts, _Part | None]]:
+    """A part for the work of each lazy result in each part that resumed it, which is its parent."""
+    if not any(isinstance(event[4], Yielded) for inner in by_number.values() for event in inner.events):
+        return []
+    parts: dict[str, list[tuple[_Part, float, float]]] = {}
+    for inner in by_number.values():
+        parts.setdefault(inner.run.worker, []).extend((part, part.start_s, part.end_s) for part in inner.parts)
+    by_worker = {worker: InnermostParts(found) for worker, found in parts.items()}
+    return [
+        (_yield_of(consumed), inner, consumed.part)
+        for inner in by_number.values()
+        for consumed in consumed_by(inner.events, by_worker)
+    ]
+
+
+def _yield_of(consumed: Consumed[_Part]) -> _Part:
+    part = _Part(consumed.node, "yield", consumed.start_s, consumed.end_s, outcome=consumed.outcome, worker=consumed.worker)
+    part.busy_s, part.cost_s, part.resumptions = consumed.busy_s, consumed.cost_s, consumed.resumptions
+    return part
 
 
 def _outermost(by_number: dict[int, _RunParts]) -> dict[int, int]:

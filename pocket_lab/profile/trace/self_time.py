@@ -25,19 +25,26 @@ class NodeTotals:
 def self_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[int, float]:
     """Seconds by id of the span, without the time in which a span inside it was running on any worker.
 
-    Waits of items are not subtracted from the spans around them. The cost of recording is subtracted: `inside_s` from every
-    span, and `outside_s` for every span of the same worker inside it.
+    Waits of items are not subtracted from the spans around them. A "yield" has the time of its resumptions, which the span
+    around it has not. The cost of recording is subtracted: `inside_s` from every span, `outside_s` for every span of the same
+    worker inside it, and what timing the resumptions inside it took.
     """
     children: dict[int, list[Span]] = {}
+    yielded: dict[int, float] = {}
     for span in spans:
-        if span.parent is not None and span.phase != "queue":
+        if span.parent is not None and span.busy_s is not None:
+            seconds = span.busy_s + span.cost_s
+            yielded[span.parent] = yielded.get(span.parent, 0.0) + seconds
+        elif span.parent is not None and span.phase != "queue":
             children.setdefault(span.parent, []).append(span)
     own = {}
     for span in spans:
         inner = children.get(span.id, [])
         seconds = span.end_s - span.start_s
-        if span.phase != "queue":
-            seconds -= covered_s(((s.start_s, s.end_s) for s in inner), span.start_s, span.end_s)
+        if span.busy_s is not None:
+            seconds = span.busy_s
+        elif span.phase != "queue":
+            seconds -= covered_s(((s.start_s, s.end_s) for s in inner), span.start_s, span.end_s) + yielded.get(span.id, 0.0)
             seconds -= inside_s + outside_s * sum(s.worker == span.worker for s in inner)
         own[span.id] = max(seconds, 0.0)
     return own
@@ -61,7 +68,7 @@ def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 
     """
     own = self_times(spans, inside_s, outside_s)
     names = {span.id: span.node for span in spans}
-    around = {span.parent for span in spans if span.parent is not None and names.get(span.parent) == span.node}
+    around = {s.parent for s in spans if s.parent is not None and s.phase != "yield" and names.get(s.parent) == s.node}
     nodes: dict[str, NodeTotals] = {}
     for span in spans:
         times = nodes.setdefault(span.node, NodeTotals())

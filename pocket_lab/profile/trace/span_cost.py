@@ -24,6 +24,8 @@ class SpanCost(NamedTuple):
 class _EventList:
     """Records the events of all runs in one list."""
 
+    lazy_results = "timed"
+
     def __init__(self) -> None:
         self.events: list[Event] = []
 

@@ -45,17 +45,18 @@ def gantt_figure(spans: pd.DataFrame, path: pd.DataFrame, title: str = "") -> La
 def plot_gantt(ax: Axes, spans: pd.DataFrame, path: pd.DataFrame, title: str = "") -> None:
     """Draw a row per worker, the caller first; `path` has the spans of the critical path, marked by a dark line.
 
-    A span that contains others is a thin line below them; failed attempts are lighter. The last row shows how many items
+    A span that contains others is a thin line below them; failed attempts are lighter; the generators that a span resumed fill
+    their share of its height. The last row shows how many items
     wait for a worker. If there are too many spans to see, a row shows the share of each node in each interval.
     """
-    worked = spans[spans["phase"] != "queue"]
+    worked = spans[~spans["phase"].isin(["queue", "yield"])]
     workers = sorted(dict.fromkeys(worked["worker"]), key=_in_order)
     shown = workers[:_MOST_ROWS]
     row_of = {worker: number for number, worker in enumerate(shown)}
     total_s = max(float(spans["end_s"].max()), 1e-9) if len(spans) else 1.0
     colors = node_colors(spans)
     here = worked[worked["worker"].isin(shown)]
-    is_outer = here["id"].isin(set(spans["parent"].dropna()))
+    is_outer = here["id"].isin(set(worked["parent"].dropna()))
     leaves = here[~is_outer]
     for name, rows in here[is_outer].groupby("node", sort=False):
         _bars(ax, _merged(rows, row_of, total_s), 0.5 - _OUTER, _OUTER, colors[str(name)], 0.9)
@@ -64,6 +65,7 @@ def plot_gantt(ax: Axes, spans: pd.DataFrame, path: pd.DataFrame, title: str = "
     else:
         for (node, is_retry), rows in leaves.groupby(["node", leaves["phase"] == "retry"], sort=False):
             _bars(ax, _merged(rows, row_of, total_s), _LOW - _BAR, _BAR, colors[str(node)], 0.35 if is_retry else 1.0)
+        _yields(ax, spans[(spans["phase"] == "yield") & spans["worker"].isin(shown)], row_of, colors)
     _bars(ax, _merged(path[path["worker"].isin(shown)], row_of, total_s), -0.5, _PATH, INK, 1.0)
     labels = [shorten(_worker_label(worker), 26) for worker in shown]
     if len(waiting := spans[spans["phase"] == "queue"]):
@@ -113,6 +115,19 @@ def _bars(ax: Axes, bars: tuple[Numbers, Numbers, Numbers], below: float, height
     low, high = row + below, row + below + height
     corners = np.stack([start, low, start, high, end, high, end, low, start, low], 1).reshape(-1, 2)
     _fill(ax, corners, 5, color, alpha)
+
+
+def _yields(ax: Axes, spans: pd.DataFrame, row_of: dict[str, int], colors: dict[str, tuple[float, float, float]]) -> None:
+    """Draw the work of generators over the span that resumed them, from below, in the height of its share of the time."""
+    filled: dict[Any, float] = {}
+    for node, parent, worker, start_s, end_s, busy_s in zip(
+        *(spans[name] for name in ("node", "parent", "worker", "start_s", "end_s", "busy_s")), strict=True
+    ):
+        height = _BAR * min(busy_s / (end_s - start_s), 1.0) if end_s > start_s else 0.0
+        below = filled.get(parent, 0.0)
+        bar = (np.array([float(row_of[worker])]), np.array([start_s]), np.array([end_s]))
+        _bars(ax, bar, _LOW - below - height, height, colors[str(node)], 1.0)
+        filled[parent] = below + height
 
 
 def _fill(ax: Axes, corners: Numbers, each: int, color: Color, alpha: float) -> None:

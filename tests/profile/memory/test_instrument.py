@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pocket_lab.executors.registry import open_pool
 from pocket_lab.executors.serial import SerialPool
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
-from pocket_lab.graph.node import node
+from pocket_lab.graph.node import Node, node
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
@@ -168,3 +169,42 @@ def test_a_run_in_worker_processes_yields_what_all_of_them_did(tmp_path: Path) -
     (row,) = [record for record in profile_peaks(job) if isinstance(record, NodeMemory) and record.node == "grows"]
     assert row.allocated_bytes == pytest.approx(12 * MIB, rel=0.05)
     assert row.processes == 3
+
+
+def block(_: int) -> bytearray:
+    """What a generator of a node calls: it belongs to no node by its source."""
+    return bytearray(MIB)
+
+
+@node
+def reads(size: int) -> Any:
+    return map(block, range(size))
+
+
+@node
+def keeps(blocks: Any) -> int:
+    return len([*blocks, bytearray(4 * MIB)])
+
+
+NATIVE = Node("native", exec=partial(map, block))
+
+
+@pytest.mark.parametrize("peaks", [False, True], ids=["memory", "bench"])
+@pytest.mark.parametrize("source", [reads, NATIVE], ids=["python", "native"])
+def test_what_a_generator_allocates_counts_for_the_node_that_returns_it(source: Node, peaks: bool, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"size": 16} if source is reads else {"input": range(16)}
+    job = job_of(Graph(source >> keeps), tmp_path, **options)
+    records = list(profile_peaks(job) if peaks else profile_memory(job))
+    nodes = {record.node: record for record in records if isinstance(record, NodeMemory)}
+    assert nodes[source.name].peak_bytes == pytest.approx(16 * MIB, rel=0.02)
+    assert nodes["keeps"].peak_bytes == pytest.approx(4 * MIB, rel=0.02)
+    assert nodes["keeps"].inclusive_peak_bytes == pytest.approx(20 * MIB, rel=0.02)
+    stacks = [record for record in records if isinstance(record, Stack)]
+    assert not any(file.startswith("<node:") for stack in stacks for _, file, _ in stack.frames)
+    assert not any(record.file.startswith("<node:") for record in records if isinstance(record, LineMemory))
+
+
+def test_a_native_node_that_returns_no_generator_has_no_row(tmp_path: Path) -> None:
+    job = job_of(Graph(Node("native", exec=len) >> grows), tmp_path, input=[1])
+    records = list(profile_peaks(job))
+    assert {record.node for record in records if isinstance(record, NodeMemory)} == {"grows", OUTSIDE}
