@@ -16,6 +16,7 @@ from pocket_lab.measure.paired.pair import BLOCKS, MOST_ROUNDS, Pair, Side, orde
 from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.records.record import Record
@@ -61,6 +62,7 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
     block_s = paired.budget_s / len(pairs) / _TARGET_BLOCKS * _IN_SAMPLES
     batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _TARGET_ROUNDS / 2))
     builds = Renewable(paired.a.target), Renewable(paired.b.target)
+    reserve: list[bytes] = []
     for number in range(1, _MOST_BLOCKS + 1):
         if not pairs:
             return
@@ -73,6 +75,7 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
             jobs = _job_for(pair.a, paired.a, a), _job_for(pair.b, paired.b, b)
             if not (yield from pair.prepare(jobs, batch_s, block_s)):
                 pairs.remove(pair)
+        reserve = reserve or keep_freed_memory()  # after the inputs of the first block, which would take it
         for step in range(MOST_ROUNDS):
             for pair in order.sample(pairs, len(pairs)):
                 if perf_counter() > deadline:
