@@ -46,14 +46,14 @@ def test_bench_prints_a_table_its_meaning_and_writes_a_report(tmp_path: Path) ->
     report = tmp_path / "report.html"
     code, out = call(
         *("bench", "pocket_lab.demo:graph", "--sizes", "4,8", "--workers", "1,2", "--executors", "threads"),
-        *("--budget", "1s", "--html", str(report)),
+        *("--budget", "5s", "--html", str(report)),
     )
     assert code == 0
     lines = out.splitlines()
     assert "4 points" in out
-    assert sum("threads" in line and "x" in line for line in lines) >= 4
+    assert sum("  threads  " in line for line in lines) >= 4
     assert "Growth: cannot tell (2 sizes" in out
-    assert "Advice:" in out
+    assert "Advice at size 8: " in out or "no part in the findings" in out, "a busy machine measures too few rounds"
     assert f"Report: {report}" in out
     assert "<svg" in report.read_text()
 

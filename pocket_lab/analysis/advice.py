@@ -1,78 +1,102 @@
-"""How many workers of which kind, and why."""
+"""How many workers of which kind, where the data can tell."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import pandas as pd
 
-from pocket_lab.executors.registry import is_remote
+from pocket_lab.analysis.reasons import ENOUGH, Candidate, Reason, reasons_for
+from pocket_lab.analysis.scaling import Throughputs, throughput_ratio
 
-ENOUGH = 0.95
-_BUSY = 0.8
+_NEARLY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The worker count and executor to use at the largest size measured; `certain` is False where intervals overlap.
+    """The fewest workers that reach 95 % of the best throughput at a size, on the executor that is fastest with so many.
 
-    `busy` is the CPU time of one worker per wall time. `threads_gain` and `processes_gain` are the best throughput of that
-    executor over the one of its fewest workers; NaN if fewer than two of its worker counts were measured.
+    `reasons` are what was measured and supports the choice; none where the cause is not known. `size` is None where only one
+    size was measured. `is_partial` if other points of the size have no interval, and therefore took no part.
     """
 
-    workers: int
-    executor: str
-    speedup: float
-    certain: bool
-    busy: float
-    threads_gain: float
-    processes_gain: float
+    chosen: Candidate
+    size: int | None
+    reasons: tuple[Reason, ...]
+    is_partial: bool = False
 
     @property
-    def waits(self) -> bool:
-        """Whether one worker leaves its core idle for a good part of the time."""
-        return self.busy < _BUSY
+    def workers(self) -> int:
+        """The worker count to use."""
+        return self.chosen.workers
 
     @property
-    def shares_lock(self) -> bool:
-        """Whether busy threads gain so little that they must share the interpreter lock."""
-        return not self.waits and self.threads_gain < 1 / _BUSY
+    def executor(self) -> str:
+        """The executor to use."""
+        return self.chosen.executor
+
+    @property
+    def speedup(self) -> float:
+        """The speed-up of the choice against the fewest workers of its executor."""
+        return self.chosen.speedup
 
 
-def advise_workers(frame: pd.DataFrame) -> Advice | None:
-    """The smallest worker count within 95 % of the best throughput, at the largest size of a `Bench.frame`.
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The intervals do not tell whether the candidate reaches 95 % of the throughput of its rival.
 
-    None where there is no choice: fewer than two worker counts or executors were measured, or requests came at a given
-    rate. The gain is against the fastest single worker of any executor. The reason is based on CPU
-    time per wall time: if it is close to one at one worker, the work is CPU-bound; if more threads do not raise the
-    throughput, it holds the interpreter lock as well.
+    `is_near` if it reaches 90 % of all others for certain.
     """
-    usable = frame[frame["wall_s"].notna() & frame["speedup"].notna()]
-    if not usable.empty and usable["size"].notna().any():
-        usable = usable[usable["size"] == usable["size"].max()]
-    if len(usable[["workers", "executor"]].drop_duplicates()) < 2:
+
+    candidate: Candidate
+    rival: Candidate
+    size: int | None
+    is_near: bool
+
+
+def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | None = None) -> Advice | Undecided | None:
+    """The fewest workers within 5 % of the best throughput, at the largest size of a `Bench.frame` at which there is a choice.
+
+    Only points with an interval take part. A point is enough if the upper ends of the ratios of all others to it, within
+    rounds (`throughput_ratio`), are below 1 / 0.95; it is too slow if the lower end of one is above that. The advice is
+    the fewest workers that are not too slow, if they are enough, else undecided. None where fewer than two points take part.
+    `cores` are those that the target may use, where known.
+    """
+    usable = _usable(frame)
+    by_size = {size: rows for size, rows in usable.groupby("size", dropna=False) if len(rows) > 1}
+    if not by_size:
         return None
-    best = usable.iloc[int(usable["throughput_per_s"].argmax())]
-    near = usable[usable["throughput_per_s"] >= ENOUGH * best["throughput_per_s"]]
-    chosen = near.sort_values(["workers", "throughput_per_s"], ascending=[True, False]).iloc[0]
-    least = usable[usable["workers"] == usable["workers"].min()]
-    start = least.iloc[int(least["throughput_per_s"].argmax())]
-    speedup = float(chosen["throughput_per_s"] / start["throughput_per_s"])
-    certain = chosen.equals(start) or speedup * (1 - _half_interval(chosen)) > 1 + _half_interval(start)
-    busy = float(start["cpu_s"] / start["wall_s"])
-    threads, processes = usable[usable["executor"] == "threads"], usable[usable["executor"].map(is_remote)]
-    gains = _gain(threads), _gain(processes)
-    return Advice(int(chosen["workers"]), str(chosen["executor"]), speedup, bool(certain), busy, *gains)
+    rows = list(by_size.values())[-1]
+    candidates = [Candidate.of(row) for row in rows.to_dict("records")]
+    size = candidates[0].point.size if frame["size"].nunique() > 1 else None
+    enough, too_slow = 1 / ENOUGH, set[Candidate]()
+    highest: dict[Candidate, tuple[float, Candidate]] = {}
+    for candidate in candidates:
+        for other in candidates:
+            if other == candidate:
+                continue
+            ratio = throughput_ratio(other.point, candidate.point, throughputs)
+            high = ratio.high if ratio.high == ratio.high else float("inf")
+            highest[candidate] = max(highest.get(candidate, (0.0, other)), (high, other), key=lambda pair: pair[0])
+            if ratio.low > enough:
+                too_slow.add(candidate)
+    left = [candidate for candidate in candidates if candidate not in too_slow]
+    if not left:
+        return None
+    fewest = [candidate for candidate in left if candidate.workers == min(one.workers for one in left)]
+    chosen = max(fewest, key=lambda one: (highest[one][0] <= enough, one.throughput_per_s))
+    high, rival = highest[chosen]
+    if high > enough:
+        return Undecided(chosen, rival, size, high <= 1 / _NEARLY)
+    sized = frame if size is None else frame[frame["size"] == size]
+    left_out = sized[~sized.index.isin(rows.index) & (sized["status"] != "failed")]
+    whole = {one.executor for one in candidates} - set(left_out["executor"])
+    reasons = reasons_for(chosen, candidates, throughputs, whole, cores)
+    return Advice(chosen, size, reasons, is_partial=len(left_out) > 0)
 
 
-def _gain(rows: pd.DataFrame) -> float:
-    """The gain of the best worker count of an executor over its smallest one; NaN if there is only one."""
-    if len(rows) < 2:
-        return math.nan
-    return float(rows["throughput_per_s"].max() / rows["throughput_per_s"].iloc[rows["workers"].argmin()])
-
-
-def _half_interval(row: pd.Series) -> float:
-    """Half the interval as a fraction; NaN without one."""
-    return float((row["wall_high_s"] - row["wall_low_s"]) / 2 / row["wall_s"])
+def _usable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The points that have an interval, of the first target and drive, in the order of their workers."""
+    has_interval = frame["wall_low_s"].notna() & frame["wall_high_s"].notna() & frame["speedup"].notna()
+    usable = frame[has_interval & (frame["status"] != "failed") & frame["rate"].isna() & (frame["throughput_per_s"] > 0)]
+    return usable.sort_values("workers", kind="stable")

@@ -28,14 +28,13 @@ CANNOT_TELL = "cannot tell"
 FEWEST_SIZES = 6
 _EXPONENTS = {"n": 1.0, "n^2": 2.0, "n^3": 3.0}
 _SMALLEST_SPAN = 8
-_DRAWS = 200
+_DRAWS = 400
 _LEVEL = 0.05
 _WORST_FIT = 0.3
 _NOISE_FLOOR = 1e-3
 _MOST_GROWTH_OF_NONE = 1.25
 _WIDEST_EXPONENT, _CLOSE_TO_WHOLE = 0.5, 0.1
-_EXPONENTS_TRIED = np.arange(0.1, 4.6, 0.1)
-_FINEST = 9
+_COARSE = np.arange(0.02, 4.5, 0.04)
 _FINE = np.arange(0.02, 5.0, 0.01)
 _NEAR = np.geomspace(1e-5, 0.015, 30)
 _HALF_95 = 1.96
@@ -85,14 +84,12 @@ class _Fit:
 def growth_of_time(frame: pd.DataFrame) -> Growth | None:
     """The law of the seconds of a run in a `Bench.frame`, at the fewest workers of the first executor; None below two sizes.
 
-    Points that failed are no sizes; those with nothing but a first run are sizes without an interval. It is the law of CPU
-    time where every point of that series is read on it (`basis`), of wall time otherwise.
+    It is the law of CPU time where every point of that series is read on it (`basis`), of wall time otherwise.
     """
-    series = _series(frame[frame["status"] != "failed"])
+    series = _series(frame, "wall_s")
     if series is None:
         return None
-    measured = series[series["wall_s"].notna()]
-    clock = "cpu" if "basis" in series and len(measured) and (measured["basis"] == "cpu").all() else "wall"
+    clock = "cpu" if "basis" in series and (series["basis"] == "cpu").all() else "wall"
     values, low, high = (series[f"{clock}_{name}s"].astype(float).to_list() for name in ("", "low_", "high_"))
     growth = fit_growth(series["size"].astype(float).to_list(), values, list(zip(low, high, strict=True)))
     return replace(growth, basis=clock)
@@ -100,14 +97,14 @@ def growth_of_time(frame: pd.DataFrame) -> Growth | None:
 
 def growth_of_memory(frame: pd.DataFrame) -> Growth | None:
     """The law of the peak bytes in a `Bench.frame`, as `growth_of_time`; they are of one run per size."""
-    series = _series(frame[frame["peak_bytes"].notna()])
+    series = _series(frame, "peak_bytes")
     if series is None:
         return None
     return fit_growth(series["size"].astype(float).to_list(), series["peak_bytes"].astype(float).to_list())
 
 
-def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
-    usable = frame[frame["size"].notna()]
+def _series(frame: pd.DataFrame, cost: str) -> pd.DataFrame | None:
+    usable = frame[frame["size"].notna() & frame[cost].notna()]
     if usable["size"].nunique() < 2:
         return None
     first = usable.sort_values("workers", kind="stable").iloc[0]
@@ -133,11 +130,11 @@ def fit_growth(
     if reason := _too_little(n, len(n) if intervals is None else len(set(sizes))):
         return Growth(CANNOT_TELL, slope, slope_interval, 0.0, reason, sizes=len(n))
     floor = _NOISE_FLOOR**2 + doubt**2
-    fits = {law: _fit(law, n, points[np.newaxis], _FINEST) for law in (*LAWS, POWER)}
+    fits = {law: _fit(law, n, points[np.newaxis]) for law in (*LAWS, POWER)}
     best = min(fits, key=lambda law: _criterion(law, float(fits[law].square[0]) + floor, len(n)))
     fit = fits[best]
     is_power = best in (*_EXPONENTS, POWER)
-    exponent, interval = _exponent(n, points, float(fits[POWER].exponent[0]), floor) if is_power else (slope, slope_interval)
+    exponent, interval = _exponent(n, points, floor) if is_power else (slope, slope_interval)
     rivals = _rivals(best, fits, n, floor)
     rival = max(rivals, key=lambda law: (rivals[law], -float(fits[law].square[0])), default="")
     reason = _too_far(fit, points) or _too_alike(best, rivals) or _too_vague(best, exponent, interval, n)
@@ -186,11 +183,15 @@ def _slope(n: Vector, values: Vector, doubt: float) -> tuple[float, tuple[float,
     return slope, (slope - half, slope + half)
 
 
-def _exponent(n: Vector, values: Vector, best: float, floor: float) -> tuple[float, tuple[float, float]]:
-    """The best exponent p of c0 + c1 n^p with its 95 % interval: the p whose squares an F test does not tell from the least.
+def _exponent(n: Vector, values: Vector, floor: float) -> tuple[float, tuple[float, float]]:
+    """The exponent p of c0 + c1 n^p with its 95 % interval: the p whose squares an F test does not tell from the least.
 
     The ends are the next exponents tried beyond those, so that the interval is rather too wide than too narrow.
     """
+    best, width = float(_fit(POWER, n, values[np.newaxis]).exponent[0]), 0.04
+    for _ in range(8):
+        near = np.maximum(np.linspace(best - width, best + width, 21), 1e-3)
+        best, width = float(near[np.argmin(_squares(n, values, near))]), width / 8
     tried = np.unique(np.concatenate([_FINE, best - _NEAR, [best], best + _NEAR]))
     squares = _squares(n, values, tried) + floor
     free = len(n) - 3
@@ -228,13 +229,13 @@ def _advantage(fit: _Fit, rival: _Fit, floor: float) -> Vector:
     return np.asarray(np.log(rival.square + floor) - np.log(fit.square + floor))
 
 
-def _too_little(n: Vector, sizes: int) -> str:
+def _too_little(n: Vector, measured: int) -> str:
     needed = f"{FEWEST_SIZES} or more are needed"
-    if sizes < FEWEST_SIZES:
-        return f"{sizes} size{'' if sizes == 1 else 's'}, {needed}"
+    if measured < FEWEST_SIZES:
+        return f"{measured} size{'' if measured == 1 else 's'} measured, {needed}"
     if len(n) < FEWEST_SIZES:
         has = "has" if len(n) == 1 else "have"
-        return f"{len(n)} of {sizes} sizes {has} an interval, {needed}: raise the budget"
+        return f"{len(n)} of {measured} sizes {has} an interval, {needed}: raise the budget"
     if n[-1] / n[0] < _SMALLEST_SPAN:
         return f"the sizes span a factor of {n[-1] / n[0]:.1f}, {_SMALLEST_SPAN} or more is needed"
     return ""
@@ -289,30 +290,19 @@ def _parameters(law: str) -> int:
     return {"1": 1, POWER: 3}.get(law, 2)
 
 
-def _fit(law: str, n: Vector, values: Vector, zooms: int = 2) -> _Fit:
-    """The law fitted to each row of values; the exponent of a power to 0.1 / 5 ^ zooms."""
-    if law == POWER:
-        return _fit_power(n, values, zooms)
-    shape = LAWS[law](n)
-    scale = float(np.max(shape)) or 1.0
-    fit = _fit_shape(np.broadcast_to(shape / scale, values.shape), values)
-    return replace(fit, factor=fit.factor / scale)
-
-
-def _fit_power(n: Vector, values: Vector, zooms: int) -> _Fit:
-    tried, width = np.tile(_EXPONENTS_TRIED, (len(values), 1)), 0.1
-    for zoom in range(zooms + 1):
-        fit = _fit_shape(
-            ((n / n[-1]) ** tried[:, :, np.newaxis]).reshape(-1, len(n)), np.repeat(values, tried.shape[1], axis=0)
-        )
-        best = np.argmin(fit.square.reshape(tried.shape), axis=1)
-        row = np.arange(len(values))
-        exponent, chosen = tried[row, best], row * tried.shape[1] + best
-        if zoom < zooms:
-            tried = np.maximum(exponent[:, np.newaxis] + np.linspace(-width, width, 11), 1e-3)
-            width /= 5
-    factor = fit.factor[chosen] / n[-1] ** exponent
-    return _Fit(fit.square[chosen], fit.predicted[chosen], fit.fixed[chosen], factor, exponent)
+def _fit(law: str, n: Vector, values: Vector) -> _Fit:
+    """The law fitted to each row of values."""
+    if law != POWER:
+        shape = LAWS[law](n)
+        scale = float(np.max(shape)) or 1.0
+        fit = _fit_shape(np.broadcast_to(shape / scale, values.shape), values)
+        return _Fit(fit.square, fit.predicted, fit.fixed, fit.factor / scale, fit.exponent)
+    rows, tried = len(values), len(_COARSE)
+    shapes = (n / n[-1]) ** _COARSE[:, np.newaxis]
+    fit = _fit_shape(np.tile(shapes, (rows, 1)), np.repeat(values, tried, axis=0))
+    chosen = np.arange(rows) * tried + np.argmin(fit.square.reshape(rows, tried), axis=1)
+    exponent = _COARSE[chosen % tried]
+    return _Fit(fit.square[chosen], fit.predicted[chosen], fit.fixed[chosen], fit.factor[chosen] / n[-1] ** exponent, exponent)
 
 
 def _fit_shape(shapes: Vector, values: Vector) -> _Fit:

@@ -1,4 +1,4 @@
-"""How many points and batches of a bench are less certain than they should be."""
+"""Which points of a bench, and how many of its batches, are less certain than they should be."""
 
 from __future__ import annotations
 
@@ -6,29 +6,52 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
+from pocket_lab.frames.points import point_of
+from pocket_lab.records.point import Point
+from pocket_lab.stats.median_interval import FEWEST_TO_STOP
 
 MANY_OUTLIERS = 0.05
+FIGURE_COLUMNS = ("basis", "value_s", "low_s", "high_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How many of the points have no interval, an interval from few samples, or one wider than requested."""
+    """Of how many points which have only a first run, no interval, one from few rounds, or one wider than requested.
+
+    A point is in one of the first two only, or in the last two, or in none.
+    """
 
     points: int
-    without_interval: int
-    thin: int
-    imprecise: int
+    first_run: tuple[Point, ...]
+    without_interval: tuple[Point, ...]
+    thin: tuple[Point, ...]
+    imprecise: tuple[Point, ...]
 
 
-def precision_of(frame: pd.DataFrame) -> Precision:
-    """The counts of a `Bench.frame`."""
-    has_interval, at_budget = frame["rounds"] >= FEWEST, frame["status"] == "budget"
+def figures_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The figure of each point on the clock on which it settled: `basis`, `value_s`, `low_s`, `high_s`."""
+    basis = frame["basis"] if "basis" in frame else pd.Series("wall", index=frame.index)
+    on_cpu = basis == "cpu"
+    names = {"value_s": "", "low_s": "low_", "high_s": "high_"}
+    columns = {name: frame[f"cpu_{end}s"].where(on_cpu, frame[f"wall_{end}s"]) for name, end in names.items()}
+    return pd.DataFrame({"basis": basis, **columns})
+
+
+def precision_of(frame: pd.DataFrame, requested: float | None = None) -> Precision:
+    """The points of a `Bench.frame`; `requested` is the precision of its sweep, where known. Failed points are in none."""
+    figures = figures_of(frame)
+    reached = (figures["high_s"] - figures["low_s"]) / 2 / figures["value_s"]
+    has_interval, is_unfinished = reached.notna(), frame["status"].isin(["budget", "cancelled"])
+    first_run_s = frame["first_run_s"] if "first_run_s" in frame else pd.Series(float("nan"), index=frame.index)
+    only_first = (frame["rounds"] == 0) & first_run_s.notna()
+    is_precise = reached <= (0.0 if requested is None else requested)
+    has_worked = frame["status"] != "failed"
     return Precision(
         points=len(frame),
-        without_interval=int((~has_interval & (frame["status"] != "failed")).sum()),
-        thin=int((has_interval & (frame["rounds"] < FEWEST_TO_STOP) & at_budget).sum()),
-        imprecise=int((has_interval & at_budget).sum()),
+        first_run=_points(frame[has_worked & only_first]),
+        without_interval=_points(frame[has_worked & ~has_interval & ~only_first]),
+        thin=_points(frame[has_interval & is_unfinished & (frame["rounds"] < FEWEST_TO_STOP)]),
+        imprecise=_points(frame[has_interval & (frame["status"] == "budget") & ~is_precise]),
     )
 
 
@@ -37,3 +60,7 @@ def count_outliers(samples: pd.DataFrame) -> tuple[int, int]:
     timed = samples[samples["kind"].isin(["usual", "mild", "severe"])]
     severe = int((timed["kind"] == "severe").sum())
     return (severe if severe >= MANY_OUTLIERS * len(timed) else 0), len(timed)
+
+
+def _points(rows: pd.DataFrame) -> tuple[Point, ...]:
+    return tuple(point_of(row) for row in rows.to_dict("records"))

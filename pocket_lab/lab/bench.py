@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 from markupsafe import Markup
 
-from pocket_lab.analysis.advice import Advice, advise_workers
+from pocket_lab.analysis.advice import Advice, Undecided, advise_workers
 from pocket_lab.analysis.growth import Growth, growth_of_memory, growth_of_time
 from pocket_lab.analysis.machine import Machine, machine_of
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
-from pocket_lab.analysis.precision import precision_of
-from pocket_lab.analysis.scaling import add_speedup
+from pocket_lab.analysis.precision import figures_of, precision_of
+from pocket_lab.analysis.scaling import Throughputs, add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
+from pocket_lab.frames.points import at_point, point_columns
 from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import Columns, samples_frame
 from pocket_lab.graph.graph import Graph
@@ -42,11 +43,12 @@ from pocket_lab.profile.memory.bench_peaks import measure_peaks, refuse_peaks
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
+from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Forecast
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Probe, Sample
+from pocket_lab.view.findings.advice import advice_sentence
 from pocket_lab.view.findings.bench import (
-    advice_sentence,
     growth_sentence,
     metric_sentences,
     node_sentences,
@@ -104,7 +106,7 @@ class Bench(Result):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per point: median seconds per run with 95 % intervals, throughput, speed-up, errors, status."""
-        return add_speedup(bench_frame(self.records, self.samples))
+        return add_speedup(bench_frame(self.records, self.samples), self._throughputs)
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -120,6 +122,10 @@ class Bench(Result):
     def machine(self) -> Machine:
         """How fast the machine was and how steady, by the references."""
         return machine_of(self.references, self._earlier)
+
+    @cached_property
+    def _throughputs(self) -> Throughputs:
+        return log_throughputs(self.samples)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -138,8 +144,23 @@ class Bench(Result):
 
     @cached_property
     def noise(self) -> Noise | None:
-        """The A/A comparison inside the sweep; None where it has too few rounds."""
-        return noise_of(probe_frame(self.records, self.samples))
+        """The A/A comparison inside the sweep, on the clock of its point; None where it has too few rounds to tell."""
+        if (figures := self._probed_figures) is None:
+            return None
+        cost = "cpu_run_s" if figures["basis"] == "cpu" else "run_s"
+        pairs = probe_frame(self.records, self.samples.assign(run_s=self.samples[cost]))
+        return noise_of(pairs, (figures["high_s"] - figures["low_s"]) / 2 / figures["value_s"])
+
+    @cached_property
+    def _probe(self) -> Point | None:
+        return next((record.point for record in self.records if isinstance(record, Probe)), None)
+
+    @cached_property
+    def _probed_figures(self) -> Mapping[Hashable, Any] | None:
+        if self._probe is None:
+            return None
+        rows = at_point(self.frame, point_columns(self._probe))
+        return figures_of(rows).iloc[0].to_dict() if len(rows) else None
 
     @property
     def table(self) -> TextTable:
@@ -158,8 +179,13 @@ class Bench(Result):
 
     @cached_property
     def advice(self) -> Advice | None:
-        """The worker count and executor to use at the largest size; None where only one was measured."""
-        return advise_workers(self.frame)
+        """The worker count and executor to use at the largest size; None where there is no choice or the data cannot tell."""
+        return self._advised if isinstance(self._advised, Advice) else None
+
+    @cached_property
+    def _advised(self) -> Advice | Undecided | None:
+        cores = None if self.environment is None else self.environment.cores
+        return advise_workers(self.frame, self._throughputs, cores)
 
     @property
     def findings(self) -> list[str]:
@@ -169,17 +195,18 @@ class Bench(Result):
             texts.append(growth_sentence(self.growth))
         if self.memory_growth is not None:
             texts.append(growth_sentence(self.memory_growth, "peak memory"))
-        if self.advice is not None:
-            texts.append(advice_sentence(self.advice))
-        if self.noise is not None:
-            point = next(record.point for record in self.records if isinstance(record, Probe))
-            texts.append(noise_sentence(self.noise, point, is_fastest(point, self.frame)))
+        if self._advised is not None:
+            texts.append(advice_sentence(self._advised))
+        if self.noise is not None and self._probe is not None and self._probed_figures is not None:
+            is_first = is_fastest(self._probe, self.frame)
+            texts.append(noise_sentence(self.noise, self._probe, is_first, self._probed_figures["basis"]))
         return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes), *machine_sentences(self.machine)]
 
     @cached_property
     def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, and those that follow from the figures."""
-        precise = precision_caveats(precision_of(self.frame), self.environment, int(self.frame["workers"].max()))
+        precision = precision_of(self.frame, self.sweep.get("precision"))
+        precise = precision_caveats(precision, self.environment, int(self.frame["workers"].max()))
         has_begun = self.frame["first_run_s"].notna() | (self.frame["rounds"] > 0) | (self.frame["status"] == "failed")
         forecast = next((record for record in self.records if isinstance(record, Forecast)), None)
         return super().caveats + budget_caveats(forecast, int(has_begun.sum())) + precise + outlier_caveats(self.samples)

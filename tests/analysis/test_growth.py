@@ -164,7 +164,7 @@ def test_an_exponent_next_to_a_whole_one_is_no_law_of_its_own() -> None:
 def frame_of(wall: list[float], **columns: object) -> pd.DataFrame:
     point = {"target": "t", "size": SIZES[: len(wall)], "workers": 1, "executor": "threads", "drive": "run", "rate": math.nan}
     ends = {"wall_low_s": [value * 0.99 for value in wall], "wall_high_s": [value * 1.01 for value in wall]}
-    return pd.DataFrame({**point, "wall_s": wall, **ends, "status": "done", **columns})
+    return pd.DataFrame({**point, "wall_s": wall, **ends, **columns})
 
 
 def growth_of(frame: pd.DataFrame) -> Growth:
@@ -183,10 +183,7 @@ def test_points_without_an_interval_take_no_part() -> None:
     frame.loc[4, ["wall_low_s", "wall_high_s"]] = math.nan
     sentence = growth_sentence(growth_of(frame))
     assert sentence.startswith("Growth: cannot tell (5 of 7 sizes have an interval, 6 or more are needed: raise the budget)")
-    frame.loc[5, "status"] = "failed"
-    assert "(4 of 6 sizes have an interval" in growth_sentence(growth_of(frame))
-    frame["status"] = "budget"
-    frame[["wall_s", "wall_low_s", "wall_high_s"]] = math.nan
+    frame[["wall_low_s", "wall_high_s"]] = math.nan
     sentence = growth_sentence(growth_of(frame))
     assert sentence == "Growth: cannot tell (0 of 7 sizes have an interval, 6 or more are needed: raise the budget)."
     assert growth_of_time(frame.head(1)) is None

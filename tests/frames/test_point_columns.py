@@ -12,7 +12,7 @@ import pytest
 
 from pocket_lab.analysis.compare.stored import StoredRun, compare_runs
 from pocket_lab.analysis.noise import is_fastest
-from pocket_lab.analysis.scaling import add_speedup
+from pocket_lab.analysis.scaling import add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.calls import own_times, times_frame
 from pocket_lab.frames.lines import lines_frame
@@ -143,8 +143,11 @@ def test_stored_runs_under_load_are_compared_by_latency_at_the_same_rate() -> No
 
 def test_an_open_loop_has_no_speedup_and_is_no_baseline_of_a_closed_one() -> None:
     more = [replace(point, workers=4) for point in POINTS]
-    records = loaded(0.01, 0.02, 0.04) + [record for point in more for record in window(point, 1, 0.02, 0.25)]
-    frame = add_speedup(bench_frame(records))
+    records = loaded(0.01, 0.02, 0.04) + [
+        record for point in more for n in range(1, 10) for record in window(point, n, 0.02, 0.25)
+    ]
+    samples = samples_frame(records)
+    frame = add_speedup(bench_frame(records, samples), log_throughputs(samples))
     closed = frame["rate"].isna()
     assert frame["speedup"][~closed].isna().all()
     assert frame["speedup"][closed].to_list() == pytest.approx([1.0, 4.0])

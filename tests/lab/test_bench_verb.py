@@ -24,7 +24,6 @@ import pocket_lab
 from pocket_lab import Context, Graph, Node, NodeError, UsageError, bench, fan_out, node
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
-from pocket_lab.view.findings.bench import advice_reason
 
 COLUMNS = [
     "target",
@@ -45,6 +44,8 @@ COLUMNS = [
     "p99_s",
     "throughput_per_s",
     "speedup",
+    "speedup_low",
+    "speedup_high",
     "efficiency",
     "peak_bytes",
     "allocated_bytes",
@@ -71,7 +72,7 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
         time.sleep(0.02)
         return value
 
-    result = bench(Graph(fan_out(Node("wait", exec=wait))), size=8, workers="1,2", executor=executor, input=many, budget=4)
+    result = bench(Graph(fan_out(Node("wait", exec=wait))), size=8, workers="1,2", executor=executor, input=many, budget=8)
     one, two = result.frame.to_dict("records")
     assert 8 * 0.02 <= one["wall_s"] < 1.4 * 8 * 0.02
     assert two["speedup"] == pytest.approx(2.0, rel=0.3)
@@ -80,11 +81,12 @@ def test_known_waits_are_timed_and_two_workers_halve_them(executor: str) -> None
     assert one["throughput_per_s"] == pytest.approx(1 / one["wall_s"])
     assert result.advice is not None
     assert result.advice.workers == 2
-    assert "waits" in advice_reason(result.advice)
+    assert two["speedup_low"] > 1
+    assert any(text.startswith("Advice: 2 workers") and "one worker waits" in text for text in result.findings)
 
 
 def test_map_runs_each_item_and_counts_items_a_second() -> None:
-    result = bench(nap_longer, size=8, workers="1,4", drive="map", budget=3)
+    result = bench(nap_longer, size=8, workers="1,4", drive="map", budget=6)
     one, four = result.frame.to_dict("records")
     assert 35 < one["throughput_per_s"] <= 50
     assert four["speedup"] == pytest.approx(4.0, rel=0.35)
@@ -272,7 +274,7 @@ def test_under_load_two_clients_that_wait_serve_twice_as_many(executor: str) -> 
         assert row["wall_s"] * 0.99 <= row["p95_s"]
         assert row["errors"] == 0
     assert two["speedup"] == pytest.approx(2.0, rel=0.3)
-    assert two["throughput_per_s"] == pytest.approx(two["speedup"] * one["throughput_per_s"])
+    assert two["throughput_per_s"] == pytest.approx(two["speedup"] * one["throughput_per_s"], rel=0.2)
 
 
 def test_under_load_errors_are_counted_and_the_point_goes_on() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from pocket_lab.analysis.advice import Advice
 from pocket_lab.analysis.growth import CANNOT_TELL, Growth
 from pocket_lab.analysis.noise import Noise
 from pocket_lab.analysis.precision import Precision, count_outliers
@@ -16,7 +17,7 @@ from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
 from pocket_lab.units import format_percent
 from pocket_lab.view.text.table import shorten
 
-_MOST_NODES = 3
+_MOST_NODES = _MOST_POINTS = 3
 _NARROW_EXPONENT = 0.02
 _MOST_CONFIDENCE = 0.99
 
@@ -42,32 +43,13 @@ def growth_sentence(growth: Growth, quantity: str = "time") -> str:
     return f"Growth: {clock} grows like {name} ({measure} {exponent}; {based}; {excluded})."
 
 
-def advice_sentence(advice: Advice) -> str:
-    """How many workers to use, and why."""
-    plural = "" if advice.workers == 1 else "s"
-    caveat = "" if advice.certain else ", though the intervals overlap"
-    gain = f", {advice.speedup:.2f}x the best single worker{caveat}" if advice.speedup > 1 else ""
-    return f"Advice: {advice.workers} worker{plural} on {advice.executor}{gain}. Why: {advice_reason(advice)}."
-
-
-def advice_reason(advice: Advice) -> str:
-    """Why more workers help or do not: waiting, a busy core, the interpreter lock."""
-    if advice.waits:
-        return f"one worker waits {1 - advice.busy:.0%} of the time, and other workers can run meanwhile"
-    parts = [f"one worker keeps a core {advice.busy:.0%} busy" if advice.busy <= 1 else "one worker keeps a core busy"]
-    if advice.shares_lock:
-        parts.append(f"more threads gain {advice.threads_gain:.2f}x at most, since they share the interpreter lock")
-    if advice.processes_gain == advice.processes_gain:
-        parts.append(f"more processes gain {advice.processes_gain:.2f}x")
-    return "; ".join(parts)
-
-
-def noise_sentence(noise: Noise, point: Point, is_fastest: bool) -> str:
+def noise_sentence(noise: Noise, point: Point, is_fastest: bool, clock: str = "wall") -> str:
     """The A/A comparison inside a sweep; `is_fastest` if its point is the fastest of several."""
     low, high = ((end - 1) * 100 for end in (noise.low, noise.high))
     which = ", the fastest point," if is_fastest else ""
+    of_time = " of CPU time" if clock == "cpu" else ""
     return (
-        f"Noise floor {format_percent(noise.floor)}: {describe(point)}{which} was built twice and measured "
+        f"Noise floor {format_percent(noise.floor)}{of_time}: {describe(point)}{which} was built twice and measured "
         f"alternately, and differs from itself by {(noise.ratio - 1) * 100:+.1f} % ({low:+.1f} … {high:+.1f} %)."
     )
 
@@ -98,22 +80,49 @@ def node_sentences(nodes: pd.DataFrame) -> list[str]:
 
 
 def precision_caveats(precision: Precision, environment: Environment | None, most_workers: int) -> list[Caveat]:
-    """Points with too few samples or too wide intervals, and more workers than cores."""
+    """Points without figures, with too few samples or too wide intervals, and more workers than cores."""
     found = []
-    of_points = f"of {precision.points} points"
-    if precision.without_interval:
-        few = f"{precision.without_interval} {of_points} have fewer than {FEWEST} samples"
-        found.append(Caveat("no-interval", f"{few} and therefore no interval: raise the budget"))
-    if precision.thin:
-        few = f"{precision.thin} {of_points} {'has' if precision.thin == 1 else 'have'} fewer than {FEWEST_TO_STOP} samples"
-        found.append(Caveat("thin", f"{few}: {'its interval' if precision.thin == 1 else 'their intervals'} may be too narrow"))
-    if precision.imprecise:
-        message = f"the budget ended before {precision.imprecise} {of_points} reached the requested precision"
-        found.append(Caveat("imprecise", message))
+    if some := precision.first_run:
+        which, has = _counted(some, precision.points)
+        message = (
+            f"{which} {has} only a first run, which may load or compile something, and therefore no figures: raise the budget"
+        )
+        found.append(_caveat("first-run", f"{message} ({_listed(some)})", some))
+    if some := precision.without_interval:
+        which, has = _counted(some, precision.points)
+        message = (
+            f"{which} {has} fewer than {FEWEST} samples and therefore no interval and no part in the findings: raise the budget"
+        )
+        found.append(_caveat("no-interval", f"{message} ({_listed(some)})", some))
+    if some := precision.thin:
+        which, has = _counted(some, precision.points)
+        interval = "its interval" if len(some) == 1 else "their intervals"
+        found.append(_caveat("thin", f"{which} {has} fewer than {FEWEST_TO_STOP} samples: {interval} may be too narrow", some))
+    if some := precision.imprecise:
+        which, _ = _counted(some, precision.points)
+        found.append(_caveat("imprecise", f"the budget ended before {which} reached the requested precision", some))
     if environment is not None and most_workers > environment.cores:
-        message = f"more workers than the {environment.cores} cores that the measuring process may use"
-        found.append(Caveat("few-cores", message))
+        cores = "the only core" if environment.cores == 1 else f"the {environment.cores} cores"
+        found.append(Caveat("few-cores", f"more workers than {cores} that the measuring process may use"))
     return found
+
+
+def _counted(some: Sequence[Point], points: int) -> tuple[str, str]:
+    """How many of all points, with the verb that follows."""
+    if points == 1:
+        return "the only point", "has"
+    if len(some) == points:
+        return "both points" if points == 2 else f"all {points} points", "have"
+    return f"{len(some)} of {points} points", "has" if len(some) == 1 else "have"
+
+
+def _listed(points: Sequence[Point]) -> str:
+    more = f"; {len(points) - _MOST_POINTS} more" if len(points) > _MOST_POINTS else ""
+    return "; ".join(describe(point) for point in points[:_MOST_POINTS]) + more
+
+
+def _caveat(code: str, message: str, points: Sequence[Point]) -> Caveat:
+    return Caveat(code, message, points[0] if len(points) == 1 else None)
 
 
 def outlier_caveats(samples: pd.DataFrame) -> list[Caveat]:

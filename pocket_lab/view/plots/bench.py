@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pocket_lab.frames.points import point_of, without
+from pocket_lab.analysis.precision import figures_of
+from pocket_lab.frames.points import point_of, points_of, without
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_count, format_duration
@@ -22,6 +24,8 @@ _MOST_SERIES = 8
 _MOST_SIZE_TICKS = 8
 _FEW_DECADES = 300
 _MARKS = "os^DvPX*"
+_GREY = "#8a8f98"
+_HOLLOW: dict[str, Any] = {"color": _GREY, "markerfacecolor": "none"}
 
 
 def bench_figure(frame: pd.DataFrame, samples: pd.DataFrame) -> LabFigure:
@@ -40,50 +44,52 @@ def plot_bench(ax: Axes, frame: pd.DataFrame, samples: pd.DataFrame) -> None:
 
 
 def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
-    """Median time per run against size on log axes, a line per executor and worker count, with its interval."""
+    """Median time per run against size on log axes, a line per executor and worker count, with its interval.
+
+    The CPU time of series that settled on it at each point, else wall time. Points without an interval are grey and hollow.
+    """
     usable = frame[frame["wall_s"].notna() & frame["size"].notna()]
     groups = list(usable.groupby(without("size"), dropna=False, sort=False))
+    on_cpu = [_clock(rows) == "cpu" for _, rows in groups[:_MOST_SERIES]]
     for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
         rows = rows.sort_values("size")
-        size = rows["size"].to_numpy(float)
-        color = PALETTE[index % len(PALETTE)]
+        size, clock = rows["size"].to_numpy(float), _clock(rows)
+        value, low, high = (rows[f"{clock}_{end}s"].to_numpy(float) for end in ("", "low_", "high_"))
+        color, mark = PALETTE[index % len(PALETTE)], _MARKS[index % len(_MARKS)]
         label = describe(replace(point_of(rows.iloc[0].to_dict()), size=None))
-        ax.plot(size, rows["wall_s"], marker=_MARKS[index % len(_MARKS)], markersize=4, linewidth=1.4, color=color, label=label)
-        ax.fill_between(size, rows["wall_low_s"], rows["wall_high_s"], color=color, alpha=0.18, linewidth=0)
+        label += ", CPU time" if clock == "cpu" and not all(on_cpu) else ""
+        known = np.isfinite(low) & np.isfinite(high)
+        ax.plot(size, value, linewidth=1.4, color=color if known.any() else _GREY, zorder=1)
+        ax.plot([], [], marker=mark, markersize=4, linewidth=1.4, label=label, **(_solid(color) if known.any() else _HOLLOW))
+        ax.plot(size[known], value[known], mark, markersize=4, **_solid(color))
+        if not known.all():
+            ax.plot(size[~known], value[~known], mark, markersize=5, **_HOLLOW)
+        if known.sum() > 1:
+            ax.fill_between(size, low, high, color=color, alpha=0.18, linewidth=0)
+        ax.vlines(size[known], low[known], high[known], color=color, linewidth=1.0, alpha=0.7)
     if (usable["size"] > 0).all():
         _logarithmic(ax, usable)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     _time_axis(ax)
-    ax.set(xlabel="size", ylabel="time per run")
+    ax.set(xlabel="size", ylabel="CPU time per run" if all(on_cpu) else "time per run")
     _legend(ax, len(groups))
     style(ax, f"{_title(frame)}: time against size")
 
 
 def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
-    """Speed-up against workers at the largest size, a line per executor, with the ideal line."""
-    usable = frame[frame["speedup"].notna()]
-    if usable["size"].notna().any():
-        usable = usable[usable["size"] == usable["size"].max()]
+    """Speed-up against workers at the largest size, a line per executor with its intervals, with the ideal line."""
+    usable = _with_speedup(frame)
     workers = np.sort(usable["workers"].unique())
-    ax.plot(workers, workers / workers[0], linestyle=":", color="#8a8f98", linewidth=1.2, label="ideal")
+    ax.plot(workers, workers / workers[0], linestyle=":", color=_GREY, linewidth=1.2, label="ideal")
     groups = list(usable.groupby(without("size", "workers"), dropna=False, sort=False))
     for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
         rows = rows.sort_values("workers")
-        base = rows["speedup"] * rows["wall_s"]
-        color = PALETTE[index % len(PALETTE)]
-        errors = np.array([rows["speedup"] - base / rows["wall_high_s"], base / rows["wall_low_s"] - rows["speedup"]])
-        ax.errorbar(
-            rows["workers"],
-            rows["speedup"],
-            yerr=np.nan_to_num(np.maximum(errors, 0)),
-            marker=_MARKS[index],
-            markersize=5,
-            linewidth=1.4,
-            capsize=3,
-            color=color,
-            label=str(rows["executor"].iloc[0]),
-        )
+        color, label = PALETTE[index % len(PALETTE)], str(rows["executor"].iloc[0])
+        ax.plot(rows["workers"], rows["speedup"], marker=_MARKS[index], markersize=5, linewidth=1.4, color=color, label=label)
+        known = rows[rows["speedup_low"].notna()]  # a baseline has no interval
+        errors = [known["speedup"] - known["speedup_low"], known["speedup_high"] - known["speedup"]]
+        ax.errorbar(known["workers"], known["speedup"], yerr=np.array(errors), fmt="none", capsize=3, ecolor=color)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
     ax.set(xlabel="workers", ylabel="speed-up")
@@ -93,22 +99,43 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
-    """Every sample against its round, with the median; for a bench of one point."""
+    """Every sample against its round, with the median of each point; first runs are left out."""
     good = without_warm_up(samples)
-    runs = good["run_s"]
-    ax.plot(good["round"], runs, "o", markersize=4, color=PALETTE[0], alpha=0.7)
-    if len(runs):
-        ax.axhline(float(runs.median()), color=PALETTE[1], linewidth=1.2)
-    else:
+    groups = points_of(good[(good["round"] > 0) & good["run_s"].notna()])
+    for index, (point, rows) in enumerate(list(groups.items())[:_MOST_SERIES]):
+        color = PALETTE[index % len(PALETTE)]
+        label = describe(point) if len(groups) > 1 else None
+        ax.plot(rows["round"], rows["run_s"], "o", markersize=4, color=color, alpha=0.7, label=label)
+        ax.axhline(float(rows["run_s"].median()), color=PALETTE[1] if len(groups) == 1 else color, linewidth=1.2)
+    if len(groups) > 1:
+        _legend(ax, len(groups))
+    elif not groups:
         ax.text(0.5, 0.5, "no samples", ha="center", va="center", transform=ax.transAxes)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _time_axis(ax)
     ax.set(xlabel="round", ylabel="time per run")
-    style(ax, f"{_title(samples)}: samples and their median")
+    style(ax, f"{_title(samples)}: samples and their median{'s' if len(groups) > 1 else ''}")
 
 
 def _panels(frame: pd.DataFrame) -> list[tuple[Callable[[Axes, pd.DataFrame], None], bool]]:
-    usable = frame[frame["wall_s"].notna()]
-    return [(plot_sizes, usable["size"].nunique() > 1), (plot_workers, usable["workers"].nunique() > 1)]
+    sizes = frame.loc[frame["wall_s"].notna(), "size"]
+    return [(plot_sizes, sizes.nunique() > 1), (plot_workers, _with_speedup(frame)["workers"].nunique() > 1)]
+
+
+def _with_speedup(frame: pd.DataFrame) -> pd.DataFrame:
+    """The points that have a speed-up, at the largest size at which there are two worker counts, if there is one."""
+    usable = frame[frame["speedup"].notna()]
+    at_size = [rows for _, rows in usable.groupby("size", dropna=False) if rows["workers"].nunique() > 1]
+    return at_size[-1] if at_size else usable.iloc[:0]
+
+
+def _clock(rows: pd.DataFrame) -> str:
+    """The clock of a series: "cpu" only if each of its points settled on it."""
+    return "cpu" if (figures_of(rows)["basis"] == "cpu").all() else "wall"
+
+
+def _solid(color: str) -> dict[str, Any]:
+    return {"color": color, "markerfacecolor": color}
 
 
 def _title(frame: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
-from pocket_lab.analysis.scaling import add_speedup
+from pocket_lab.analysis.scaling import add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.frames.memory import activity_frame, memory_frame, runs_memory_frame, timeline_frame
@@ -47,7 +47,8 @@ def sweep(sizes: list[int | None], workers: list[int], name: str = "target") -> 
 
 
 def frames(records: list[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return add_speedup(bench_frame(records)), samples_frame(records)
+    samples = samples_frame(records)
+    return add_speedup(bench_frame(records, samples), log_throughputs(samples)), samples
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,57 @@ def test_a_bench_draws_the_panels_that_it_has_data_for(sizes: list[int | None], 
     assert len(figure.axes) == panels
     assert all(ax.lines or ax.containers for ax in figure.axes)
     svg(to_svg(figure))
+
+
+def test_points_without_an_interval_are_hollow_and_first_runs_are_not_drawn() -> None:
+    thin = [Sample(Point("t", 100, 1, "threads", "run"), n, 1, 1.0, 1.0, 1) for n in range(3)]
+    first: list[Record] = [Sample(Point("t", 1000, 1, "threads", "run"), 0, 1, 9.0, 9.0, 1)]
+    (ax,) = bench_figure(*frames([*sweep([10], [1], "t"), *thin, *first])).axes
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    assert [list(line.get_xdata()) for line in hollow] == [[100.0]]
+    assert 1000.0 not in {x for line in ax.lines for x in line.get_xdata()}
+
+
+def test_error_bars_of_the_speedup_are_its_interval_and_the_baseline_has_none() -> None:
+    frame, samples = frames(sweep([10], [1, 2, 4]))
+    low, high = frame.loc[frame["workers"] == 4, ["speedup_low", "speedup_high"]].iloc[0]
+    (ax,) = bench_figure(frame.assign(speedup_low=frame["speedup_low"] - 0.1), samples).axes
+    segments = [segment for bars in ax.collections for segment in bars.get_segments()]  # type: ignore[attr-defined]
+    assert [segment[0][0] for segment in segments] == [2.0, 4.0]
+    assert segments[1][:, 1].tolist() == pytest.approx([low - 0.1, high])
+
+
+@pytest.mark.parametrize(("basis", "label"), [("cpu", "CPU time per run"), ("wall", "time per run")])
+def test_the_axis_names_the_clock(basis: str, label: str) -> None:
+    frame, samples = frames(sweep([10, 100], [1]))
+    ax = bench_figure(frame.assign(basis=basis), samples).axes[0]
+    assert ax.get_ylabel() == label
+
+
+def test_a_series_partly_on_cpu_time_is_drawn_in_wall_time() -> None:
+    frame, samples = frames(sweep([10, 100], [1, 2]))
+    ax = bench_figure(frame.assign(basis=["cpu", "wall", "cpu", "wall"], cpu_s=99.0), samples).axes[0]
+    assert ax.get_ylabel() == "time per run"
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["threads x 1, CPU time", "threads x 2"]
+    mixed = bench_figure(frame.assign(basis=["cpu", "wall", "wall", "wall"], cpu_s=99.0), samples).axes[0]
+    assert max(y for line in mixed.lines for y in line.get_ydata()) < 1
+
+
+def test_the_table_shows_intervals_first_runs_and_clocks() -> None:
+    first: list[Record] = [Sample(Point("target", 1000, 1, "threads", "run"), 0, 1, 2.3, 2.3, 1)]
+    frame, _ = frames([*sweep([10], [1, 2]), *first])
+    table = bench_table(frame.assign(basis="wall"))
+    rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
+    assert [row["speed-up"] for row in rows] == ["1x", "2.00x [2.00, 2.00]", "–"]
+    assert [row["time"] for row in rows][1:] == ["5.20 ms", "first run 2.30 s"]
+    assert "clock" not in rows[0]
+    table = bench_table(frame.assign(basis=["cpu", "wall", "wall"]))
+    rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
+    assert [row["clock"] for row in rows] == ["CPU", "wall", "–"]
+    assert (rows[0]["time"], rows[0]["wall"], rows[1]["time"]) == ("10.0 ms", "10.4 ms", "5.20 ms")
+    assert rows[0]["95 % interval"] == "10.0 … 10.0 ms"
 
 
 def test_points_that_all_failed_still_draw() -> None:
