@@ -28,13 +28,14 @@ CANNOT_TELL = "cannot tell"
 FEWEST_SIZES = 6
 _EXPONENTS = {"n": 1.0, "n^2": 2.0, "n^3": 3.0}
 _SMALLEST_SPAN = 8
-_DRAWS = 400
+_DRAWS = 200
 _LEVEL = 0.05
 _WORST_FIT = 0.3
 _NOISE_FLOOR = 1e-3
 _MOST_GROWTH_OF_NONE = 1.25
 _WIDEST_EXPONENT, _CLOSE_TO_WHOLE = 0.5, 0.1
-_COARSE = np.arange(0.02, 4.5, 0.04)
+_EXPONENTS_TRIED = np.arange(0.1, 4.6, 0.1)
+_FINEST = 9
 _FINE = np.arange(0.02, 5.0, 0.01)
 _NEAR = np.geomspace(1e-5, 0.015, 30)
 _HALF_95 = 1.96
@@ -71,8 +72,32 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class _Points:
+    """The sizes, the value at each, and the standard errors of the values as fractions; 0.0 where none is known."""
+
+    n: Vector
+    values: Vector
+    errors: Vector
+
+    @property
+    def scale(self) -> Vector:
+        """How uncertain each value is, as a multiple of a usual one.
+
+        Noise that all replicates of a point share is in no standard error, so that a value of a tenth of the usual error is
+        not ten times as good: half the usual error is added to each.
+        """
+        usual = float(np.median(self.errors**2)) + _NOISE_FLOOR**2
+        return np.asarray(np.sqrt((self.errors**2 + usual / 4) / (usual * 5 / 4)))
+
+    @property
+    def floor(self) -> float:
+        """The mean square of relative errors, as multiples of the scale, that the standard errors explain."""
+        return float(np.mean((self.errors / self.scale) ** 2)) + _NOISE_FLOOR**2
+
+
+@dataclass(frozen=True, slots=True)
 class _Fit:
-    """A law fitted to each of several rows of values: mean squares of relative errors, what it predicts, its exponents."""
+    """A law fitted to each of several rows of values: mean squares of scaled relative errors, its values, exponents."""
 
     square: Vector
     predicted: Vector
@@ -84,12 +109,14 @@ class _Fit:
 def growth_of_time(frame: pd.DataFrame) -> Growth | None:
     """The law of the seconds of a run in a `Bench.frame`, at the fewest workers of the first executor; None below two sizes.
 
-    It is the law of CPU time where every point of that series is read on it (`basis`), of wall time otherwise.
+    Points that failed are no sizes; those with nothing but a first run are sizes without an interval. It is the law of CPU
+    time where every point of that series is read on it (`basis`), of wall time otherwise.
     """
-    series = _series(frame, "wall_s")
+    series = _series(frame[frame["status"] != "failed"])
     if series is None:
         return None
-    clock = "cpu" if "basis" in series and (series["basis"] == "cpu").all() else "wall"
+    measured = series[series["wall_s"].notna()]
+    clock = "cpu" if "basis" in series and len(measured) and (measured["basis"] == "cpu").all() else "wall"
     values, low, high = (series[f"{clock}_{name}s"].astype(float).to_list() for name in ("", "low_", "high_"))
     growth = fit_growth(series["size"].astype(float).to_list(), values, list(zip(low, high, strict=True)))
     return replace(growth, basis=clock)
@@ -97,14 +124,14 @@ def growth_of_time(frame: pd.DataFrame) -> Growth | None:
 
 def growth_of_memory(frame: pd.DataFrame) -> Growth | None:
     """The law of the peak bytes in a `Bench.frame`, as `growth_of_time`; they are of one run per size."""
-    series = _series(frame, "peak_bytes")
+    series = _series(frame[frame["peak_bytes"].notna()])
     if series is None:
         return None
     return fit_growth(series["size"].astype(float).to_list(), series["peak_bytes"].astype(float).to_list())
 
 
-def _series(frame: pd.DataFrame, cost: str) -> pd.DataFrame | None:
-    usable = frame[frame["size"].notna() & frame[cost].notna()]
+def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
+    usable = frame[frame["size"].notna()]
     if usable["size"].nunique() < 2:
         return None
     first = usable.sort_values("workers", kind="stable").iloc[0]
@@ -117,110 +144,96 @@ def fit_growth(
     """The law by which positive values (seconds, bytes) grow with sizes; repeated sizes are replicates.
 
     `intervals` are the 95 % intervals of the values: where they are given, a value without one takes no part. Each law
-    c0 + c1 g(n) is fitted by non-negative least squares on relative errors, beside the powers c0 + c1 n^p; the corrected
-    Akaike criterion (Hurvich and Tsai 1989) chooses. The law is named only if each rival is rejected by a bootstrap of
-    points (the Monte Carlo test of non-nested models of Williams, Discrimination between regression models, 1970): values are
-    drawn around the rival, as far from it as the measured ones are, so that noise which all replicates of a point share
-    counts; fewer than 5 % of the draws may favour the law as much as the measured values do. A law that is a power must also
-    lie in the interval of the exponent p (by its profile), and "1" needs an interval of the slope within a growth of 25 %.
-    At least six sizes over a factor of eight are needed; over three decades are better.
+    c0 + c1 g(n) is fitted by non-negative least squares on relative errors, those of uncertain values with less weight,
+    beside the powers c0 + c1 n^p; the corrected Akaike criterion (Hurvich and Tsai 1989) chooses. The law is named only if
+    each rival is rejected by a bootstrap of points (the Monte Carlo test of non-nested models of Williams, Discrimination
+    between regression models, 1970): values are drawn around the rival, as far from it as the measured ones are, so that
+    noise which all replicates of a point share counts; fewer than 5 % of the draws may favour the law as much as the
+    measured values do. A law that is a power must also lie in the interval of the exponent p (by its profile), and "1" needs
+    an interval of the slope within a growth of 25 %. At least six sizes over a factor of eight are needed; over three
+    decades are better.
     """
-    n, points, doubt = _points(sizes, values, intervals)
-    slope, slope_interval = _slope(n, points, doubt)
+    points = _points(sizes, values, intervals)
+    n = points.n
+    slope, slope_interval = _slope(points)
     if reason := _too_little(n, len(n) if intervals is None else len(set(sizes))):
         return Growth(CANNOT_TELL, slope, slope_interval, 0.0, reason, sizes=len(n))
-    floor = _NOISE_FLOOR**2 + doubt**2
-    fits = {law: _fit(law, n, points[np.newaxis]) for law in (*LAWS, POWER)}
-    best = min(fits, key=lambda law: _criterion(law, float(fits[law].square[0]) + floor, len(n)))
-    fit = fits[best]
+    fits = {law: _fit(law, points, points.values[np.newaxis], _FINEST) for law in (*LAWS, POWER)}
+    best = min(fits, key=lambda law: _criterion(law, float(fits[law].square[0]) + points.floor, len(n)))
     is_power = best in (*_EXPONENTS, POWER)
-    exponent, interval = _exponent(n, points, floor) if is_power else (slope, slope_interval)
-    rivals = _rivals(best, fits, n, floor)
+    exponent, interval = _exponent(points, float(fits[POWER].exponent[0])) if is_power else (slope, slope_interval)
+    fit, rivals = fits[best], _rivals(best, fits, points)
     rival = max(rivals, key=lambda law: (rivals[law], -float(fits[law].square[0])), default="")
-    reason = _too_far(fit, points) or _too_alike(best, rivals) or _too_vague(best, exponent, interval, n)
+    reason = _too_far(fit, points.values) or _too_alike(best, rivals) or _too_vague(best, exponent, interval, n)
     if reason:
         return Growth(CANNOT_TELL, slope, slope_interval, 0.0, reason, sizes=len(n))
     probability = 1 - rivals.get(rival, _LEVEL / 2)
     return Growth(best, exponent, interval, probability, "", rival, float(fit.fixed[0]), float(fit.factor[0]), len(n))
 
 
-def _points(
-    sizes: Sequence[float], values: Sequence[float], intervals: Sequence[tuple[float, float]] | None
-) -> tuple[Vector, Vector, float]:
-    """The sizes, the median at each, and the standard error of such a median as a fraction; 0.0 where it is not known."""
+def _points(sizes: Sequence[float], values: Sequence[float], intervals: Sequence[tuple[float, float]] | None) -> _Points:
+    """The median at each size; without given intervals the error is that of the replicates, where they are enough for one."""
     n, y = np.asarray(sizes, float), np.asarray(values, float)
     usable = np.isfinite(y) & (y > 0) & (n > 0)
-    errors = np.zeros_like(y)
     if intervals is not None:
         ends = np.asarray(intervals, float).reshape(-1, 2)
         usable &= np.isfinite(ends).all(axis=1)
-        errors[usable] = (ends[usable, 1] - ends[usable, 0]) / 2 / y[usable] / _HALF_95
+        half = (ends[:, 1] - ends[:, 0]) / 2
     found = np.unique(n[usable])
     groups = [usable & (n == size) for size in found]
-    if intervals is None:
-        estimates = [estimate_median(y[group].tolist()) for group in groups]
-        known = [estimate.precision / _HALF_95 for estimate in estimates if estimate.low == estimate.low]
-        return found, np.array([estimate.value for estimate in estimates]), _mean_square_root(known)
     medians = np.array([float(np.median(y[group])) for group in groups])
-    return found, medians, _mean_square_root([float(np.median(errors[group])) for group in groups])
+    if intervals is None:
+        errors = np.array([estimate_median(y[group].tolist()).precision for group in groups])
+        errors = np.where(np.isnan(errors), np.median(errors[~np.isnan(errors)]) if np.isfinite(errors).any() else 0.0, errors)
+    else:
+        errors = np.array([float(np.median(half[group])) for group in groups]) / medians
+    return _Points(found, medians, errors / _HALF_95)
 
 
-def _mean_square_root(errors: Sequence[float]) -> float:
-    return math.sqrt(sum(error**2 for error in errors) / len(errors)) if errors else 0.0
-
-
-def _slope(n: Vector, values: Vector, doubt: float) -> tuple[float, tuple[float, float]]:
+def _slope(points: _Points) -> tuple[float, tuple[float, float]]:
     """The slope on log-log axes with its 95 % interval from the residuals of the points; NaN where there are too few."""
-    if len(n) < 2:
+    if len(points.n) < 2:
         return math.nan, (math.nan, math.nan)
-    x, y = np.log(n) - np.log(n).mean(), np.log(values) - np.log(values).mean()
-    slope = float(x @ y / (x @ x))
-    if len(n) < 3:
+    weights = points.scale**-2.0
+    x, y = (logs - np.average(logs, weights=weights) for logs in (np.log(points.n), np.log(points.values)))
+    length, free = float(weights @ x**2), len(points.n) - 2
+    slope = float(weights @ (x * y)) / length
+    if free == 0:
         return slope, (math.nan, math.nan)
-    left = y - slope * x
-    variance = max(float(left @ left) / (len(n) - 2), _NOISE_FLOOR**2 + doubt**2)
-    half = _student(len(n) - 2) * math.sqrt(variance / float(x @ x))
+    variance = max(float(weights @ (y - slope * x) ** 2) / free, points.floor)
+    half = _student(free) * math.sqrt(variance / length)
     return slope, (slope - half, slope + half)
 
 
-def _exponent(n: Vector, values: Vector, floor: float) -> tuple[float, tuple[float, float]]:
-    """The exponent p of c0 + c1 n^p with its 95 % interval: the p whose squares an F test does not tell from the least.
+def _exponent(points: _Points, best: float) -> tuple[float, tuple[float, float]]:
+    """The best exponent p of c0 + c1 n^p with its 95 % interval: the p whose squares an F test does not tell from the least.
 
     The ends are the next exponents tried beyond those, so that the interval is rather too wide than too narrow.
     """
-    best, width = float(_fit(POWER, n, values[np.newaxis]).exponent[0]), 0.04
-    for _ in range(8):
-        near = np.maximum(np.linspace(best - width, best + width, 21), 1e-3)
-        best, width = float(near[np.argmin(_squares(n, values, near))]), width / 8
     tried = np.unique(np.concatenate([_FINE, best - _NEAR, [best], best + _NEAR]))
-    squares = _squares(n, values, tried) + floor
-    free = len(n) - 3
+    shapes = (points.n / points.n[-1]) ** tried[:, np.newaxis]
+    squares = _fit_shape(shapes, np.broadcast_to(points.values, shapes.shape), points.scale).square + points.floor
+    free = len(points.n) - 3
     alike = np.flatnonzero(squares <= squares.min() * (1 + _student(free) ** 2 / free))
     return best, (float(tried[max(alike[0] - 1, 0)]), float(tried[min(alike[-1] + 1, len(tried) - 1)]))
 
 
-def _squares(n: Vector, values: Vector, exponents: Vector) -> Vector:
-    shapes = (n / n[-1]) ** exponents[:, np.newaxis]
-    return _fit_shape(shapes, np.broadcast_to(values, shapes.shape)).square
-
-
-def _rivals(best: str, fits: dict[str, _Fit], n: Vector, floor: float) -> dict[str, float]:
+def _rivals(best: str, fits: dict[str, _Fit], points: _Points) -> dict[str, float]:
     """By rival of the best law how likely values around it favour the best law as much as the measured ones do.
 
     Laws that contain the best one are no rivals here: every law contains "1", and the powers contain n, n^2 and n^3.
     """
     if best == "1":
         return {}
-    found = {}
+    found, count = {}, len(points.n)
     for rival, fit in fits.items():
         if rival == best or (rival == POWER and best in _EXPONENTS):
             continue
-        random = np.random.default_rng(0)
-        free = max(len(n) - _parameters(rival), 1)
-        spread = math.sqrt(max(float(fit.square[0]) * len(n) / free, floor))
-        draws = fit.predicted * np.exp(spread * random.standard_normal((_DRAWS, len(n))))
-        measured = _advantage(fits[best], fit, floor)[0]
-        drawn = _advantage(_fit(best, n, draws), _fit(rival, n, draws), floor)
+        free = max(count - _parameters(rival), 1)
+        spread = math.sqrt(max(float(fit.square[0]) * count / free, points.floor)) * points.scale
+        draws = fit.predicted * np.exp(spread * np.random.default_rng(0).standard_normal((_DRAWS, count)))
+        measured = _advantage(fits[best], fit, points.floor)[0]
+        drawn = _advantage(_fit(best, points, draws), _fit(rival, points, draws), points.floor)
         found[rival] = float(np.mean(drawn >= measured - 1e-12))
     return found
 
@@ -229,13 +242,13 @@ def _advantage(fit: _Fit, rival: _Fit, floor: float) -> Vector:
     return np.asarray(np.log(rival.square + floor) - np.log(fit.square + floor))
 
 
-def _too_little(n: Vector, measured: int) -> str:
+def _too_little(n: Vector, sizes: int) -> str:
     needed = f"{FEWEST_SIZES} or more are needed"
-    if measured < FEWEST_SIZES:
-        return f"{measured} size{'' if measured == 1 else 's'} measured, {needed}"
+    if sizes < FEWEST_SIZES:
+        return f"{sizes} size{'' if sizes == 1 else 's'}, {needed}"
     if len(n) < FEWEST_SIZES:
         has = "has" if len(n) == 1 else "have"
-        return f"{len(n)} of {measured} sizes {has} an interval, {needed}: raise the budget"
+        return f"{len(n)} of {sizes} sizes {has} an interval, {needed}: raise the budget"
     if n[-1] / n[0] < _SMALLEST_SPAN:
         return f"the sizes span a factor of {n[-1] / n[0]:.1f}, {_SMALLEST_SPAN} or more is needed"
     return ""
@@ -290,41 +303,51 @@ def _parameters(law: str) -> int:
     return {"1": 1, POWER: 3}.get(law, 2)
 
 
-def _fit(law: str, n: Vector, values: Vector) -> _Fit:
-    """The law fitted to each row of values."""
-    if law != POWER:
-        shape = LAWS[law](n)
-        scale = float(np.max(shape)) or 1.0
-        fit = _fit_shape(np.broadcast_to(shape / scale, values.shape), values)
-        return _Fit(fit.square, fit.predicted, fit.fixed, fit.factor / scale, fit.exponent)
-    rows, tried = len(values), len(_COARSE)
-    shapes = (n / n[-1]) ** _COARSE[:, np.newaxis]
-    fit = _fit_shape(np.tile(shapes, (rows, 1)), np.repeat(values, tried, axis=0))
-    chosen = np.arange(rows) * tried + np.argmin(fit.square.reshape(rows, tried), axis=1)
-    exponent = _COARSE[chosen % tried]
-    return _Fit(fit.square[chosen], fit.predicted[chosen], fit.fixed[chosen], fit.factor[chosen] / n[-1] ** exponent, exponent)
+def _fit(law: str, points: _Points, values: Vector, zooms: int = 2) -> _Fit:
+    """The law fitted to each row of values; the exponent of a power to 0.1 / 5 ^ zooms."""
+    if law == POWER:
+        return _fit_power(points, values, zooms)
+    shape = LAWS[law](points.n)
+    largest = float(np.max(shape)) or 1.0
+    fit = _fit_shape(np.broadcast_to(shape / largest, values.shape), values, points.scale)
+    return replace(fit, factor=fit.factor / largest)
 
 
-def _fit_shape(shapes: Vector, values: Vector) -> _Fit:
-    """Rows of values by rows of shapes: c0 + c1 shape with the least relative errors."""
-    fixed, factor = _non_negative(1 / values, shapes / values)
+def _fit_power(points: _Points, values: Vector, zooms: int) -> _Fit:
+    n, rows = points.n, np.arange(len(values))
+    tried, width = np.tile(_EXPONENTS_TRIED, (len(values), 1)), 0.1
+    for zoom in range(zooms + 1):
+        shapes = ((n / n[-1]) ** tried[:, :, np.newaxis]).reshape(-1, len(n))
+        fit = _fit_shape(shapes, np.repeat(values, tried.shape[1], axis=0), points.scale)
+        best = np.argmin(fit.square.reshape(tried.shape), axis=1)
+        exponent, chosen = tried[rows, best], rows * tried.shape[1] + best
+        if zoom < zooms:
+            tried = np.maximum(exponent[:, np.newaxis] + np.linspace(-width, width, 11), 1e-3)
+            width /= 5
+    factor = fit.factor[chosen] / n[-1] ** exponent
+    return _Fit(fit.square[chosen], fit.predicted[chosen], fit.fixed[chosen], factor, exponent)
+
+
+def _fit_shape(shapes: Vector, values: Vector, scale: Vector) -> _Fit:
+    """Rows of values by rows of shapes: c0 + c1 shape with the least relative errors, each as a multiple of its scale."""
+    fixed, factor = _non_negative(1 / values / scale, shapes / values / scale, 1 / scale)
     predicted = fixed[:, np.newaxis] + factor[:, np.newaxis] * shapes
-    square = np.mean((predicted / values - 1) ** 2, axis=1)
+    square = np.mean(((predicted / values - 1) / scale) ** 2, axis=1)
     return _Fit(square, predicted, fixed, factor, np.full(len(values), np.nan))
 
 
-def _non_negative(first: Vector, second: Vector) -> tuple[Vector, Vector]:
-    """For each row the a >= 0 and b >= 0 for which a * first + b * second is closest to 1.
+def _non_negative(first: Vector, second: Vector, goal: Vector) -> tuple[Vector, Vector]:
+    """For each row the a >= 0 and b >= 0 for which a * first + b * second is closest to the goal.
 
     Where a coefficient of the free least squares would be negative, the solution lies on a side: only first, or only second.
     """
     first_length, second_length = (np.maximum(np.linalg.norm(rows, axis=1), np.finfo(float).tiny) for rows in (first, second))
     u, v = first / first_length[:, np.newaxis], second / second_length[:, np.newaxis]
-    on_u, on_v = u.sum(axis=1), v.sum(axis=1)
+    on_u, on_v = u @ goal, v @ goal
     shared = (u * v).sum(axis=1)
     apart = v - shared[:, np.newaxis] * u
     squared = (apart**2).sum(axis=1)
-    b = np.divide(apart.sum(axis=1), squared, out=np.zeros_like(squared), where=squared > 0)
+    b = np.divide(apart @ goal, squared, out=np.zeros_like(squared), where=squared > 0)
     a = on_u - shared * b
     on_side = (a < 0) | (b < 0)
     only_u = np.maximum(on_u, 0) >= np.maximum(on_v, 0)

@@ -93,7 +93,7 @@ def test_map_runs_each_item_and_counts_items_a_second() -> None:
 
 
 def test_growth_is_named_from_six_sizes() -> None:
-    result = bench(lambda size: time.sleep(size / 1e5), sizes="2^6..2^12", precision="10%", budget=8)
+    result = bench(lambda size: time.sleep(size / 2e4), sizes="2^6..2^12", precision="10%", budget=8)  # late by a part only
     assert result.growth is not None
     assert result.growth.law == "n"
     assert any("grows like n " in text for text in result.findings)
