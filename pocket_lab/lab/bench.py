@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LEAST_FOR_PEAKS = 0.1  # of the budget, where the sweep has taken all of it
+_LATE_FOR_PEAKS = 0.08  # of the budget: when a memory pass that has begun within it ends
 
 
 class Bench(Result):
@@ -286,9 +286,9 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
 
 
 def _measured(job: Job, task: Task, memory: bool) -> Generator[Record]:
-    end_s = monotonic() + job.budget_s
+    end_s = monotonic() + (1 + _LATE_FOR_PEAKS) * job.budget_s
     with closing(measure(job, task)) as stream:
         yield from stream
     if memory:
-        with closing(measure_peaks(job, max(end_s - monotonic(), _LEAST_FOR_PEAKS * job.budget_s))) as stream:
+        with closing(measure_peaks(job, end_s - monotonic())) as stream:
             yield from stream

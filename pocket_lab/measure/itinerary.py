@@ -45,19 +45,21 @@ class Itinerary:
     def take(self, left_s: float, planned_s: float, batch_s: float) -> Point | None:
         """The next point whose first run and six rounds fit beside what is planned; None where none does.
 
-        The two ends need only fit with a single run; a point of which nothing is known is tried.
+        The two ends need only fit with a single run; a point of which nothing is known is tried. Times of larger sizes than
+        those known are taken to grow quickly, since a run that takes too long costs the whole budget.
         """
         for point in self.waiting:
-            run_s = self.predict(point)
+            run_s = self.predict(point, careful=True)
             needed_s = run_s if point in self._ends else run_s + FEWEST * max(run_s, batch_s) + planned_s
             if not needed_s > left_s:
                 self.waiting.remove(point)
                 return point
         return None
 
-    def predict(self, point: Point) -> float:
+    def predict(self, point: Point, careful: bool = False) -> float:
         """The time of a run: on a line through the two nearest sizes on log axes, of these workers or of others; NaN where
-        nothing is known.
+        nothing is known. Where it is `careful`, times beyond the known sizes are at least proportional, or quadratic if only
+        one size is known.
         """
         if (known := self._run_s.get(point)) is not None:
             return known
@@ -68,7 +70,7 @@ class Itinerary:
             return math.nan
         level = replace(point, size=None)
         nearest = min(levels, key=lambda one: (one != level, one.executor != point.executor, abs(one.workers - point.workers)))
-        return _on_line(levels[nearest], point.size or 0)
+        return _on_line(levels[nearest], point.size or 0, careful)
 
     def needed_s(self, batch_s: float) -> float:
         """The seconds for the first run and six rounds of every point; NaN where nothing is known of some of them."""
@@ -76,15 +78,17 @@ class Itinerary:
         return sum(run_s + FEWEST * max(run_s, batch_s) for run_s in runs_s)
 
 
-def _on_line(known: dict[int, float], size: int) -> float:
-    """A power of the size through the nearest two sizes; through one, proportional for larger sizes and equal for smaller."""
+def _on_line(known: dict[int, float], size: int, careful: bool) -> float:
+    """A power of the size through the nearest two sizes; through one, proportional (or quadratic) for larger sizes."""
     nearest = sorted(known, key=lambda other: abs(math.log((other + 1) / (size + 1))))
     first = nearest[0]
-    slope = 1.0 if size > first else 0.0
+    slope = 0.0 if size < first else 2.0 if careful else 1.0
     if len(nearest) > 1:
         second = nearest[1]
         steps = math.log((second + 1) / (first + 1))
         slope = math.log(max(known[second], 1e-9) / max(known[first], 1e-9)) / steps
+        if careful and size > max(known):
+            slope = max(slope, 1.0)
     slope = min(max(slope, 0.0), _STEEPEST)
     return float(known[first] * ((size + 1) / (first + 1)) ** slope)
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.itinerary import Itinerary
@@ -27,7 +27,7 @@ _SHORTEST_BATCH_S = 0.001
 _BATCHES_PER_POINT = 40
 _MOST_ROUNDS = 10_000
 _AFTERWARDS_SHARE = 0.1
-_MEMORY_SHARE, _MEMORY_START_S, _MEMORY_SLOWER = 0.35, 0.7, 3.0
+_MEMORY_SHARE, _MEMORY_START_S, _MEMORY_SLOWER = 0.35, 0.3, 3.0  # the start is longer than that of this process by so much
 _SECOND_LOOK_SHARE = 0.1
 _SHORTEST_WITH_REFERENCES_S = 3.0  # of a budget: they take a while to load, and need a while to mean something
 _GC = "on, collected before each round; objects older than the first round are frozen"
@@ -65,6 +65,7 @@ class _Rounds:
     pools: Pools
     has_afterwards: bool
     deadline_s: float = field(init=False)
+    start_s: float = field(init=False)
     batch_s: float = field(init=False)
     itinerary: Itinerary = field(init=False)
     open: list[PointSampler] = field(default_factory=list)
@@ -73,6 +74,7 @@ class _Rounds:
 
     def __post_init__(self) -> None:
         sweep, points = self.job.sweep, self.job.points
+        self.start_s = 0.0 if self.job.begun_s is None else monotonic() - self.job.begun_s
         self.deadline_s = deadline_of(sweep.budget_s, self.job.begun_s)
         self.batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, sweep.budget_s / len(points) / _BATCHES_PER_POINT))
         self.itinerary = Itinerary(points)
@@ -88,7 +90,9 @@ class _Rounds:
         if not self.job.memory_pass:
             return self.deadline_s
         runs_s = sum(sampler.least_s for sampler in self.ready)
-        return self.deadline_s - min(_MEMORY_START_S + _MEMORY_SLOWER * runs_s, _MEMORY_SHARE * self.job.sweep.budget_s)
+        return self.deadline_s - min(
+            self.start_s + _MEMORY_START_S + _MEMORY_SLOWER * runs_s, _MEMORY_SHARE * self.job.sweep.budget_s
+        )
 
     @property
     def rounds_end_s(self) -> float:
@@ -124,7 +128,7 @@ class _Rounds:
 
     def _visit_all(self, number: int) -> Iterator[Record]:
         for sampler in list(self.open):
-            if perf_counter() + sampler.batch_s > self.rounds_end_s:
+            if perf_counter() + self._expected_s(sampler) > self.rounds_end_s:
                 self.open.remove(sampler)
                 yield from sampler.closed("budget")
             elif not (yield from sampler.visit(number)):
@@ -133,6 +137,11 @@ class _Rounds:
                 self.open.remove(sampler)
                 yield from sampler.closed("done")
             self.itinerary.learn(sampler.point, sampler.least_s)
+
+    def _expected_s(self, sampler: PointSampler) -> float:
+        """The time of the next batch at least: after a first run, which may have loaded a lot, a quarter of that is tried."""
+        can_be_stopped = self.job.sweep.isolation == "process"
+        return sampler.batch_s / 4 if can_be_stopped and not sampler.runs_s and sampler.loops == 1 else sampler.batch_s
 
     def _admit(self) -> Iterator[Record]:
         """Prepare the points that fit beside those in the rounds; time that the rounds turn out to leave brings in others."""

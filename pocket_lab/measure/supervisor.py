@@ -55,15 +55,15 @@ J = TypeVar("J", bound=Measurable)
 Task = Callable[[Job], Iterator[Record]]
 
 
-def measure(job: J, task: Callable[[J], Iterator[Record]]) -> Generator[Record]:
+def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False) -> Generator[Record]:
     """The records that the task yields for the job: samples, paired samples, or a profile.
 
     When the measuring process dies, the current point has failed (with the whole pair, in a comparison), and the others
-    continue in a new process within the rest of the budget. A run that is in flight a tenth of the budget after its end is
-    stopped, and its point closed.
+    continue in a new process within the rest of the budget. A run that is in flight after the end is stopped, and its point
+    closed. A measurement that `is_rest` of another one ends with its budget, also while its process starts.
     """
     yield Planned(job.points, job.budget_s)
-    budget = Budget(job.budget_s)
+    budget = Budget(job.budget_s, is_strict=is_rest)
     job = replace(job, begun_s=budget.begun_s)  # type: ignore[type-var]
     if job.isolation == "kernel":
         yield _SAME_PROCESS

@@ -75,7 +75,7 @@ def test_a_budget_for_all_takes_all() -> None:
 
 def test_a_budget_for_few_takes_both_ends_and_not_only_the_smallest_sizes() -> None:
     itinerary = Itinerary(grid([1, 2, 3, 4], [1, 2], ("threads", "processes")))
-    assert taken(itinerary, 6.0) == [(1, 1), (4, 1)]
+    assert taken(itinerary, 8.0) == [(1, 1), (4, 1)]
     assert len(itinerary.waiting) == 14
     assert itinerary.needed_s(0.001) == pytest.approx(7 * 4 * (1 + 2 + 3 + 4), rel=0.2)
 
@@ -108,3 +108,14 @@ def test_another_worker_count_is_predicted_by_that_of_its_own_executor() -> None
     itinerary.learn(Point("t", 10, 1, "processes", "run"), 5.0)
     assert itinerary.predict(Point("t", 10, 2, "processes", "run")) == 5.0
     assert itinerary.predict(Point("t", 10, 2, "threads", "run")) == 1.0
+
+
+def test_beyond_the_known_sizes_a_time_is_expected_to_grow_so_that_no_run_costs_the_whole_budget() -> None:
+    itinerary = Itinerary(grid([1, 9, 99, 999], [1]))
+    small, larger, _, largest = grid([1, 9, 99, 999], [1])
+    itinerary.learn(small, 0.01)
+    assert itinerary.predict(largest, careful=True) == pytest.approx(0.01 * 500**2)
+    assert itinerary.predict(largest) == pytest.approx(0.01 * 500)
+    itinerary.learn(larger, 0.01)
+    assert itinerary.predict(largest, careful=True) == pytest.approx(0.01 * 100), "at least proportional"
+    assert itinerary.predict(largest) == pytest.approx(0.01)

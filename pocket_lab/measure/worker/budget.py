@@ -10,22 +10,26 @@ from time import monotonic, perf_counter
 from pocket_lab.records.progress import Heartbeat, Started
 from pocket_lab.records.record import Record
 
-_OVERTIME = 0.1  # of the budget, for a run in flight
+_OVERTIME = 0.05  # of the budget, for a run in flight
 _LEAST_S = 1.0  # more than a very short budget, which is a wish for few samples
 _SHORT_S = 2.0
 _LEAST_SHARE = 0.5
 
 
 class BudgetEnded(Exception):
-    """A run is still in flight a tenth of the budget after its end."""
+    """A run is still in flight after the end of the budget."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """The seconds of a measurement, from its begin on: starting its processes counts."""
+    """The seconds of a measurement, from its begin on: starting its processes counts.
+
+    One that `is_strict` ends with its budget, whatever it has begun by then: it is the rest of another one.
+    """
 
     budget_s: float
     begun_s: float = field(default_factory=lambda: monotonic())
+    is_strict: bool = False
 
     @property
     def left_s(self) -> float:
@@ -37,7 +41,7 @@ class Budget:
 
         However long a process takes to start, its runs have a good half of the budget, and a very short budget a second more.
         """
-        end_s = inf
+        end_s = self.begun_s + self.budget_s if self.is_strict else inf
         for record in records:
             if end_s == inf and isinstance(record, Started):
                 least_s = max(

@@ -35,7 +35,7 @@ def measure_peaks(job: Job, budget_s: float) -> Generator[Record]:
     job = replace(job, points=points, sweep=replace(job.sweep, budget_s=budget_s), earlier=(), caveats=())
     missing = set(points)
     try:
-        with closing(measure(job, profile_peaks)) as records:
+        with closing(measure(job, profile_peaks, is_rest=True)) as records:
             for record in records:
                 if isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
                     if isinstance(record, RunMemory):

@@ -41,8 +41,8 @@ def test_the_start_of_a_process_counts(clock: list[float]) -> None:
 @pytest.mark.parametrize(
     ("budget_s", "steps", "seen"),
     [
-        (10.0, [(1.0, BEGUN), (9.5, Heartbeat(10.5)), (0.6, Heartbeat(11.1)), (0.1, SOMETHING)], 2),
-        (10.0, [(60.0, Heartbeat(60.0)), (1.0, BEGUN), (5.9, Heartbeat(66.9)), (0.2, Heartbeat(67.1))], 3),
+        (10.0, [(1.0, BEGUN), (9.4, Heartbeat(10.4)), (0.2, Heartbeat(10.6)), (0.1, SOMETHING)], 2),
+        (10.0, [(60.0, Heartbeat(60.0)), (1.0, BEGUN), (5.4, Heartbeat(66.4)), (0.2, Heartbeat(66.6))], 3),
         (0.3, [(1.0, BEGUN), (1.2, Heartbeat(2.2)), (0.2, Heartbeat(2.4))], 2),
     ],
     ids=["after-the-end", "slow-start", "short-budget"],
@@ -60,6 +60,11 @@ def test_records_that_still_come_are_kept_and_a_start_is_not_stopped(clock: list
     steps = [(1.0, BEGUN), (12.0, SOMETHING), (1.0, SOMETHING)]
     assert len(list(Budget(10.0).watch(told(clock, *steps)))) == 3
     assert len(list(Budget(10.0).watch(told(clock, (1.0, SOMETHING), (90.0, Heartbeat(91.0)))))) == 2
+
+
+def test_the_rest_of_a_budget_ends_with_it_also_while_a_process_starts(clock: list[float]) -> None:
+    with pytest.raises(BudgetEnded):
+        list(Budget(10.0, is_strict=True).watch(told(clock, (9.9, Heartbeat(9.9)), (0.2, Heartbeat(10.1)))))
 
 
 @pytest.mark.parametrize(("begun_s", "left_s"), [(None, 10.0), (0.0, 10.0), (-4.0, 6.0), (-9.0, 5.0)])
