@@ -8,6 +8,7 @@ import pandas as pd
 
 from pocket_lab.analysis.reasons import ENOUGH, Candidate, Reason, reasons_for
 from pocket_lab.analysis.scaling import Throughputs, throughput_ratio
+from pocket_lab.frames.points import point_of
 
 _NEARLY = 0.9
 
@@ -62,7 +63,7 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
     the fewest workers that are not too slow, if they are enough, else undecided. None where fewer than two points take part.
     `cores` are those that the target may use, where known.
     """
-    usable = _usable(frame)
+    usable = _usable(frame, throughputs)
     by_size = {size: rows for size, rows in usable.groupby("size", dropna=False) if len(rows) > 1}
     if not by_size:
         return None
@@ -95,8 +96,9 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
     return Advice(chosen, size, reasons, is_partial=len(left_out) > 0)
 
 
-def _usable(frame: pd.DataFrame) -> pd.DataFrame:
+def _usable(frame: pd.DataFrame, throughputs: Throughputs) -> pd.DataFrame:
     """The points that have an interval, of the first target and drive, in the order of their workers."""
-    has_interval = frame["wall_low_s"].notna() & frame["wall_high_s"].notna() & frame["speedup"].notna()
+    has_rounds = pd.Series([point_of(row) in throughputs for row in frame.to_dict("records")], index=frame.index, dtype=bool)
+    has_interval = frame["wall_low_s"].notna() & frame["wall_high_s"].notna() & has_rounds
     usable = frame[has_interval & (frame["status"] != "failed") & frame["rate"].isna() & (frame["throughput_per_s"] > 0)]
     return usable.sort_values("workers", kind="stable")

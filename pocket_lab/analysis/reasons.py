@@ -40,7 +40,7 @@ class Candidate:
     """The figures of a point that takes part; the shares are of the time of its workers, NaN where unknown.
 
     `busy` is CPU time per wall time. `low` and `high` are the interval of `speedup` over `base_workers` of the same executor,
-    NaN at a baseline.
+    NaN at a baseline; all of them are unknown where the interval tells nothing.
     """
 
     point: Point
@@ -62,7 +62,7 @@ class Candidate:
             speedup=float(row["speedup"]),
             low=float(row["speedup_low"]),
             high=float(row["speedup_high"]),
-            base_workers=round(row["efficiency"] * row["workers"] / row["speedup"]),
+            base_workers=round(row["efficiency"] * row["workers"] / row["speedup"]) if row["speedup"] > 0 else 0,
             busy=float(row["cpu_s"] / row["wall_s"]) if row["wall_s"] > 0 else NAN,
             waits=float(row.get("waits", NAN)),
             queued=float(row.get("queued", NAN)),

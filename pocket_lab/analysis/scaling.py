@@ -18,6 +18,7 @@ Throughputs = Mapping[Point, "pd.Series[float]"]
 _SERIES = ["target", *without("workers")]
 _COLUMNS = ["speedup", "speedup_low", "speedup_high", "efficiency"]
 _MANY, _WIDER = 15, 0.12
+_WIDEST = 4.0
 _UNKNOWN = Estimate(NAN, NAN, NAN)
 
 
@@ -35,7 +36,8 @@ def add_speedup(frame: pd.DataFrame, throughputs: Throughputs) -> pd.DataFrame:
     """The frame with `speedup`, its 95 % interval and `efficiency` after `throughput_per_s`.
 
     The baseline of points that differ in workers only is the one with the fewest workers that has at least six rounds: its
-    speed-up is 1 and has no interval. Speed-up is the `throughput_ratio` against it, NaN without an interval; efficiency is
+    speed-up is 1 and has no interval. Speed-up is the `throughput_ratio` against it, NaN without an interval, or with
+    one whose upper end is over four times the lower, which tells nothing; efficiency is
     speed-up x workers of the baseline / workers. NaN in an open loop, where the throughput is the given rate.
     """
     points = [point_of(row) for row in frame.to_dict("records")]
@@ -73,6 +75,8 @@ def _figures(point: Point, baseline: Point | None, throughputs: Throughputs) -> 
     if baseline is None:
         return NAN, NAN, NAN, NAN
     ratio = Estimate(1.0, NAN, NAN) if point == baseline else throughput_ratio(point, baseline, throughputs)
+    if ratio.high > _WIDEST * ratio.low:
+        ratio = _UNKNOWN
     return *ratio, ratio.value * baseline.workers / point.workers
 
 

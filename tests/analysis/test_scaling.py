@@ -60,6 +60,13 @@ def test_fewer_than_six_rounds_are_no_speedup_and_no_baseline(few: int) -> None:
     assert frame[["speedup", *INTERVAL, "efficiency"]].isna().all(axis=None)
 
 
+def test_an_interval_that_tells_nothing_leaves_no_speedup() -> None:
+    frame, throughputs = sweep_of(Row("threads", 1, 1.0, rounds=7), Row("threads", 2, 1.0, rounds=7), noise=1.5)
+    ratio = throughput_ratio(*(row.point for row in (Row("threads", 2, 1.0), Row("threads", 1, 1.0))), throughputs)
+    assert ratio.high > 4 * ratio.low
+    assert frame["speedup"].isna().tolist() == [False, True]
+
+
 def test_a_first_run_takes_no_part() -> None:
     records: list[Record] = [Sample(ONE, 0, 1, 9.0, 0.0, 1), Sample(TWO, 0, 1, 1.0, 0.0, 1)]
     for number in range(1, 9):
