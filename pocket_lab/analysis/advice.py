@@ -11,6 +11,7 @@ from pocket_lab.analysis.scaling import Throughputs, throughput_ratio
 from pocket_lab.frames.points import point_of
 
 _NEARLY = 0.9
+_CLEARLY_SLOWER = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Advice:
     """The fewest workers that reach 95 % of the best throughput at a size, on the executor that is fastest with so many.
 
     `reasons` are what was measured and supports the choice; none where the cause is not known. `size` is None where only one
-    size was measured. `is_partial` if other points of the size have no interval, and therefore took no part.
+    size was measured. `is_partial` if other points of the size have no interval, and therefore took no part: they were not
+    visited, or clearly slower.
     """
 
     chosen: Candidate
@@ -60,7 +62,8 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
 
     Only points with an interval take part. A point is enough if the upper ends of the ratios of all others to it, within
     rounds (`throughput_ratio`), are below 1 / 0.95; it is too slow if the lower end of one is above that. The advice is
-    the fewest workers that are not too slow, if they are enough, else undecided. None where fewer than two points take part.
+    the fewest workers that are not too slow, if they are enough, else undecided. It is undecided, too, where a point without
+    an interval was not clearly slower in the rounds that it has. None where fewer than two points take part.
     `cores` are those that the target may use, where known.
     """
     usable = _usable(frame, throughputs)
@@ -91,6 +94,9 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
         return Undecided(chosen, rival, size, high <= 1 / _NEARLY)
     sized = frame if size is None else frame[frame["size"] == size]
     left_out = sized[~sized.index.isin(rows.index) & (sized["status"] != "failed")]
+    seen = left_out[left_out["throughput_per_s"] > _CLEARLY_SLOWER * chosen.throughput_per_s]
+    if len(seen):
+        return Undecided(chosen, Candidate.of(seen.sort_values("throughput_per_s").iloc[-1].to_dict()), size, is_near=False)
     whole = {one.executor for one in candidates} - set(left_out["executor"])
     reasons = reasons_for(chosen, candidates, throughputs, whole, cores)
     return Advice(chosen, size, reasons, is_partial=len(left_out) > 0)

@@ -153,13 +153,23 @@ def test_the_largest_size_with_a_choice_decides_and_is_named() -> None:
 def test_points_without_an_interval_or_that_failed_are_no_choice() -> None:
     rows = [Row("threads", 1, 1.0), Row("threads", 2, math.nan, status="failed"), Row("threads", 4, 0.3)]
     assert advised(*rows).workers == 4
-    partial = advised(*rows, Row("threads", 8, 0.01, rounds=5), Row("processes", 1, 2.0), Row("processes", 2, 0.01, rounds=3))
+    slower = Row("processes", 2, 0.9, rounds=3)
+    partial = advised(*rows, Row("threads", 8, 0.01, rounds=0), Row("processes", 1, 2.0), slower)
     assert (partial.workers, kinds(partial)) == (4, set())
     assert advice_sentence(partial).endswith("(of the points that have an interval).")
     assert advised(*rows, Row("threads", 8, 0.01, rounds=20, status="failed")).workers == 4
     assert advise_workers(*sweep_of(*rows[:2])) is None
     assert advise_workers(*sweep_of(*[Row("threads", n, 1.0 / n, rounds=5) for n in (1, 2, 4)])) is None
     assert advise_workers(*sweep_of(Row("threads", 1, 1.0))) is None
+
+
+def test_a_point_that_seemed_faster_in_few_rounds_leaves_the_advice_open() -> None:
+    rows = [Row("threads", 1, 1.0), Row("threads", 4, 0.3)]
+    for rounds in (1, 5):
+        found = advise_workers(*sweep_of(*rows, Row("processes", 8, 0.1, rounds=rounds)))
+        assert isinstance(found, Undecided)
+        assert "whether 4 workers on threads reach 95 % of the throughput of 8 workers on processes" in advice_sentence(found)
+    assert isinstance(advise_workers(*sweep_of(*rows, Row("threads", 2, 0.33, rounds=5))), Undecided), "fewer may be enough"
 
 
 def test_requests_at_a_rate_of_their_own_have_no_advice() -> None:
