@@ -25,15 +25,16 @@ def overhead(traced: Timeline, wall_s: float, visits: int, outside_s: float, *, 
     """What the runtime itself took of the run of one point: sending items, going from node to node, starting and ending.
 
     Under "load" it is taken of the time of the requests, as clients may have nothing to do. `outside_s` is the cost of
-    recording one of the `visits`, which workers do side by side.
+    recording one of the `visits`, which workers do side by side. The work of generators that a fan-out reads is a node's, even
+    where other workers were at work at that time: the rest is at least the result.
     """
     strands, spans = traced.strands, traced.spans
     if drive == "load":
         wall_s = sum(strand.end_s - strand.start_s for strand in strands)
-        idle_s = sum(strand.end_s - strand.start_s - _busy_s([strand]) for strand in strands)
+        idle_s = sum(strand.end_s - strand.start_s - _busy_s([strand]) - strand.yielded_s() for strand in strands)
         workers = 1
     else:
-        idle_s = wall_s - _busy_s(strands)
+        idle_s = wall_s - _busy_s(strands) - sum(strand.yielded_s() for strand in strands)
         workers = max(spans.loc[spans["phase"] != "queue", "worker"].nunique(), 1)
     instrument_s = min(visits * outside_s / workers, max(idle_s, 0.0))
     seconds = max(idle_s - instrument_s, 0.0)

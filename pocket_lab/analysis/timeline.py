@@ -13,7 +13,8 @@ class Step:
     """A span; `inside` are the strands that ran in it: the items of a fan-out, or the run of an inner graph.
 
     `seconds` is its duration, without the work of generators of other nodes that it resumed. Of these each is a step of its
-    own, which follows at the end of the span: the moments at which they worked are not known one by one.
+    own, which follows at the end of the span: the moments at which they worked are not known one by one. Those that a span
+    with others inside resumed (a generator of items) are `yielded_s`.
     """
 
     id: int
@@ -23,6 +24,7 @@ class Step:
     end_s: float
     seconds: float
     inside: list[Strand] = field(default_factory=list)
+    yielded_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -42,6 +44,10 @@ class Strand:
     def end_s(self) -> float:
         """End of its last step."""
         return self.steps[-1].end_s
+
+    def yielded_s(self) -> float:
+        """The work of generators that spans with others inside resumed, here and in the strands inside."""
+        return sum(step.yielded_s + sum(strand.yielded_s() for strand in step.inside) for step in self.steps)
 
     def leaves(self) -> Iterator[Step]:
         """The steps with nothing inside, in which functions of nodes run."""
@@ -88,6 +94,7 @@ def timeline(spans: pd.DataFrame) -> Timeline:
 def _apart(step: Step, yielded: Sequence[Step]) -> list[Step]:
     """A step, and the work of generators in it as steps at its end; those of a span with others inside are part of it."""
     if step.inside:
+        step.yielded_s = sum(other.seconds for other in yielded)
         return [step]
     for other in yielded:
         step.seconds = max(step.seconds - other.seconds, 0.0)

@@ -34,8 +34,8 @@ def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive
 
     Items go to the first free worker (list scheduling, Graham 1969) in the order in which they began, on as many workers as
     they had; gaps between spans and failed attempts with their waits do not change. A faster fan-out or inner graph is faster
-    with all that it contains. Under "load" the gain is that of the requests. Raises UsageError for an unknown node, and for a
-    speedup that is not positive.
+    with all that it contains, unless a node inside it has its name: then that node alone is. Under "load" the gain is that of
+    the requests. Raises UsageError for an unknown node, and for a speedup that is not positive.
     """
     if not speedup > 0:
         raise UsageError(f"speedup={speedup!r}: a node is some positive number of times as fast, for example 2")
@@ -86,6 +86,6 @@ def _step_s(step: Step, node: str, speedup: float) -> float:
     begun_s = min(strand.start_s for strand in step.inside)
     ended_s = max(strand.end_s for strand in step.inside)
     around_s = max(begun_s - step.start_s, 0.0) + max(step.end_s - ended_s, 0.0)
-    if is_faster:
+    if is_faster and not any(leaf.node == node for strand in step.inside for leaf in strand.leaves()):
         return (around_s + _group_s(step.inside, node, 1.0)) / speedup
     return around_s + _group_s(step.inside, node, speedup)

@@ -14,10 +14,15 @@ _COLUMNS = ["node", "file", "line", "hits", "time_s"]
 
 
 def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per point and line of each node, in the order of the source; `share` is of the time of all nodes at the point."""
+    """One row per point and line of each node, in the order of the source.
+
+    `time_s` includes what the line calls. `share` is of the time of all nodes at the point: that of a function of `also`, whose
+    time is in the lines that call it, does not add to it.
+    """
     sources = source_texts(records)
     frame = point_frame(records, LineCost, _COLUMNS)
-    total = frame.groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
+    nodes_s = frame["time_s"].where(~frame["node"].str.endswith("()").astype(bool), 0.0)
+    total = frame.assign(time_s=nodes_s).groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
     frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
     frame.insert(6, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])
     return frame

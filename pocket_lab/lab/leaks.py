@@ -85,12 +85,12 @@ class LeakReport(Result):
     def _figure(self) -> Figure:
         from pocket_lab.view.plots.leaks import leaks_figure
 
-        return leaks_figure(self.memory)
+        return leaks_figure(self.memory, self.frame)
 
     def _draw(self, ax: Axes) -> None:
         from pocket_lab.view.plots.leaks import plot_growth
 
-        plot_growth(ax, self.memory)
+        plot_growth(ax, self.memory, self.frame)
 
 
 @dataclass(frozen=True, slots=True)

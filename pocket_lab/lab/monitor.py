@@ -15,7 +15,7 @@ from pocket_lab.graph.node import Node
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.option_value import parse_option
 from pocket_lab.profile.monitor.traffic import Traffic
-from pocket_lab.units import format_count, parse_duration
+from pocket_lab.units import format_count, format_duration, parse_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.text.table import TextTable
 from pocket_lab.view.text.traffic_table import traffic_table
@@ -32,9 +32,12 @@ class MonitorSnapshot(Result):
 
     @property
     def title(self) -> str:
-        """How many visits there were, and the window of the throughput."""
+        """How many visits there were, and the window of the throughput, or the part of it since the monitor began."""
         visits = format_count(int(self.frame["executions"].sum()))
-        return f"Monitor: {visits} visits, throughput over {self.name}"
+        since_s = float(self.frame["window_s"].max())
+        is_younger = since_s < parse_duration(self.name)
+        window = f"{format_duration(since_s)}, since the monitor began" if is_younger else self.name
+        return f"Monitor: {visits} visits, throughput over {window}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -152,12 +152,13 @@ class Trace(Result):
             return []
         traced, path = self._traced, self.critical_path
         where = f"At {describe(traced.point)}: " if len(self._by_point) > 1 else ""
-        return [
-            f"{where}{path_sentence(path, traced.point.drive)}",
+        sentences = [
+            path_sentence(path, traced.point.drive),
             *gain_sentences(self.what_if(node) for node in dict.fromkeys(path["node"])),
             overhead_sentence(self.overhead, traced.point.drive),
             cost_sentence(traced),
         ]
+        return [f"{where}{sentence}" for sentence in sentences]
 
     @cached_property
     def caveats(self) -> list[Caveat]:

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schedules import Schedule, nodes, schedules
 
+from pocket_lab.analysis.critical_path import critical_path
+from pocket_lab.analysis.overhead import overhead
 from pocket_lab.analysis.timeline import timeline
 from pocket_lab.analysis.what_if import what_if
 from pocket_lab.errors import UsageError
-from pocket_lab.view.findings.trace import what_if_sentence
+from pocket_lab.view.findings.trace import path_sentence, what_if_sentence
 
 
 def gain(schedule: Schedule, node: str, speedup: float = 2.0, wall_s: float | None = None) -> float:
@@ -95,3 +97,32 @@ def test_a_faster_node_never_loses_and_more_is_never_less(schedule: Schedule, no
         return
     less, more = (gain(schedule, node, speedup) for speedup in sorted((one, other)))
     assert -1e-9 <= less <= more + 1e-9 <= 1
+
+
+def test_a_fan_out_with_the_name_of_its_node_is_not_sped_up_with_its_gaps() -> None:
+    schedule = Schedule().spread([[("x", 1.0)], [("x", 1.0)]], workers=1, name="x", gap_s=4.0)
+    assert schedule.now_s == 10
+    assert gain(schedule, "x") == pytest.approx(1 / 10)
+
+
+def test_a_generator_of_another_node_is_sped_up_in_the_span_that_resumed_it() -> None:
+    schedule = Schedule().work("read", 1).work("count", 9)
+    schedule.add("read", 2.0, 10.0, phase="yield", parent=1, busy_s=6.0, resumptions=10)
+    assert gain(schedule, "read") == pytest.approx(3.5 / 10)
+    assert gain(schedule, "count") == pytest.approx(1.5 / 10)
+    path = critical_path(timeline(schedule.frame), 10.0)
+    assert path.groupby("node")["wall_s"].sum().to_dict() == {"read": 7.0, "count": 3.0}
+    assert path["share"].sum() == pytest.approx(1.0)
+
+
+def test_a_generator_that_a_fan_out_reads_is_the_work_of_its_node() -> None:
+    schedule = Schedule().spread([[("x", 1.0)], [("x", 1.0)]], workers=1, gap_s=4.0)
+    schedule.add("read", 0.0, 9.0, phase="yield", parent=0, busy_s=6.0, resumptions=2)
+    assert overhead(timeline(schedule.frame), 10.0, 3, 0.0).seconds == pytest.approx(2.0)
+
+
+def test_a_critical_path_that_is_not_most_of_the_run_says_what_the_rest_is() -> None:
+    for gap_s, is_said in ((0.0, False), (4.0, True)):
+        schedule = Schedule().spread([[("x", 1.0)], [("x", 1.0)]], workers=1, gap_s=gap_s)
+        sentence = path_sentence(critical_path(timeline(schedule.frame), schedule.now_s), "run")
+        assert ("in the rest it waits" in sentence) is is_said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import re
 import time
 import weakref
 from itertools import pairwise
@@ -45,11 +47,11 @@ def watched() -> tuple[Monitor, Graph]:
 
 
 def test_the_frame_has_a_row_per_node() -> None:
-    monitor, _ = watched()
+    monitor, graph = watched()
     frame = monitor.frame
     assert list(frame.columns) == [
         *["node", "executions", "errors", "error_rate", "p50_s", "p95_s", "p99_s", "mean_s", "last_at", "throughput_per_s"],
-        "graph",
+        *["window_s", "graph"],
     ]
     rows = frame.set_index(["graph", "node"])
     assert rows["executions"].to_dict() == {
@@ -61,16 +63,25 @@ def test_the_frame_has_a_row_per_node() -> None:
     assert rows["errors"].to_list() == [0, 0, 1, 0]
     assert rows.loc[("numbers", "check"), "error_rate"] == 0.25
     item = rows.loc[("work", "work")]
+    assert item["p50_s"] >= 0.002
+    assert frame[["p95_s", "p99_s"]].isna().all(axis=None), "no percentile of six visits"
+    for _ in range(32):
+        graph.run(3)
+    item = monitor.frame.set_index(["graph", "node"]).loc[("work", "work")]
+    assert item["executions"] == 102
     assert 0.002 <= item["p50_s"] <= item["p95_s"] <= item["p99_s"]
+    check_s = monitor.frame.set_index("node").loc["check", ["p95_s", "p99_s"]]
+    assert list(check_s.isna()) == [False, True]
+    assert 0 < item["window_s"] < 60
     assert item["mean_s"] >= 0.002
-    assert item["throughput_per_s"] > 0
+    assert math.isnan(item["throughput_per_s"]), "less than a second of a minute has passed"
     assert (pd.Timestamp.now("UTC") - frame["last_at"]).abs().max() < pd.Timedelta("10s")
 
 
 def test_it_shows_itself_as_text_html_and_picture_also_when_nothing_came_yet() -> None:
-    for monitor in (watched()[0], Monitor()):
+    for monitor, window in ((watched()[0], r"throughput over [\d.]+ m?s, since the monitor began"), (Monitor(), "over 60 s")):
         bundle = monitor._repr_mimebundle_()
-        assert "throughput over 60 s" in bundle["text/plain"]
+        assert re.search(window, bundle["text/plain"])
         assert "<svg" in bundle["text/html"]
         assert "<table" in bundle["text/html"]
         assert isinstance(monitor.plot(), matplotlib.figure.Figure)

@@ -70,6 +70,7 @@ def test_several_points_are_one_frame_and_each_can_be_asked_for() -> None:
     assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
     assert len(result.nodes) == 4 * 4
     assert result.findings[0].startswith("At size 4, threads x 2: Critical path")
+    assert all(sentence.startswith("At size 4, threads x 2: ") for sentence in result.findings)
     small = result.at(size=2, workers=1)
     assert set(zip(small.frame["size"], small.frame["workers"], strict=True)) == {(2, 1)}
     assert small.findings[0].startswith("Critical path")

@@ -9,6 +9,7 @@ the result was returned. Without such an observer nothing is wrapped.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import weakref
 from collections import deque
@@ -17,10 +18,14 @@ from functools import partial
 from io import IOBase
 from math import inf
 from time import perf_counter as clock
+from time import thread_time
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any, Literal
 
 from pocket_lab.graph.observers import YIELDED, Observer, Outcome, Run, Sink, Yielded, thread_name
+
+if sys.platform == "linux":
+    from resource import RUSAGE_THREAD, getrusage
 
 _SHORTEST_S, _PARTS = 1e-4, 1000  # resumptions are reported together for so long, or this part of the time since the visit
 _DUMMIES, _MEASUREMENTS, _EVERY_S = 20, 7, 1e-3  # how the cost of a resumption is measured
@@ -175,10 +180,38 @@ def _nothing() -> Generator[None, Any, None]:
         yield None
 
 
+class _Usage:
+    """What a thread has used since now, to tell where it was preempted: that is no more the consumer's than the timing's."""
+
+    __slots__ = ("_cpu_s", "_since_s", "_thread", "_waits")
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._waits = _voluntary_waits()
+        self._cpu_s = thread_time()
+        self._since_s = clock()
+
+    def stretched(self, cost_s: float, busy_s: float) -> float:
+        """The cost of timing with its share of the time in which the thread was preempted outside the generator's `busy_s`."""
+        wall_s = clock() - self._since_s
+        preempted_s = wall_s - (thread_time() - self._cpu_s)
+        others_s = wall_s - busy_s
+        if preempted_s < _SHORTEST_S / 2 or preempted_s >= others_s or self._thread != threading.get_ident():
+            return cost_s
+        if _voluntary_waits() != self._waits:
+            return cost_s
+        return others_s * min(cost_s / (others_s - preempted_s), 1.0)
+
+
+def _voluntary_waits() -> int:
+    """How often this thread has waited voluntarily; always 0 where the system does not say it."""
+    return getrusage(RUSAGE_THREAD).ru_nvcsw if sys.platform == "linux" else 0
+
+
 class _Work:
     """The resumptions of one lazy result since its last report, reported to `record` (nowhere if that is None)."""
 
-    __slots__ = ("_node", "_on_loop", "_record", "_run", "begun_s", "busy_s", "cell", "spent_s", "visit_s", "worker")
+    __slots__ = ("_node", "_on_loop", "_record", "_run", "begun_s", "busy_s", "cell", "spent_s", "usage", "visit_s", "worker")
 
     def __init__(self, node: str, visit_s: float, record: Sink | None, run: Run | None, on_loop: bool) -> None:
         self._node, self._record, self._run, self._on_loop = node, record, run, on_loop
@@ -186,6 +219,7 @@ class _Work:
         self.busy_s = self.spent_s = 0.0
         self.worker = ""
         self.cell = Cell()
+        self.usage: _Usage | None = None
         if record is not None:
             record((node, visit_s, clock(), YIELDED, Yielded(visit_s, 0.0, 0.0, 0, "", "open")))
 
@@ -204,6 +238,7 @@ class _Work:
         if self._run is not None and self._run.worker.startswith("process "):
             self.worker = self._run.worker
         _costs.refresh(now)
+        self.usage = _Usage()
         spent_s = clock() - now
         self.spent_s += spent_s
         self.cell.seconds += spent_s
@@ -237,9 +272,12 @@ class _Work:
         if outcome != "suspended":
             self._record = None
             self.cell.live -= 1
-        now_s = clock()
+        now_s, gross_s = clock(), busy_s
         busy_s = max(busy_s - resumptions * _costs.inside_s, 0.0)
-        cost_s = self.spent_s + resumptions * _costs.outside_s
+        cost_s = resumptions * _costs.outside_s
+        if self.usage is not None and self.cell.live <= 1 and not self._on_loop:
+            cost_s = self.usage.stretched(cost_s, gross_s)
+        cost_s += self.spent_s
         details = Yielded(self.visit_s, busy_s, cost_s, resumptions, self.worker, outcome)
         record((self._node, self.begun_s if resumptions else now_s, now_s, YIELDED, details))
         self.spent_s = clock() - now_s

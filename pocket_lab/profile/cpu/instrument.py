@@ -29,7 +29,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
 
 INTERVAL_S = 0.001
-_FEWEST_SAMPLES = 100
+_FEWEST_SAMPLES, _FEWEST_OF_A_NODE = 100, 10
 _RUNTIME: Frame = ("[runtime, start-up]", "", 0)
 
 _SAMPLED = Caveat(
@@ -99,6 +99,14 @@ class _CpuInstrument(Instrument):
             found = "1 sample is" if samples == 1 else f"{samples} samples are"
             message = f"{describe(point)}: only {found} inside the nodes; raise the size, or profile under load"
             yield Caveat("few-samples", message, point)
+            return
+        by_node: dict[str, int] = {}
+        for (node, _), times in merged.items():
+            by_node[node] = by_node.get(node, 0) + times.samples
+        few = sorted(node for node, count in by_node.items() if count < _FEWEST_OF_A_NODE and node != OUTSIDE)
+        if few:
+            message = f"{describe(point)}: fewer than {_FEWEST_OF_A_NODE} samples are inside {', '.join(few)}"
+            yield Caveat("few-samples", f"{message}: part of its time may be that of the node before or after it", point)
 
     def _attributed(self, kind: str, frames: tuple[Frame, ...]) -> tuple[str, tuple[Frame, ...]] | None:
         """The node and its part of the stack; outside the nodes only the thread of the run counts, with its CPU time."""

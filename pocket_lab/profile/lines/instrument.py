@@ -30,6 +30,11 @@ _AWAITS = Caveat("line-awaits", "the time of a line with an await includes the t
 _ONE_LINE = Caveat(
     "line-loops", "a loop on a single line counts as one hit, however many iterations it has (since Python 3.12)"
 )
+_INCLUSIVE = Caveat(
+    "line-inclusive",
+    "the time of a line includes the functions that it calls: that of a function of `also` is in its own rows and in those of "
+    "its callers, and shares are of the nodes alone",
+)
 _NATIVE = Caveat("line-native", "time in C code, or in threads that C code started, is part of the line that called it")
 
 
@@ -45,6 +50,8 @@ def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterat
         raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
     yield _NATIVE
+    if also:
+        yield _INCLUSIVE
     if sys.version_info >= (3, 12):
         yield _ONE_LINE
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):

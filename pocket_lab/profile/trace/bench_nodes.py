@@ -12,6 +12,7 @@ from pocket_lab.measure.work import build_work
 from pocket_lab.profile.instrument import SHORT_S
 from pocket_lab.profile.trace.instrument import SpanInstrument, observed
 from pocket_lab.profile.trace.self_time import node_records
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Started
 from pocket_lab.records.record import Record
@@ -21,15 +22,19 @@ def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> 
     """A NodeTime for each node of the points whose run ends before the deadline, the fastest points first.
 
     This is a separate pass, on the inputs and the workers of the sweep. If time is left, points with short runs run again,
-    since a first run includes one-time work; their newest records come last. A point that fails has no records.
+    since a first run includes one-time work; their newest records come last. A point that fails has no records; a Caveat
+    says how many points there was no time for.
     """
     instrument = SpanInstrument()
     watched, _ = observed(job, instrument)
     works: dict[Point, Work] = {}
     order = sorted(samplers, key=lambda sampler: sampler.run_s)
+    left_out = list(order)
     for sampler in (*order, *(sampler for sampler in order if sampler.run_s < SHORT_S)):
         if perf_counter() + sampler.run_s > deadline:
-            return
+            break
+        if sampler in left_out:
+            left_out.remove(sampler)
         yield Started(sampler.point)
         try:
             work = works.get(sampler.point) or build_work(watched, sampler.point, sampler.value, sampler.pool)
@@ -37,6 +42,10 @@ def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> 
             yield from _traced(sampler, work, instrument)
         except (Exception, SystemExit):  # an error of the target, which the sweep has reported
             continue
+    if left_out:
+        points = "the point" if len(order) == 1 else f"{len(left_out)} of {len(order)} points"
+        missing = f"the budget left no time to trace {points}: the times of the nodes are missing there"
+        yield Caveat("nodes-budget", f"{missing}; raise the budget, or trace the point", None)
 
 
 def _traced(sampler: PointSampler, work: Work, instrument: SpanInstrument) -> Iterator[Record]:

@@ -15,6 +15,7 @@ from pocket_lab.view.text.table import shorten
 
 _MOST_NODES, _SMALLEST_GAIN = 3, 0.005
 _LARGEST_DEVIATION = 0.1
+_MOST_OF_IT = 0.9
 
 
 def path_sentence(path: pd.DataFrame, drive: str) -> str:
@@ -24,7 +25,9 @@ def path_sentence(path: pd.DataFrame, drive: str) -> str:
     more = f" and {len(shares) - _MOST_NODES} more" if len(shares) > _MOST_NODES else ""
     whole = "the slowest request" if drive == "load" else "the run"
     spans = "1 span" if len(path) == 1 else f"{format_count(len(path))} spans"
-    return f"Critical path: {spans}, {format_percent(float(path['share'].sum()))} of {whole}: {nodes}{more}."
+    share = float(path["share"].sum())
+    rest = "; in the rest it waits for workers, for data or for the runtime" if share < _MOST_OF_IT else ""
+    return f"Critical path: {spans}, {format_percent(share)} of {whole}: {nodes}{more}{rest}."
 
 
 def what_if_sentence(change: WhatIf) -> str:

@@ -1,4 +1,4 @@
-"""The picture of a leak report: memory by run with its slope."""
+"""The picture of a leak report: memory by run, with the slope where the report says that it grows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.analysis.leaks import GROWS, MEASURES
+from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
 from pocket_lab.stats.theil_sen import estimate_slope
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
@@ -16,43 +17,56 @@ from pocket_lab.view.text.leaks_table import series_name
 _MOST_SERIES = 6
 
 
-def leaks_figure(memory: pd.DataFrame) -> LabFigure:
-    """Memory by run as a figure: bytes on the left, blocks on the right."""
+def leaks_figure(memory: pd.DataFrame, report: pd.DataFrame) -> LabFigure:
+    """Memory by run as a figure: bytes on the left, blocks on the right; `report` has the verdicts."""
     figure, (left, right) = new_figure(2)
-    plot_growth(left, memory)
-    plot_blocks(right, memory)
+    plot_growth(left, memory, report)
+    plot_blocks(right, memory, report)
     return figure
 
 
-def plot_growth(ax: Axes, memory: pd.DataFrame) -> None:
-    """Resident memory since the warm-up by run, with its slope."""
-    _plot(ax, memory, "rss_bytes")
+def plot_growth(ax: Axes, memory: pd.DataFrame, report: pd.DataFrame) -> None:
+    """Memory since the warm-up by run: the bytes on which the verdict is based, resident memory if there are several."""
+    verdicts = report[report["kind"] == "memory"]
+    bases = [measure for measure, name in MEASURES.items() if len(verdicts) == 1 and verdicts["name"].iloc[0] == name]
+    measure = bases[0] if bases and bases[0] in ("rss_bytes", "heap_bytes") else "rss_bytes"
+    verdict = _plot(ax, memory, measure, verdicts)
     bottom, top = ax.get_ylim()
     ax.yaxis.set_major_locator(MultipleLocator(binary_step(top - bottom)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
     ax.set(xlabel="run", ylabel="more than after the warm-up")
-    style(ax, "Resident memory and its slope")
+    style(ax, f"{MEASURES[measure].capitalize()}{verdict}")
 
 
-def plot_blocks(ax: Axes, memory: pd.DataFrame) -> None:
-    """Blocks of Python's allocator since the warm-up by run, with their slope."""
-    _plot(ax, memory, "blocks")
+def plot_blocks(ax: Axes, memory: pd.DataFrame, report: pd.DataFrame) -> None:
+    """Blocks of Python's allocator since the warm-up by run."""
+    verdict = _plot(ax, memory, "blocks", report[report["kind"] == "memory"])
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(round(value))))
     ax.set(xlabel="run", ylabel="more than after the warm-up")
-    style(ax, "Python's blocks and their slope")
+    style(ax, f"Python's blocks{verdict}")
 
 
-def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
+def _plot(ax: Axes, memory: pd.DataFrame, measure: str, verdicts: pd.DataFrame) -> str:
+    """Draw the readings of each process, with their slope where memory grows; the verdict as the end of a title.
+
+    Of one process the report's verdict is in the title, of several in the legend. A slope is drawn only if the report says
+    that memory grows and this measure rises too.
+    """
     shown = memory[memory["process"] != "traced"]
     groups = list(shown.groupby([*LOCATION_COLUMNS, "process"], dropna=False, sort=False))
+    verdict, is_rising = "", False
     for index, (key, rows) in enumerate(groups[:_MOST_SERIES]):
         run = rows["run"].to_numpy(float)
         more = rows[measure].to_numpy(float) - float(rows[measure].iloc[0])
-        label = "" if len(groups) == 1 else series_name(dict(zip([*LOCATION_COLUMNS, "process"], key, strict=True)))
+        location = dict(zip([*LOCATION_COLUMNS, "process"], key, strict=True))
+        found = list(at_point(verdicts, location)["verdict"])
+        verdict = found[0] if found else ""
+        label = "" if len(groups) == 1 else ": ".join(filter(None, [series_name(location), verdict]))
         ax.plot(run, more, "o", markersize=5, color=PALETTE[index], alpha=0.8, label=label)
-        slope = estimate_slope(list(more)).value
-        offset = float(np.median(more - slope * run))
-        ax.plot(run, offset + slope * run, color=PALETTE[index], linewidth=1.4)
+        slope = estimate_slope(list(more))
+        if is_rising := verdict == GROWS and slope.low > 0:
+            offset = float(np.median(more - slope.value * run))
+            ax.plot(run, offset + slope.value * run, color=PALETTE[index], linewidth=1.4)
     if not groups:
         ax.text(0.5, 0.5, "nothing measured", ha="center", va="center", transform=ax.transAxes, color=INK)
     elif len(groups) > 1:
@@ -62,3 +76,5 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str) -> None:
     if np.ptp(ax.get_ylim()) < 10:  # a constant stays flat despite small fluctuations
         ax.set_ylim(-5, 5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    is_said = len(groups) == 1 and verdict and (verdict != GROWS or is_rising)
+    return f": {verdict}" if is_said else ""

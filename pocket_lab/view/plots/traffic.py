@@ -28,10 +28,11 @@ def traffic_figure(frame: pd.DataFrame, recent: pd.DataFrame) -> LabFigure:
 
 
 def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
-    """From the median to the 99th percentile of each node on a log axis, with a mark at the 95th."""
+    """From the median to the highest percentile of each node that is known, up to the 99th, on a log axis."""
     shown = frame.head(_MOST_NODES).iloc[::-1]
     position = np.arange(len(shown))
-    ax.hlines(position, shown["p50_s"], shown["p99_s"], color=PALETTE[0], alpha=0.35, linewidth=6)
+    highest = shown[["p50_s", "p95_s", "p99_s"]].max(axis=1)
+    ax.hlines(position, shown["p50_s"], highest, color=PALETTE[0], alpha=0.35, linewidth=6)
     for name, mark, color in (("p50", "o", PALETTE[0]), ("p95", "D", PALETTE[4]), ("p99", "s", PALETTE[1])):
         ax.plot(shown[f"{name}_s"], position, mark, color=color, markersize=6, label=name)
     names = _names(frame)
@@ -39,7 +40,7 @@ def plot_latencies(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_ylim(-0.7, max(len(shown), 1) - 0.3)
     if len(shown):
         ax.set_xscale("log")
-        if frame["p99_s"].max() < _FEW_DECADES * frame["p50_s"].min():
+        if highest.max() < _FEW_DECADES * frame["p50_s"].min():
             ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
         ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     else:

@@ -101,5 +101,5 @@ def test_the_table_has_the_columns_that_say_something(retried: bool) -> None:
     frame = traced_nodes_frame(records)
     frame.insert(8, "slack_s", 0.0)
     table = nodes_table(frame)
-    assert table.headers == ("node", "calls", "time", "share", *(("exec", "retry") if retried else ()), "queue", "slack")
+    assert table.headers == ("node", "calls", "time", "share", *(("exec", "retry") if retried else ()), "queue (sum)", "slack")
     assert [row[0] for row in table.rows] == ["each", "read", "count"]
