@@ -32,9 +32,10 @@ import numpy as np
 
 DATA = Path(__file__).parent / "data" / "stored_runs.npz"
 BUDGET_S = 60.0
-FALSE_ALARMS, FINDS, CHANGE = 0.015, 0.80, 1.10
+FALSE_ALARMS, FINDS, CHANGE, PAIRS = 0.015, 0.80, 1.10, 200
 STEPS_AN_OCTAVE = 1024  # times are kept as logs to base 2 in steps of 0.07 %
 NOTHING = -(2**15)
+FIELDS = ("kind", "round", "loops", "wall", "cpu", "reference_round", "at_ms", "memory", "integers", "matrix")
 KINDS = ("words", "sort", "objects", "json", "gather", "matrix", "numpy sort", "regex", "half asleep", "mostly asleep")
 WAITING = (8, 9)
 NEIGHBOURS = ("none", "one loop", "two loops", "memory", "on and off", "changing")
@@ -227,6 +228,133 @@ def seconds_of(steps: Any) -> Any:
     return np.where(steps == NOTHING, 0.0, 2.0 ** (steps.astype(float) / STEPS_AN_OCTAVE))
 
 
+def recorded(data: Path) -> list[Any]:
+    """Each session as what `compare` takes of a stored run; the CPU-bound kinds of work are read on CPU time."""
+    import pandas as pd
+
+    from pocket_lab.analysis.compare.stored import StoredRun
+    from pocket_lab.frames.references import references_frame
+    from pocket_lab.frames.samples import samples_frame, without_warm_up
+    from pocket_lab.records.samples import Reference
+
+    found = []
+    with np.load(data) as arrays:
+        for number in sorted({name.split("/")[0] for name in arrays.files}):
+            of = {name: arrays[f"{number}/{name}"] for name in FIELDS}
+            columns = {
+                "target": np.full(len(of["kind"]), "work", object),
+                "size": of["kind"].astype(int),
+                "workers": 1,
+                "executor": "serial",
+                "drive": "run",
+                "rate": None,
+                "round": of["round"].astype(int),
+                "loops": of["loops"].astype(int),
+                "items": of["loops"].astype(int),
+                "error": None,
+                "wall_s": seconds_of(of["wall"]),
+                "cpu_s": seconds_of(of["cpu"]),
+            }
+            columns = {name: np.broadcast_to(np.array(values), len(of["kind"])) for name, values in columns.items()}
+            times = [seconds_of(of[name]) for name in ("memory", "integers", "matrix")]
+            rounds = zip(of["reference_round"], of["at_ms"] / 1000, *times, strict=True)
+            references = references_frame([Reference(int(round), *map(float, values)) for round, *values in rounds])
+            samples = without_warm_up(samples_frame([], columns))
+            points = samples.drop_duplicates("size").assign(basis="cpu")
+            points.loc[points["size"].isin(WAITING), "basis"] = "wall"
+            found.append(StoredRun(number, samples, references, pd.DataFrame(points)))
+    return found
+
+
+def longer(run: Any, factor: float) -> Any:
+    """The run as it would have been with code that takes so much longer."""
+    from dataclasses import replace
+
+    return replace(run, samples=run.samples.assign(**{name: run.samples[name] * factor for name in ("run_s", "cpu_run_s")}))
+
+
+def rows_of(runs: list[Any]) -> Any:
+    """The rows of every two runs, as they are (`factor` 1) and with one of them longer."""
+    import pandas as pd
+
+    from pocket_lab.analysis.compare.stored import compare_runs
+
+    slower = [longer(run, CHANGE) for run in runs]
+    rows = []
+    for one, other in itertools.combinations(range(len(runs)), 2):
+        first, second = (one, other) if (one + other) % 2 else (other, one)
+        for factor, sides in ((1.0, runs), (CHANGE, slower)):
+            rows.append(compare_runs(runs[first], sides[second]).assign(a=one, b=other, factor=factor))
+    return pd.concat(rows, ignore_index=True)
+
+
+def alone(rows: Any) -> Any:
+    """The verdicts as those of runs with one point: whether the interval of 99 % excludes no change."""
+    from pocket_lab.analysis.compare.stored import STORED_MARGIN
+
+    change = np.log(rows["ratio"])
+    half = np.log(rows["ratio_high"] / rows["ratio"])
+    called = (change.abs() > half) & (change.abs() > np.log1p(STORED_MARGIN))
+    return np.where(
+        called, np.where(change > 0, "slower", "faster"), np.where(rows["verdict"] == "same", "same", "cannot tell")
+    )
+
+
+def shares(rows: Any, verdicts: Any) -> tuple[float, float, float]:
+    """Of unchanged code: called changed, called the same; and of longer code, called slower."""
+    unchanged = (rows["factor"] == 1.0).to_numpy()
+    changed = np.isin(verdicts, ["slower", "faster"])
+    return changed[unchanged].mean(), (verdicts == "same")[unchanged].mean(), (verdicts == "slower")[~unchanged].mean()
+
+
+def by_medians(rows: Any, column: str, margin: float = 0.05) -> Any:
+    """What a change of the raw medians beyond a margin would say."""
+    return np.where(rows[column] > 1 + margin, "slower", np.where(rows[column] < 1 / (1 + margin), "faster", "same"))
+
+
+def judge(data: Path) -> bool:
+    """Print the table of every rule and every half; True where no bar is missed."""
+    from dataclasses import replace
+
+    runs = recorded(data)
+    cpu_bound = [replace(run, samples=run.samples[~run.samples["size"].isin(WAITING)]) for run in runs]
+    waiting = [replace(run, samples=run.samples[run.samples["size"].isin(WAITING)]) for run in runs]
+    rows, wide = rows_of(cpu_bound), rows_of([replace(run, references=run.references.iloc[:0]) for run in cpu_bound])
+    on_wall = rows_of([replace(run, points=run.points.assign(basis="wall")) for run in cpu_bound])
+    asleep = rows_of(waiting)
+    pairs = len(rows[["a", "b"]].drop_duplicates())
+    print(f"{len(runs)} sessions, {pairs} pairs, {len(rows) // 2} comparisons of unchanged CPU-bound points")
+    unchanged = rows[rows["factor"] == 1.0]
+    for name in ("wall_ratio", "cpu_ratio", "machine_ratio", "ratio"):
+        error = np.expm1(np.abs(np.log(unchanged[name])))
+        print(f"  {name:14} differs by {error.median():6.1%} (median), {error.quantile(0.95):6.1%} (95th percentile)")
+    print(f"{'':44}{'called changed':>15}{'same':>9}{'+10 % found':>13}")
+    ways = {
+        "wall medians, 5 %": (rows, by_medians(rows, "wall_ratio")),
+        "CPU medians, 5 %": (rows, by_medians(rows, "cpu_ratio")),
+        "control variates": (rows, alone(rows)),
+        "control variates, eight points in one run": (rows, rows["verdict"].to_numpy()),
+        "CPU time without references": (wide, alone(wide)),
+        "wall time, CPU-bound": (on_wall, alone(on_wall)),
+        "wall time, waiting": (asleep, alone(asleep)),
+    }
+    missed = []
+    for name, (found, verdicts) in ways.items():
+        for half in ("all", "even", "odd"):
+            mask = np.ones(len(found), bool)
+            if half != "all":
+                mask = (found[["a", "b"]] % 2 == (half == "odd")).all(axis=1).to_numpy()
+            alarms, same, finds = shares(found[mask], verdicts[mask])
+            print(f"{name + ', ' + half + ' sessions':44}{alarms:15.1%}{same:9.1%}{finds:13.1%}")
+            if half != "even" and "medians" not in name and alarms > FALSE_ALARMS:
+                missed.append(f"{name}, {half}: {alarms:.1%} called changed")
+            if half != "even" and name == "control variates" and finds < FINDS:
+                missed.append(f"{name}, {half}: {finds:.1%} found")
+    for text in missed:
+        print("missed:", text)
+    return pairs >= PAIRS and not missed
+
+
 def main() -> int:
     """Judge what was recorded, or record."""
     parser = argparse.ArgumentParser()
@@ -243,6 +371,8 @@ def main() -> int:
         session(options.file, options.regime)
     elif options.part == "neighbours":
         be_neighbours(options.regime, options.seed)
+    else:
+        return 0 if judge(options.file or DATA) else 1
     return 0
 
 

@@ -20,8 +20,8 @@ from pocket_lab.frames.references import WORKLOADS, clipped_logs, seconds_of_rou
 
 CRITICAL = 2.58  # of a normal distribution, for 99 %
 _LARGEST, _PRIOR = 1.2, 0.4  # of a coefficient
-_BETWEEN, _OF_MACHINE = 0.02, 0.15  # what two processes differ by, and what remains of the machine's change
-_STEPS = 8
+_BETWEEN, _OF_MACHINE = 0.015, 0.10  # what two processes differ by, and what remains of the machine's change
+_STEPS, _LEAST_VARIANCE = 5, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,39 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The log ratio of b to a without the machine's part, and its standard error; `machine` is that of the references."""
+    """The log ratio of b to a without the machine's part, and its standard error; `machine` is that of the references.
+
+    `follows_memory` is by how much of it the target follows the workload that gathers from memory.
+    """
 
     change: float
     error: float
     machine: float
+    follows_memory: float
 
 
-def blocks_of(samples: pd.DataFrame, references: pd.DataFrame) -> Blocks:
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """The references of a run, and their mean logs by second."""
+
+    references: pd.DataFrame
+    by_second: pd.DataFrame
+
+    @classmethod
+    def of(cls, references: pd.DataFrame) -> Speed:
+        """Without the rounds in which a workload took no time that the clock could see."""
+        usable = references[(references[WORKLOADS] > 0).all(axis=1)]
+        return cls(usable, speed_by_second(usable))
+
+
+def blocks_of(samples: pd.DataFrame, speed: Speed) -> Blocks:
     """The blocks of one point: `samples` are its rows of a samples frame without warm-ups."""
-    usable = references[(references[WORKLOADS] > 0).all(axis=1)]
     timed = samples[samples["cpu_run_s"] > 0]
-    if usable.empty or timed.empty:
+    if speed.references.empty or timed.empty:
         return Blocks(np.empty(0), np.empty((0, len(WORKLOADS))))
-    seconds = np.floor(seconds_of_rounds(timed["round"], usable)).astype(int)
+    seconds = np.floor(seconds_of_rounds(timed["round"], speed.references)).astype(int)
     target = pd.Series(clipped_logs(timed["cpu_run_s"])).groupby(seconds).mean().rename("target")
-    both = speed_by_second(usable).join(target, how="inner")
+    both = speed.by_second.join(target, how="inner")
     return Blocks(both["target"].to_numpy(), both[WORKLOADS].to_numpy())
 
 
@@ -65,21 +82,25 @@ def correct(a: Blocks, b: Blocks) -> Correction:
     change = float(b.target.mean() - a.target.mean() - coefficients @ shift)
     of_means = variance * (1 / len(a) + 1 / len(b))
     of_machine = (_OF_MACHINE * np.abs(shift).max()) ** 2
-    return Correction(change, math.sqrt(of_means + shift @ covariance @ shift + _BETWEEN**2 + of_machine), float(shift.mean()))
+    error = math.sqrt(of_means + shift @ covariance @ shift + _BETWEEN**2 + of_machine)
+    return Correction(change, error, float(shift.mean()), float(coefficients[WORKLOADS.index("memory_s")]))
 
 
 def _ridge(x: Any, y: Any, freedom: int) -> tuple[Any, Any, float]:
     """Coefficients between 0 and 1.2 with a normal prior, their covariance, and the variance of what remains."""
+    precision = np.eye(x.shape[1]) / _PRIOR**2
+    coefficients, variance = np.zeros(x.shape[1]), max(float(y @ y) / freedom, _LEAST_VARIANCE)
+    for _ in range(_STEPS):
+        coefficients = np.linalg.solve(x.T @ x / variance + precision, x.T @ y / variance)
+        if coefficients.min() < 0 or coefficients.max() > _LARGEST:
+            coefficients = _bounded(x, y, variance)
+        rest = y - x @ coefficients
+        variance = max(float(rest @ rest) / freedom, _LEAST_VARIANCE)
+    return coefficients, np.linalg.inv(x.T @ x / variance + precision), variance
+
+
+def _bounded(x: Any, y: Any, variance: float) -> Any:
     from scipy.optimize import lsq_linear  # here, as only a comparison of stored runs needs it
 
-    width = x.shape[1]
-    prior, zeros = np.eye(width) / _PRIOR, np.zeros(width)
-    coefficients, variance = zeros, float(y @ y) / freedom
-    for _ in range(_STEPS):
-        scale = math.sqrt(max(variance, 1e-12))
-        found = lsq_linear(np.vstack([x / scale, prior]), np.concatenate([y / scale, zeros]), (0.0, _LARGEST))
-        coefficients = found.x
-        rest = y - x @ coefficients
-        variance = float(rest @ rest) / freedom
-    covariance = np.linalg.inv(x.T @ x / max(variance, 1e-12) + prior.T @ prior)
-    return coefficients, covariance, variance
+    rows = np.vstack([x / math.sqrt(variance), np.eye(x.shape[1]) / _PRIOR])
+    return lsq_linear(rows, np.concatenate([y / math.sqrt(variance), np.zeros(x.shape[1])]), (0.0, _LARGEST)).x

@@ -9,15 +9,16 @@ grow in which the point was not waiting.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pocket_lab.analysis.compare.cold_start import cold_start
 from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
-from pocket_lab.analysis.compare.control_variates import CRITICAL, Blocks, blocks_of, correct
+from pocket_lab.analysis.compare.control_variates import CRITICAL, Blocks, Speed, blocks_of, correct
 from pocket_lab.analysis.compare.ratio import ALIKE, FEWEST_BLOCKS
 from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_of, with_point_types
 from pocket_lab.records.point import Point
@@ -37,10 +38,10 @@ STORED_REASONS = {
 _WIDEST_SAME = 0.10
 _FEWEST_SECONDS = 20
 _BLOCKS = 10
-_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.25, 3.5, 0.001  # what unchanged code differs by
+_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.25, 6.0, 0.004  # what unchanged code differs by on a machine with other jobs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredRun:
     """What is compared of a run: its name, its samples without warm-ups, its references, and its points (`bench_frame`)."""
 
@@ -49,15 +50,15 @@ class StoredRun:
     references: pd.DataFrame
     points: pd.DataFrame
 
-    def by_point(self) -> dict[Point, pd.DataFrame]:
-        """The samples of each point, whatever the target's name is."""
-        return points_of(self.samples.assign(target="").sort_values(LOCATION_COLUMNS, kind="stable"))
-
-    def cpu_bound(self) -> set[Point]:
-        """The points whose figure is to be read on CPU time."""
-        if "basis" not in self.points:
-            return set()
-        return set(points_of(self.points[self.points["basis"] == "cpu"].assign(target="")))
+    @cached_property
+    def sides(self) -> dict[Point, _Side]:
+        """What was measured at each point, whatever the target's name is."""
+        samples = points_of(self.samples.assign(target="").sort_values(LOCATION_COLUMNS, kind="stable"))
+        on_cpu: set[Point] = set()
+        if "basis" in self.points:
+            on_cpu = set(points_of(self.points[self.points["basis"] == "cpu"].assign(target="")))
+        speed = Speed.of(self.references)
+        return {point: _Side.of(rows, blocks_of(rows, speed), point in on_cpu) for point, rows in samples.items()}
 
 
 def compare_runs(a: StoredRun, b: StoredRun, margin: float = STORED_MARGIN) -> pd.DataFrame:
@@ -67,9 +68,9 @@ def compare_runs(a: StoredRun, b: StoredRun, margin: float = STORED_MARGIN) -> p
     `wall_ratio`, `a_s` and `b_s` are as measured, `machine_ratio` is that of the references. A change counts from `margin`;
     "same" is within 10 %, or two margins if that is more. `seconds_needed` is the time of each run that might tell.
     """
-    sides, on_cpu = (a.by_point(), b.by_point()), a.cpu_bound() & b.cpu_bound()
-    common = [point for point in sides[0] if point in sides[1]]
-    judged = [_Pair.of(sides[0][point], sides[1][point], a.references, b.references, point in on_cpu) for point in common]
+    common = [point for point in a.sides if point in b.sides]
+    bare = a.references.empty or b.references.empty
+    judged = [_Pair.of(a.sides[point], b.sides[point], bare) for point in common]
     rows = [
         {**location_columns(point), **pair.row(p, margin), "target_a": a.name, "target_b": b.name}
         for point, pair, p in zip(common, judged, holm([pair.p for pair in judged]), strict=True)
@@ -78,9 +79,29 @@ def compare_runs(a: StoredRun, b: StoredRun, margin: float = STORED_MARGIN) -> p
 
 
 @dataclass(frozen=True, slots=True)
+class _Side:
+    """One point of a run: medians, the logs of consecutive parts of it, and its blocks beside the references."""
+
+    wall_s: float
+    cpu_s: float
+    loops: float
+    rounds: int
+    wall_logs: list[float]
+    cpu_logs: list[float]
+    blocks: Blocks
+    on_cpu: bool
+
+    @classmethod
+    def of(cls, samples: pd.DataFrame, blocks: Blocks, on_cpu: bool) -> _Side:
+        wall_s, cpu_s, loops = (float(samples[name].median()) for name in ("run_s", "cpu_run_s", "loops"))
+        logs = [_block_logs(samples[name].to_numpy(float)) for name in ("run_s", "cpu_run_s")]
+        return cls(wall_s, cpu_s, loops, len(samples), logs[0], logs[1], blocks, on_cpu)
+
+
+@dataclass(frozen=True, slots=True)
 class _Pair:
-    a: pd.DataFrame
-    b: pd.DataFrame
+    a: _Side
+    b: _Side
     basis: str
     reason: str
     change: float
@@ -89,17 +110,16 @@ class _Pair:
     blocks: int
 
     @classmethod
-    def of(cls, a: pd.DataFrame, b: pd.DataFrame, there: pd.DataFrame, here: pd.DataFrame, on_cpu: bool) -> _Pair:
-        one, other = blocks_of(a, there), blocks_of(b, here)
-        blocks = min(len(one), len(other))
-        machine = _machine(one, other)
-        if not on_cpu:
-            return cls(a, b, "wall", NOT_CPU, *_wide(a, b, "run_s"), machine, blocks)
+    def of(cls, a: _Side, b: _Side, bare: bool) -> _Pair:
+        blocks, machine = min(len(a.blocks), len(b.blocks)), _machine(a.blocks, b.blocks)
+        if not (a.on_cpu and b.on_cpu):
+            return cls(a, b, "wall", NOT_CPU, *_on_wall(a, b), machine, blocks)
         if blocks < _FEWEST_SECONDS:
-            reason = NO_REFERENCES if there.empty or here.empty else TOO_SHORT
-            return cls(a, b, "cpu", reason, *_wide(a, b, "cpu_run_s"), machine, blocks)
-        found = correct(one, other)
-        return cls(a, b, "cpu", CORRECTED, found.change, found.error, found.machine, blocks)
+            return cls(a, b, "cpu", NO_REFERENCES if bare else TOO_SHORT, *_on_cpu(a, b), machine, blocks)
+        found = correct(a.blocks, b.blocks)
+        cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), found.follows_memory)
+        error = math.hypot(found.error, cold.half / CRITICAL)
+        return cls(a, b, "cpu", CORRECTED, found.change - cold.change, error, found.machine, blocks)
 
     @property
     def p(self) -> float:
@@ -116,24 +136,24 @@ class _Pair:
         return "same" if abs(self.change) + CRITICAL * self.error < same else "cannot tell"
 
     def row(self, p: float, margin: float) -> dict[str, Any]:
-        column, half = "cpu_run_s" if self.basis == "cpu" else "run_s", CRITICAL * self.error
+        a, b, half = self.a, self.b, CRITICAL * self.error
         verdict = self.verdict(p, margin)
         more_helps = verdict == "cannot tell" and self.reason in (NO_REFERENCES, TOO_SHORT)
         return {
             "basis": self.basis,
-            "a_s": _median(self.a, column),
-            "b_s": _median(self.b, column),
+            "a_s": a.cpu_s if self.basis == "cpu" else a.wall_s,
+            "b_s": b.cpu_s if self.basis == "cpu" else b.wall_s,
             "ratio": math.exp(self.change),
             "ratio_low": math.exp(self.change - half),
             "ratio_high": math.exp(self.change + half),
-            "cpu_ratio": _ratio(self.a, self.b, "cpu_run_s"),
-            "wall_ratio": _ratio(self.a, self.b, "run_s"),
+            "cpu_ratio": b.cpu_s / a.cpu_s if a.cpu_s > 0 else math.nan,
+            "wall_ratio": b.wall_s / a.wall_s if a.wall_s > 0 else math.nan,
             "machine_ratio": math.exp(self.machine),
             "verdict": verdict,
             "reason": self.reason,
             "seconds_needed": ENOUGH_S if more_helps else math.nan,
             "blocks": self.blocks,
-            "rounds": min(len(self.a), len(self.b)),
+            "rounds": min(a.rounds, b.rounds),
             "status": "done",
         }
 
@@ -144,41 +164,34 @@ def _machine(a: Blocks, b: Blocks) -> float:
     return float((b.references.mean(axis=0) - a.references.mean(axis=0)).mean())
 
 
-def _wide(a: pd.DataFrame, b: pd.DataFrame, column: str) -> tuple[float, float]:
-    """The log ratio of b to a and its error, which allows for other jobs on the machine; NaN where there are few samples."""
-    logs = [_block_logs(side, column) for side in (a, b)]
-    if not all(logs):
+def _on_cpu(a: _Side, b: _Side) -> tuple[float, float]:
+    """The log ratio of CPU times and its error, which allows for other jobs on the machine; NaN where there are few samples."""
+    cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), 1.0)
+    change, error = _welch(a.cpu_logs, b.cpu_logs)
+    return change - cold.change, math.hypot(error, (math.log(_CPU_FACTOR) + cold.half) / CRITICAL)
+
+
+def _on_wall(a: _Side, b: _Side) -> tuple[float, float]:
+    """The same of wall times: the faster side may grow by what it ran for, and by a delay each time that it wakes up."""
+    change, error = _welch(a.wall_logs, b.wall_logs)
+    faster = a if change > 0 else b
+    ran_s = min(faster.cpu_s, faster.wall_s)
+    more_s = ran_s * (_WALL_FACTOR - 1) + min(faster.wall_s - ran_s, _WAKING_S)
+    return change, math.hypot(error, math.log1p(more_s / faster.wall_s) / CRITICAL)
+
+
+def _welch(a: list[float], b: list[float]) -> tuple[float, float]:
+    """The difference of the means of two sets of logs and its error (Welch 1947), NaN for fewer than five values a side."""
+    if not (a and b):
         return math.nan, math.nan
-    change = _mean(logs[1]) - _mean(logs[0])
-    if min(map(len, logs)) < FEWEST_BLOCKS:
+    change = sum(b) / len(b) - sum(a) / len(a)
+    if min(len(a), len(b)) < FEWEST_BLOCKS:
         return change, math.nan
-    of_machine = math.log(_CPU_FACTOR) if column == "cpu_run_s" else _of_wall(a if change > 0 else b)
-    of_blocks = sum(float(np.var(side, ddof=1)) / len(side) for side in logs)
-    return change, math.sqrt((of_machine / CRITICAL) ** 2 + of_blocks)
+    return change, math.sqrt(sum(float(np.var(side, ddof=1)) / len(side) for side in (a, b)))
 
 
-def _of_wall(faster: pd.DataFrame) -> float:
-    """By how much the wall time of the faster side may grow: what it ran for, and a delay each time that it wakes up."""
-    wall_s = _median(faster, "run_s")
-    ran_s = min(_median(faster, "cpu_run_s"), wall_s)
-    return math.log1p((ran_s * (_WALL_FACTOR - 1) + min(wall_s - ran_s, _WAKING_S)) / wall_s)
-
-
-def _block_logs(samples: pd.DataFrame, column: str) -> list[float]:
-    """The logs of the medians of ten consecutive blocks of a column."""
-    runs = samples[column].to_numpy(float)
-    blocks = np.array_split(runs[runs > 0], min(_BLOCKS, max(int((runs > 0).sum()), 1)))
-    return [float(np.log(np.median(block))) for block in blocks if len(block)]
-
-
-def _median(samples: pd.DataFrame, column: str) -> float:
-    return float(samples[column].median())
-
-
-def _ratio(a: pd.DataFrame, b: pd.DataFrame, column: str) -> float:
-    one = _median(a, column)
-    return _median(b, column) / one if one > 0 else math.nan
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _block_logs(seconds: Any) -> list[float]:
+    """The logs of the medians of ten consecutive parts of a column."""
+    known = seconds[seconds > 0]
+    parts = np.array_split(known, min(_BLOCKS, max(len(known), 1)))
+    return [float(np.log(np.median(part))) for part in parts if len(part)]
