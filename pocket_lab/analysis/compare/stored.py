@@ -38,7 +38,7 @@ STORED_REASONS = {
 _WIDEST_SAME = 0.10
 _FEWEST_SECONDS = 20
 _BLOCKS = 10
-_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.25, 6.0, 0.004  # what unchanged code differs by on a machine with other jobs
+_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.25, 5.0, 0.003  # what unchanged code differs by on a machine with other jobs
 
 
 @dataclass(frozen=True)
