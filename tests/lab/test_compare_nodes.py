@@ -25,13 +25,13 @@ def score(n: int) -> int:
 
 @node
 def rank(n: int) -> int:
-    time.sleep(0.005)
+    time.sleep(0.015)
     return n
 
 
 @node(name="score")
 def slow_score(n: int) -> int:
-    time.sleep(0.012)
+    time.sleep(0.016)
     return n
 
 
@@ -61,9 +61,9 @@ def test_nodes_that_were_made_slower_and_faster_differ_and_the_others_do_not(gra
     result = compare(graph, graph.replace("score", slow_score).replace("rank", quick_rank), size=1, budget=6)
     found = differences_s(result)
     assert list(found) == ["read", "score", "rank"]
-    assert 0.008 < found["score"] < 0.02
-    assert -0.02 < found["rank"] < -0.002
-    assert abs(found["read"]) < 0.005
+    assert found["score"] > 0.007
+    assert found["rank"] < -0.007
+    assert abs(found["read"]) < 0.007
     assert (result.nodes["rounds"] >= 5).all()
     assert any("node the change comes from" in text or "comes from `score`" in text for text in result.findings)
     assert "score" in result.to_html().split("</svg>")[1], "its table of nodes"

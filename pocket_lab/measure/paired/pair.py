@@ -8,6 +8,7 @@ import random
 from collections.abc import Generator, Iterator, Sized
 from dataclasses import dataclass, field
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 from pocket_lab.executors.pickling import dumps
@@ -130,6 +131,7 @@ class Pair:
     rounds_a_block: int = MOST_ROUNDS
     blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
     block: list[float] = field(default_factory=list)  # those of this block
+    prepare_s: float = 0.0  # of the last block but the first, which calibrates
     has_failed: bool = False
 
     def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
@@ -137,6 +139,7 @@ class Pair:
 
         Where the caches of one side are cleared before each run, batches of the other have a single run too.
         """
+        begun, is_first = perf_counter(), not self.a.loops
         single = any(job.sweep.caches == "cold" and caches(job.target) for job in jobs)
         for side, job in zip((self.a, self.b), jobs, strict=True):
             yield Started(side.point)
@@ -155,9 +158,14 @@ class Pair:
                 return False
         yield from self.results.caveats()
         self._level(batch_s)
-        both_s = max(self.a.run_s * self.a.loops + self.b.run_s * self.b.loops, 1e-9)
-        self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / both_s)))
+        self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / max(self.round_s, 1e-9))))
+        self.prepare_s = 0.0 if is_first else perf_counter() - begun
         return True
+
+    @property
+    def round_s(self) -> float:
+        """The seconds that a round will take: 0 before it is known."""
+        return self.a.run_s * self.a.loops + self.b.run_s * self.b.loops
 
     def _level(self, batch_s: float) -> None:
         """Give batches enough runs, and both sides as many of them where their runs take about as long.

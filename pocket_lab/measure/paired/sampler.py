@@ -12,7 +12,7 @@ from typing import Any
 from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.paired.pair import BLOCKS, MOST_ROUNDS, Pair, Side, order
+from pocket_lab.measure.paired.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.timing.caches import cache_caveats
@@ -21,13 +21,12 @@ from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block
-from pocket_lab.stats.huber import student_quantile
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine
 _TARGET_BLOCKS, _TARGET_ROUNDS = 16, 16
 _GC = "on, collected before each block; objects older than the first one are frozen"
-_AFTERWARDS_SHARE = 0.1
+_AFTERWARDS_SHARE, _OVERTIME = 0.1, 0.02
 _IN_SAMPLES = 0.8  # of the time; the rest is spent on rebuilding and warming up
 
 
@@ -41,7 +40,6 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
     `afterwards` is called with the pairs that did not fail and the end of the budget; the blocks leave it a tenth of that.
     """
     environment = replace(read_environment(), gc=_GC)
-    student_quantile(BLOCKS - 1)  # loads scipy now, before the clock of the budget starts
     yield environment
     yield from dict.fromkeys((*paired.a.caveats, *paired.b.caveats, *cache_caveats(paired.a, paired.b)))
     with ExitStack() as stack:
@@ -63,6 +61,7 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
     batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _TARGET_ROUNDS / 2))
     builds = Renewable(paired.a.target), Renewable(paired.b.target)
     reserve: list[bytes] = []
+    last_s = deadline + _OVERTIME * paired.budget_s  # by when a round that has begun should end
     for number in range(1, _MOST_BLOCKS + 1):
         if not pairs:
             return
@@ -70,19 +69,22 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
         (a, _shift_a), (b, _shift_b) = (build.build() for build in builds)
         gc.collect()
         for pair in list(pairs):
-            if perf_counter() > deadline:
-                break
+            if _is_over(deadline, last_s, pair.prepare_s + pair.round_s):
+                pairs.remove(pair)
+                yield from pair.ended("budget")
+                continue
             jobs = _job_for(pair.a, paired.a, a), _job_for(pair.b, paired.b, b)
             if not (yield from pair.prepare(jobs, batch_s, block_s)):
                 pairs.remove(pair)
         reserve = reserve or keep_freed_memory()  # after the inputs of the first block, which would take it
         for step in range(MOST_ROUNDS):
             for pair in order.sample(pairs, len(pairs)):
-                if perf_counter() > deadline:
-                    for late in pairs:
-                        yield from late.ended("budget")
-                    return
-                if step < pair.rounds_a_block and not (yield from pair.visit()):
+                if step >= pair.rounds_a_block:
+                    continue
+                if pair.round and _is_over(deadline, last_s, pair.round_s):
+                    pairs.remove(pair)
+                    yield from pair.ended("budget")
+                elif not (yield from pair.visit()):
                     pairs.remove(pair)
         for pair in list(pairs):
             yield from pair.close_block()
@@ -91,6 +93,12 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
                 yield from pair.ended("done")
     for pair in pairs:
         yield from pair.ended("done")
+
+
+def _is_over(deadline: float, last_s: float, needed_s: float) -> bool:
+    """Whether the budget has ended, or would have by the time that what needs so long is done."""
+    now = perf_counter()
+    return now > deadline or now + needed_s > last_s
 
 
 def _job_for(side: Side, job: Job, build: Any) -> Job:

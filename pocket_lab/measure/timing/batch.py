@@ -16,6 +16,7 @@ from pocket_lab.stats.histogram import Histogram
 from pocket_lab.stats.run_time import run_seconds
 
 _LOOP_MATTERS_S = 10e-6
+_LEAST_BARE = 100
 _MOST_FRESH = 1000
 
 
@@ -126,7 +127,8 @@ class Runs:
         wall_s = perf_counter() - wall
         cpu_s = process_time() - cpu + self.pool.cpu_s - workers_cpu
         if wall_s < loops * _LOOP_MATTERS_S:
-            bare_s = _bare_loop(max(1, loops // 4)) * loops / max(1, loops // 4)
+            part = max(loops // 12, min(loops, _LEAST_BARE))
+            bare_s = min(_bare_loop(part) for _ in range(3)) * loops / part  # one of them may be interrupted
             return Timing(loops, max(wall_s - bare_s, 0.0), max(cpu_s - bare_s, 0.0))
         return Timing(loops, wall_s, cpu_s)
 
