@@ -143,7 +143,7 @@ def test_interrupted_the_installed_command_prints_what_it_has(tmp_path: Path) ->
         assert drawn, "the command ended"
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=10)
-    assert "0/1 points" in shown
+    assert "0/1 point," in shown
     assert process.returncode == 130
     assert "cancelled" in out
     assert "interrupted" in err

@@ -48,7 +48,7 @@ def pairs_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per pair: status, the share of wall time that each side waited, and voluntary switches per batch."""
+    """One row per pair: status, the share of wall time that each side waited, cores kept busy, voluntary switches per batch."""
     closed = {record.point: record.status for record in records if isinstance(record, Closed)}
     waits: dict[Point, list[Waits]] = {}
     for record in records:
@@ -63,6 +63,7 @@ def sides_frame(records: Sequence[Record]) -> pd.DataFrame:
             wall_s, batches = sum(part.wall_s for part in side), sum(part.batches for part in side)
             running_s = sum(part.cpu_s + part.queued_s for part in side)
             row[f"waits_{name}"] = 1 - running_s / wall_s if wall_s else NAN
+            row[f"cores_{name}"] = sum(part.cpu_s for part in side) / wall_s if wall_s else NAN
             row[f"switches_{name}"] = sum(part.switches for part in side) / batches if batches else NAN
         rows.append(row)
     return with_point_types(pd.DataFrame(rows))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_MOST_WAITING, _MOST_HELP, _MOST_SWITCHES = 0.02, 0.05, 0.2
+MOST_WAITING, MOST_SWITCHES = 0.02, 0.2
+_MOST_HELP = 0.05
 
 
 def is_cpu_bound(waits: float, switches: float = 0.0) -> bool:
@@ -11,7 +12,7 @@ def is_cpu_bound(waits: float, switches: float = 0.0) -> bool:
     `waits` is the share of the time in which it neither ran nor stood in the run queue: below zero where other threads ran too.
     `switches` are the voluntary context switches of a batch. Being preempted is no wait.
     """
-    return -_MOST_HELP <= waits <= _MOST_WAITING and switches <= _MOST_SWITCHES
+    return -_MOST_HELP <= waits <= MOST_WAITING and switches <= MOST_SWITCHES
 
 
 def is_cpu_bound_at(workers: int, executor: str, waits: float, switches: float) -> bool:

@@ -34,8 +34,8 @@ class HuberEstimate(NamedTuple):
 def student_quantile(freedom: float) -> float:
     """The quantile of Student's t distribution that bounds its central 99 %.
 
-    From nine degrees of freedom on by Fisher's expansion (Abramowitz and Stegun, 26.7.5), which is exact to 2e-4 there, so that a
-    measuring process need not load scipy, which takes as long as all else that it loads.
+    From nine degrees of freedom on by Fisher's expansion (Abramowitz and Stegun, 26.7.5), which is exact to 2e-4 there, so that
+    a measuring process need not load scipy, which takes as long as all else that it loads.
     """
     if freedom < _EXPANDED_FROM:
         from scipy.special import stdtrit

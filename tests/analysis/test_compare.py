@@ -208,9 +208,10 @@ def test_a_change_that_one_pair_shows_may_be_luck_among_fifty() -> None:
         ({"switches": 21}, "wall", "sleeps"),
         ({"workers": (2, 2)}, "wall", "workers"),
         ({"workers": (1, 2)}, "wall", "workers"),
-        ({"executor": "threads"}, "wall", "apart"),
-        ({"executor": "own"}, "wall", "apart"),
-        ({"executor": "asyncio"}, "wall", "apart"),
+        ({"executor": "threads"}, "cpu", "busy"),  # one worker: its waits are known, and the main thread's are for it
+        ({"executor": "threads", "switches": 300}, "cpu", "busy"),
+        ({"executor": "threads", "cpu_s": 0.9}, "wall", "waits"),
+        ({"executor": "asyncio"}, "cpu", "busy"),
     ],
 )
 def test_cpu_time_counts_only_where_both_sides_keep_one_core_busy(options: dict[str, Any], basis: str, reason: str) -> None:
@@ -232,19 +233,20 @@ def test_a_side_that_keeps_more_than_one_core_busy_is_not_judged_by_cpu_time() -
     ("waits", "switches", "reason"),
     [
         (math.nan, 0.0, "unknown"),
-        (0.0, math.nan, "unknown"),
         (0.021, 0.0, "waits"),
         (0.0, 0.21, "sleeps"),
-        (-0.051, 0.0, "helpers"),
+        (-0.051, 0.0, "busy"),  # reading them stood in the queue as well
         (0.02, 0.2, "busy"),
     ],
 )
 def test_what_is_not_known_or_too_much_is_not_busy(waits: float, switches: float, reason: str) -> None:
     point = {"executor": "serial", "workers": 1, "drive": "run"}
-    still = {"waits_a": 0.0, "waits_b": 0.0, "switches_a": 0.0, "switches_b": 0.0}
+    still = {"waits_a": 0.0, "waits_b": 0.0, "switches_a": 0.0, "switches_b": 0.0, "cores_a": 1.0, "cores_b": 1.0}
     for side in "ab":
         changed = {f"waits_{side}": waits, f"switches_{side}": switches}
         assert basis_of({**point, **still, **changed}) == Basis("cpu" if reason == "busy" else "wall", reason)
+    assert basis_of({**point, **still, "executor": "threads", "waits_b": -0.051}) == Basis("wall", "unknown")
+    assert basis_of({**point, **still, "cores_b": 1.9, "waits_b": math.nan}) == Basis("wall", "helpers")
     assert basis_of({**point, **still, "drive": "load"}) == Basis("wall", "load")
 
 

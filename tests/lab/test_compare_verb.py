@@ -51,13 +51,13 @@ class Watched:
 def slow_down() -> Watched:
     """A function against one that takes a third longer."""
     seen: list[Record] = []
-    return Watched(compare(plain, slower, size=1, budget=3, name="kept", watch=seen.append), seen)
+    return Watched(compare(plain, slower, size=1, budget=5, name="kept", watch=seen.append), seen)
 
 
 @pytest.fixture(scope="module")
 def three_pairs() -> Comparison:
     """The same at three sizes, with a name that HTML and matplotlib have a meaning for."""
-    return compare(plain, Variant(slower, name="<b> & $x$"), sizes="1..3", budget=4)
+    return compare(plain, Variant(slower, name="<b> & $x$"), sizes="1..3", budget=7)
 
 
 def test_a_slow_down_of_a_third_is_slower_on_cpu_time(slow_down: Watched) -> None:
@@ -85,7 +85,7 @@ def test_the_other_way_round_it_is_faster_and_an_added_sleep_is_judged_on_wall_t
     def second(size: int) -> int:
         return (plain, sleepy, plain)[size - 1](size)
 
-    frame = compare(first, second, sizes="1..3", budget=4).frame.set_index("size")
+    frame = compare(first, second, sizes="1..3", budget=7).frame.set_index("size")
     assert list(frame["verdict"]) == ["faster", "slower", "faster"]
     assert 0.6 < frame["ratio"][1] < 0.9
     assert list(frame["basis"][1:]) == ["wall", "wall"]
@@ -93,7 +93,7 @@ def test_the_other_way_round_it_is_faster_and_an_added_sleep_is_judged_on_wall_t
 
 
 def test_a_function_against_itself_is_hardly_ever_called_changed() -> None:
-    result = compare(plain, plain, sizes="1..5", budget=4)
+    result = compare(plain, plain, sizes="1..5", budget=7)
     sides = sides_frame(result.records)
     verdicts = [compare_pairs(result.samples, sides.iloc[[row]])["verdict"].item() for row in range(5)]  # each judged alone
     assert sum(verdict in ("slower", "faster") for verdict in verdicts) <= 1
@@ -149,7 +149,7 @@ def test_a_comparison_shows_itself_as_text_and_html_and_draws_on_given_axes(thre
 
 def test_variants_of_one_graph_with_other_workers() -> None:
     one, two = (Variant(naps, workers=count, executor="threads") for count in (1, 2))
-    result = compare(one, two, size=4, input=many, budget=2)
+    result = compare(one, two, size=4, input=many, budget=4)
     row = only_row(result)
     assert (row["verdict"], row["basis"]) == ("faster", "wall")
     assert row["ratio"] == pytest.approx(0.5, rel=0.25)
@@ -159,14 +159,14 @@ def test_variants_of_one_graph_with_other_workers() -> None:
 
 def test_serial_against_process_workers_and_names_of_the_sides() -> None:
     serial, processes = Variant(naps, executor="serial", name="serial"), Variant(naps, 4, "processes", "four")
-    row = only_row(compare(serial, processes, size=4, input=many, budget=3))
+    row = only_row(compare(serial, processes, size=4, input=many, budget=5))
     assert (row["workers"], row["executor"]) == ("1 | 4", "serial | processes")
     assert (row["target_a"], row["target_b"]) == ("serial", "four")
     assert row["wall_ratio"] < 0.8
 
 
 def test_under_map_a_list_is_run_on_both_sides() -> None:
-    row = only_row(compare(nap, nap, size=4, drive="map", workers=2, executor="threads", budget=1))
+    row = only_row(compare(nap, nap, size=4, drive="map", workers=2, executor="threads", budget=3))
     assert (row["drive"], row["workers"]) == ("map", 2)
     assert row["wall_ratio"] == pytest.approx(1.0, abs=0.15)
 
@@ -182,19 +182,19 @@ def test_async_nodes_are_compared_on_their_loop() -> None:
 
         await asyncio.sleep(0.004)
 
-    row = only_row(compare(one, two, size=1, budget=1))
+    row = only_row(compare(one, two, size=1, budget=3))
     assert (row["verdict"], row["basis"], row["executor"]) == ("slower", "wall", "asyncio")
 
 
 def test_functions_without_an_argument_and_builtins() -> None:
-    row = only_row(compare(sorted, list, input=list(range(2000)), budget=1))
+    row = only_row(compare(sorted, list, input=list(range(2000)), budget=3))
     assert row["verdict"] == "faster"
     assert (row["target_a"], row["target_b"]) == ("sorted", "list")
-    assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=1))["verdict"] == "slower"
+    assert only_row(compare(lambda: plain(1), lambda: slower(1), budget=3))["verdict"] == "slower"
 
 
 def test_a_function_of_nanoseconds_is_compared_too() -> None:
-    row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=2))
+    row = only_row(compare(lambda: None, lambda: [None, [], {}, (), [[]]], budget=4))
     assert row["verdict"] == "slower"
     assert row["rounds"] > 40
 
@@ -208,7 +208,7 @@ def test_a_failing_side_is_named_closes_its_pair_and_keeps_the_others() -> None:
             raise ValueError("no")
         return plain(size)
 
-    result = compare(picky, broken, sizes="1..4", budget=0.8)
+    result = compare(picky, broken, sizes="1..4", budget=3)
     assert list(result.frame["rounds"] > 0) == [True, False, False, True]
     assert list(result.frame["status"] == "failed") == [False, True, True, False]
     assert list(result.frame["verdict"][1:3]) == ["cannot tell", "cannot tell"]
@@ -226,7 +226,7 @@ def test_a_doubt_names_its_side() -> None:
     def keeps(values: list[int]) -> int:
         return sum(values)
 
-    caveats = compare(keeps, grows, size=1, input=many, budget=0.1).caveats
+    caveats = compare(keeps, grows, size=1, input=many, budget=0.4).caveats
     changed = [caveat.message.split(":")[0] for caveat in caveats if caveat.code == "input-changed"]
     assert changed == ["grows, size 1, serial x 1"]
 
@@ -236,7 +236,7 @@ def test_an_error_in_a_node_is_the_users_own() -> None:
     def picky(value: int) -> float:
         return 1 / (value - 1)
 
-    error = compare(plain, picky, size=1, budget=0.5).error
+    error = compare(plain, picky, size=1, budget=2).error
     assert isinstance(error, NodeError)
     assert isinstance(error.__cause__, ZeroDivisionError)
 
@@ -247,7 +247,7 @@ def test_a_side_that_kills_its_process_ends_its_pair_alone_with_the_exit_code() 
             os._exit(3)
         return plain(size)
 
-    result = compare(plain, deadly, sizes="1,2,3", budget=1)
+    result = compare(plain, deadly, sizes="1,2,3", budget=3)
     assert list(result.frame["rounds"] > 0) == [True, False, True]
     assert "exit code 3" in result.failures[0]
     assert result.frame["verdict"][1] == "cannot tell"
@@ -273,7 +273,7 @@ def test_no_option_is_recommended_that_compare_does_not_have() -> None:
 
 
 def test_functions_of_a_module_with_a_lock_run_where_they_are() -> None:
-    result = compare(locked, locked, size=1, budget=0.2)
+    result = compare(locked, locked, size=1, budget=1.5)
     assert not result.failures
     assert only_row(result)["rounds"] > 0
 
@@ -312,7 +312,7 @@ except KeyboardInterrupt:
 
 
 def test_the_last_result_is_kept_and_a_refused_question_does_not_replace_it() -> None:
-    result = compare(plain, plain, size=1, budget=0.1)
+    result = compare(plain, plain, size=1, budget=0.4)
     assert pocket_lab.last() is result
     with pytest.raises(UsageError):
         compare(plain, plain, sizes=-1)
@@ -356,7 +356,7 @@ def test_what_is_no_target_is_refused(side: str) -> None:
 @pytest.fixture(scope="module")
 def stored() -> Bench:
     """A run of the history with two sizes."""
-    return bench(plain, sizes="1,2", budget=2, name="stored")
+    return bench(plain, sizes="1,2", budget=4, name="stored")
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +377,7 @@ def test_two_results_of_bench_are_compared_with_a_caveat(stored: Bench) -> None:
         for _ in range(9):
             plain(size)
 
-    result = compare(stored, bench(nine_times, sizes="1,2", budget=2), name="unpaired")  # far beyond the noise
+    result = compare(stored, bench(nine_times, sizes="1,2", budget=4), name="unpaired")  # far beyond the noise
     assert list(result.frame.columns) == [*COMPARISON_COLUMNS, "machine_ratio"]
     assert list(result.frame["size"]) == [1, 2]
     assert set(result.frame["reason"]) <= set(STORED_REASONS)
@@ -452,12 +452,12 @@ def test_what_the_targets_print_is_shown(capfd: pytest.CaptureFixture[str]) -> N
         print("hello from b")
         time.sleep(0.05)
 
-    compare(plain, talk, size=1, budget=0.1)
+    compare(plain, talk, size=1, budget=0.4)
     assert "hello from b" in capfd.readouterr().out
 
 
 def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> None:
-    result = compare(lambda: time.sleep(0.1), lambda: time.sleep(0.2), budget=1)
+    result = compare(lambda: time.sleep(0.3), lambda: time.sleep(0.6), budget=4)
     assert result.verdict == "cannot tell"
     assert result.caveats
     assert result.frame["seconds_needed"].item() > 1, "more than the budget"
@@ -465,8 +465,8 @@ def test_too_little_time_for_an_interval_is_said_with_what_it_would_take() -> No
 
 def test_it_ends_soon_after_its_budget() -> None:
     start = time.monotonic()
-    compare(plain, plain, sizes="1..4", budget=0.5)
-    assert time.monotonic() - start < 3.0
+    compare(plain, plain, sizes="1..4", budget=3)
+    assert time.monotonic() - start < 3 * 1.15 + 1.0
 
 
 def test_two_results_are_compared_as_they_were_measured_and_other_options_are_refused(here: Bench) -> None:
@@ -482,7 +482,7 @@ def test_a_side_that_hangs_in_a_c_call_is_ended_and_the_other_pairs_go_on() -> N
         time.sleep(0.001)
 
     start = time.monotonic()
-    result = compare(waits, hangs, sizes="1,2", budget=4, point_timeout="2s")
+    result = compare(waits, hangs, sizes="1,2", budget=7, point_timeout="2s")
     assert time.monotonic() - start < 12
     frame = result.frame.set_index("size")
     assert math.isnan(frame["ratio"][1])
@@ -502,7 +502,7 @@ def test_first_calls_can_be_compared() -> None:
         time.sleep(0.006)
         return value
 
-    cold = compare(quick, slow, size=1, caches="cold", budget=0.8)
+    cold = compare(quick, slow, size=1, caches="cold", budget=3)
     assert only_row(cold)["ratio"] == pytest.approx(3.0, rel=0.4)
     assert any("cleared before each run" in caveat.message for caveat in cold.caveats)
 
@@ -512,12 +512,12 @@ def test_a_cached_first_call_is_compared_with_single_calls_of_what_has_no_cache(
         return sum(range(size))
 
     cached = functools.cache(bare)
-    cold = compare(bare, cached, size=3000, caches="cold", budget=0.2)
+    cold = compare(bare, cached, size=3000, caches="cold", budget=1.5)
     assert {record.loops for record in cold.records if isinstance(record, Sample)} == {1}
-    warm = compare(bare, cached, size=3000, budget=0.5)
+    warm = compare(bare, cached, size=3000, budget=2)
     assert {record.loops > 1 for record in warm.records if isinstance(record, Sample)} == {True}
     assert warm.verdict == "faster"
-    none = compare(bare, bare, size=3000, caches="cold", budget=0.2)
+    none = compare(bare, bare, size=3000, caches="cold", budget=1.5)
     assert {record.loops > 1 for record in none.records if isinstance(record, Sample)} == {True}
     assert any("no cache was found to clear" in caveat.message for caveat in none.caveats)
     assert not any("no cache" in caveat.message for caveat in cold.caveats)

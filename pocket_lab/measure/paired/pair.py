@@ -21,13 +21,14 @@ from pocket_lab.measure.timing.batch import Runs, Timing, Work
 from pocket_lab.measure.timing.caches import caches
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.runs import build_input
-from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
+from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.measure.work import build_work
 from pocket_lab.records.point import Point, Status
 from pocket_lab.records.progress import Closed, Started
 from pocket_lab.records.record import Record
-from pocket_lab.records.samples import Sample, Waits
+from pocket_lab.records.samples import Sample
 from pocket_lab.stats.huber import huber_estimate
+from pocket_lab.stats.median_interval import NAN
 from pocket_lab.stats.run_time import run_seconds
 
 MOST_ROUNDS = 64
@@ -56,7 +57,7 @@ class SharedInput:
 
 @dataclass(slots=True)
 class Side:
-    """One point of a pair: its work as it was built for this block, and what its thread did during the block."""
+    """One point of a pair: its work as it was built for this block, and what its workers did meanwhile."""
 
     point: Point
     pool: Pool
@@ -64,11 +65,11 @@ class Side:
     loops: int = 0
     run_s: float = 0.0
     runs_s: list[float] = field(default_factory=list)  # of the batches since it was built
-    batches: int = 0
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    thread_waits: ThreadWaits = field(default_factory=ThreadWaits)
     requests: RequestTally = field(default_factory=RequestTally)
+    waits: WaitsTally = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waits = WaitsTally(self.point, self.pool)
 
     def prepare(self, job: Job, value: Any, batch_s: float, single: bool) -> None:
         """Build the work on a new target and warm it up; the time of a run is calibrated once, then updated by each block.
@@ -104,19 +105,12 @@ class Side:
     def visit(self) -> Timing:
         """One batch."""
         assert self.work is not None
-        before = read_thread_waits()
+        self.waits.begin()
         timing = self.work.time(self.loops)
-        self.thread_waits += read_thread_waits() - before
-        self.batches, self.wall_s, self.cpu_s = self.batches + 1, self.wall_s + timing.wall_s, self.cpu_s + timing.cpu_s
+        self.waits.end(timing)
         self.runs_s.append(run_seconds(timing.wall_s, self.loops))
         self.requests.count(timing)
         return timing
-
-    def take_waits(self) -> Waits:
-        """The waits of its thread since the last call."""
-        waits = Waits(self.point, self.batches, self.wall_s, self.cpu_s, self.thread_waits.queued_s, self.thread_waits.switches)
-        self.batches, self.wall_s, self.cpu_s, self.thread_waits = 0, 0.0, 0.0, ThreadWaits()
-        return waits
 
 
 @dataclass(slots=True)
@@ -129,8 +123,8 @@ class Pair:
     value: SharedInput | None = None
     round: int = 0
     rounds_a_block: int = MOST_ROUNDS
-    blocks: list[list[float]] = field(default_factory=list)  # the log ratios of wall times, of every round
-    block: list[float] = field(default_factory=list)  # those of this block
+    blocks: list[list[tuple[float, float]]] = field(default_factory=list)  # log ratios of wall and CPU time of every round
+    block: list[tuple[float, float]] = field(default_factory=list)  # those of this block
     prepare_s: float = 0.0  # of the last block but the first, which calibrates
     has_failed: bool = False
 
@@ -181,7 +175,7 @@ class Pair:
     def visit(self) -> Generator[Record, None, bool]:
         """A round: both sides in random order; False where one failed."""
         self.round += 1
-        runs_s = {}
+        runs_s: dict[str, tuple[float, float]] = {}
         for side in order.sample((self.a, self.b), 2):
             yield Started(side.point)
             try:
@@ -189,27 +183,36 @@ class Pair:
             except (Exception, SystemExit) as error:
                 yield from self.failed(side, error)
                 return False
-            runs_s[id(side)] = timing.run_s if timing.loops else 0.0
+            cpu_s = timing.cpu_s / timing.loops if timing.loops else 0.0
+            runs_s["a" if side is self.a else "b"] = (timing.run_s, cpu_s or NAN) if timing.loops else (0.0, NAN)
             if timing.answers is not None:
                 yield timing.answers.latency(side.point, self.round)
             assert side.work is not None
             items = side.work.items * timing.loops
             yield Sample(side.point, self.round, timing.loops, timing.wall_s, timing.cpu_s, items)
-        if all(runs_s.values()):
-            self.block.append(math.log(runs_s[id(self.b)] / runs_s[id(self.a)]))
+        (wall_a, cpu_a), (wall_b, cpu_b) = runs_s["a"], runs_s["b"]
+        if wall_a and wall_b:
+            self.block.append((math.log(wall_b / wall_a), math.log(cpu_b / cpu_a)))
         return True
 
     def close_block(self) -> Iterator[Record]:
-        """Store the rounds of a block; yields the waits of both threads in it."""
+        """Store the rounds of a block; yields the waits of both sides in it."""
         if self.block:
             self.blocks.append(self.block)
         self.block = []
-        yield self.a.take_waits()
-        yield self.b.take_waits()
+        yield self.a.waits.take()
+        yield self.b.waits.take()
 
     def is_precise(self, precision: float) -> bool:
-        """Whether the interval over ten blocks or more is narrow enough, wherever it is."""
-        return len(self.blocks) >= BLOCKS and huber_estimate(self.blocks).half_width <= precision
+        """Whether the interval over ten blocks or more is narrow enough, wherever it is.
+
+        It is that of CPU time where both sides keep one core busy, which others on the machine disturb far less.
+        """
+        if len(self.blocks) < BLOCKS:
+            return False
+        clock = 1 if self.a.waits.is_cpu_bound and self.b.waits.is_cpu_bound else 0
+        logs = [[both[clock] for both in block if math.isfinite(both[clock])] for block in self.blocks]
+        return sum(map(bool, logs)) >= BLOCKS and huber_estimate(logs).half_width <= precision
 
     def failed(self, side: Side, error: BaseException) -> Iterator[Record]:
         """The end of a pair of which one side failed."""

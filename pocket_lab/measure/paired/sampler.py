@@ -19,12 +19,15 @@ from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
+from pocket_lab.measure.worker.budget import deadline_of
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block
 
 _MOST_BLOCKS = 1000
 _LONGEST_BATCH_S, _SHORTEST_BATCH_S = 0.003, 0.001  # shorter than the time slice of a busy machine
 _TARGET_BLOCKS, _TARGET_ROUNDS = 16, 16
+_SHORT_S = 0.05  # a first round of that length takes place in any case
+_LONGEST_BLOCK_S = 0.25  # more time is more blocks, since the interval is over blocks
 _GC = "on, collected before each block; objects older than the first one are frozen"
 _AFTERWARDS_SHARE, _OVERTIME = 0.1, 0.02
 _IN_SAMPLES = 0.8  # of the time; the rest is spent on rebuilding and warming up
@@ -48,7 +51,7 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
         stack.callback(gc.unfreeze)
         sides = [(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in paired.pairs]
         pairs = [Pair(a, b, Results(paired.check_equal)) for a, b in sides]
-        deadline = perf_counter() + paired.budget_s
+        deadline = deadline_of(paired.budget_s, paired.begun_s)
         reserve_s = 0.0 if afterwards is None else _AFTERWARDS_SHARE * paired.budget_s
         yield from _blocks(paired, list(pairs), deadline - reserve_s)
         if afterwards is not None:
@@ -57,7 +60,7 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
 
 
 def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[Record]:
-    block_s = paired.budget_s / len(pairs) / _TARGET_BLOCKS * _IN_SAMPLES
+    block_s = min(_LONGEST_BLOCK_S, (deadline - perf_counter()) / len(pairs) / _TARGET_BLOCKS * _IN_SAMPLES)
     batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _TARGET_ROUNDS / 2))
     builds = Renewable(paired.a.target), Renewable(paired.b.target)
     reserve: list[bytes] = []
@@ -81,7 +84,7 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
             for pair in order.sample(pairs, len(pairs)):
                 if step >= pair.rounds_a_block:
                     continue
-                if pair.round and _is_over(deadline, last_s, pair.round_s):
+                if _is_over(deadline, last_s, pair.round_s) and (pair.round or pair.round_s > _SHORT_S):
                     pairs.remove(pair)
                     yield from pair.ended("budget")
                 elif not (yield from pair.visit()):

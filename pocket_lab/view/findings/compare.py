@@ -81,7 +81,7 @@ def basis_sentences(rows: list[dict[Any, Any]]) -> list[str]:
 
 def _one_basis(rows: list[dict[Any, Any]]) -> str:
     """The sentence of rows that have one basis and one reason."""
-    reason, executor, workers = rows[0]["reason"], rows[0]["executor"], rows[0]["workers"]
+    reason, workers = rows[0]["reason"], rows[0]["workers"]
     shares = {name: max(row[f"waits_{name}"] for row in rows) for name in "ab"}
     if reason == "busy":
         return f"On CPU time, since both sides keep one core busy ({format_percent(max(*shares.values(), 0.0))} waits)."
@@ -95,8 +95,6 @@ def _one_basis(rows: list[dict[Any, Any]]) -> str:
         return f"On wall time: {name} waits{most} {format_percent(shares[waiting])} of its time."
     if reason == "workers" and len({row["workers"] for row in rows}) == 1 and "|" not in str(workers):
         return f"On wall time, since {workers} workers share the work."
-    if reason == "apart" and len({row["executor"] for row in rows}) == 1 and "|" not in str(executor):
-        return f'On wall time: the executor "{executor}" runs the work elsewhere, and its waits are not known.'
     return f"On wall time, since {REASONS[reason]}."
 
 

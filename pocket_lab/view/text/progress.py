@@ -21,6 +21,7 @@ class ProgressState:
     def __init__(self) -> None:
         self._begun = monotonic()
         self._points = 0
+        self._sides = 1
         self._budget_s = math.inf
         self._closed = 0
         self._failed: set[Point] = set()
@@ -35,6 +36,7 @@ class ProgressState:
         """Update the state with one record."""
         if isinstance(record, Planned):
             self._points, self._budget_s = len(record.points), record.budget_s
+            self._sides = max(1, len({point.target for point in record.points}))  # two in a comparison, whose points are pairs
         elif isinstance(record, Closed):
             self._closed += 1
             if record.status in ("done", "failed"):
@@ -68,10 +70,17 @@ class ProgressState:
     @property
     def headline(self) -> str:
         """Finished points and elapsed time in one line."""
-        points = "one run under the profiler" if self._points <= 1 else f"{self._closed}/{self._points} points"
+        points = f"{self._closed // self._sides}/{self._of_all}"
+        points = "one run under the profiler" if self._points <= 1 else points
         if self._budget_s == math.inf:
             return f"{points}, {self.elapsed_s:.0f} s"
-        return f"{self._closed}/{self._points} points, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
+        return f"{self._closed // self._sides}/{self._of_all}, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
+
+    @property
+    def _of_all(self) -> str:
+        """The number of points, or of pairs of a comparison."""
+        count = self._points // self._sides
+        return f"{count} {'pair' if self._sides == 2 else 'point'}{'' if count == 1 else 's'}"
 
     @property
     def estimate(self) -> str:
@@ -96,13 +105,12 @@ class ProgressState:
     @property
     def summary(self) -> str:
         """The line that remains after the measurement."""
-        plural = "" if self._points == 1 else "s"
-        of_all = f"{self._points} point{plural}"
+        of_all = self._of_all
         if 0 < self._points <= len(self._failed):
             return f"{of_all} failed in {self.elapsed_s:.1f} s"
-        failed = f", {len(self._failed)} of them failed" if self._failed else ""
+        failed = f", {len(self._failed) // self._sides} of them failed" if self._failed else ""
         if not self._samples:
             done = "profiled" if len(self._done) >= self._points else "finished"
-            some = f"{len(self._done)} of " if done == "finished" else ""
+            some = f"{len(self._done) // self._sides} of " if done == "finished" else ""
             return f"{some}{of_all} {done} in {self.elapsed_s:.1f} s"
         return f"{of_all}{failed}, {self._samples} samples in {self.elapsed_s:.1f} s"

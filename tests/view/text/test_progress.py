@@ -49,6 +49,17 @@ def test_the_fraction_is_by_points_or_by_time_whichever_is_further(clock: Clock)
     assert state.headline == "1/2 points, 62 of 10 s"
 
 
+def test_the_sides_of_a_comparison_are_counted_as_pairs(clock: Clock) -> None:
+    pairs = tuple(Point(side, size, 1, "serial", "run") for size in (10, 20) for side in ("a", "b"))
+    state = ProgressState()
+    state.add(Planned(pairs, 10.0))
+    state.add(Closed(pairs[0], "failed"))
+    state.add(Closed(pairs[1], "failed"))
+    assert state.headline == "1/2 pairs, 0 of 10 s"
+    state.add(Sample(pairs[2], 1, 1, 1.0, 1.0, 1))
+    assert state.summary == "2 pairs, 1 of them failed, 1 samples in 0.0 s"
+
+
 def test_the_estimate_names_the_newest_point_with_its_median_so_far(clock: Clock) -> None:
     state = ProgressState()
     assert "starting" in state.estimate
