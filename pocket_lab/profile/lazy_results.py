@@ -36,6 +36,23 @@ def opaque(events: Iterable[Event]) -> set[tuple[str, str]]:
     }
 
 
+def unconsumed(events: Iterable[Event]) -> set[str]:
+    """The nodes with a lazy result that nothing has resumed."""
+    resumptions: dict[tuple[str, float], int] = {}
+    for node, _, _, _, details in events:
+        if isinstance(details, Yielded) and details.outcome != "opaque":
+            key = node, details.visit_s
+            resumptions[key] = resumptions.get(key, 0) + details.resumptions
+    return {node for (node, _), count in resumptions.items() if not count}
+
+
+def unconsumed_caveats(point: Point, nodes: Iterable[str]) -> Iterator[Caveat]:
+    """A Caveat for each of these nodes."""
+    for node in sorted(nodes):
+        message = f'{describe(point)}: node "{node}" returns a generator that nothing consumes, so its work is in no figure'
+        yield Caveat("lazy-result", message, point)
+
+
 def opaque_caveats(point: Point, found: Iterable[tuple[str, str]]) -> Iterator[Caveat]:
     """A Caveat for each of these nodes."""
     for node, kind in sorted(found):

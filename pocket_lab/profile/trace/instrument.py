@@ -14,11 +14,11 @@ from pocket_lab.graph.callables import takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.graph.observers import Run, Sink
+from pocket_lab.graph.observers import YIELDED, Run, Sink
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
-from pocket_lab.profile.lazy_results import opaque, opaque_caveats
+from pocket_lab.profile.lazy_results import opaque, opaque_caveats, unconsumed, unconsumed_caveats
 from pocket_lab.profile.trace.recorder import Recorder, spans_of
 from pocket_lab.profile.trace.self_time import is_last
 from pocket_lab.profile.trace.span_cost import measure_span_cost
@@ -95,8 +95,8 @@ class SpanInstrument(Instrument):
             message = f"{describe(point)}: only the first {len(kept):,} of at least {len(spans):,} spans are kept"
             caveats.append(Caveat("spans-cut", message, point))
             spans = [span if span.parent in ids else replace(span, parent=None) for span in spans if span.id in ids]
-        opaque_results = opaque(event for _, events in self._recorder.runs for event in events)
-        caveats += opaque_caveats(point, opaque_results)
+        recorded = [event for _, events in self._recorder.runs for event in events if event[3] == YIELDED]
+        caveats += [*opaque_caveats(point, opaque(recorded)), *unconsumed_caveats(point, unconsumed(recorded))]
         cost = measure_span_cost()
         visits = sum(is_last(span) for span in spans)
         return Traced(point, wall_s, visits, *cost), spans, caveats

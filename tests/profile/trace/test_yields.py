@@ -231,3 +231,14 @@ def test_self_times_with_generators_add_up_to_the_outermost_spans() -> None:
     own = self_times(spans)
     whole_s = sum(span.end_s - span.start_s for span in spans if span.parent is None)
     assert sum(own.values()) + sum(span.cost_s for span in spans) == pytest.approx(whole_s)
+
+
+def test_a_generator_that_nothing_consumes_has_a_caveat_and_one_that_is_consumed_has_none() -> None:
+    for graph, nodes in (
+        (Graph(READ), 1),
+        (Graph(READ >> Node("drops", exec=lambda items: None)), 1),
+        (Graph(READ >> COUNT), 0),
+    ):
+        found = [record for record in records(graph, 10) if isinstance(record, Caveat) and record.code == "lazy-result"]
+        assert len(found) == nodes
+        assert all('node "read"' in caveat.message for caveat in found)
