@@ -148,7 +148,7 @@ OPTIONS = (
     ),
     Option(
         "margin",
-        "the smallest change that counts: 1% by default, 10% for two results of bench, which were not measured together",
+        "the smallest change that counts: 1% by default, 3% for two results of bench, which were not measured together",
         ("compare",),
         parse=_parse_margin,
         metavar="1%",

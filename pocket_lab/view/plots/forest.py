@@ -52,4 +52,5 @@ def plot_comparison(ax: Axes, frame: pd.DataFrame, margin: float) -> None:
 def _title(frame: pd.DataFrame) -> str:
     if frame.empty:
         return ""
-    return f"{shorten(str(frame['target_b'].iloc[0]), 30)} against {shorten(str(frame['target_a'].iloc[0]), 30)}"
+    before, after = (shorten(str(frame[name].iloc[0]), _LONGEST_LABEL) for name in ("target_a", "target_b"))
+    return f"{after}{' ' if len(before + after) <= _LONGEST_LABEL else chr(10)}against {before}"
