@@ -233,3 +233,10 @@ def test_a_cost_that_stays_is_said_to_stay() -> None:
     sentence = growth_sentence(growth, "time")
     assert growth.law in ("1", CANNOT_TELL)
     assert ("does not grow with the size (log-log slope " in sentence) == (growth.law == "1")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("law", TRUTHS)
+def test_laws_that_miss_by_many_orders_of_magnitude_are_rejected_in_silence(law: str) -> None:
+    sizes = [1, 10, 100, 1000, 10_000, 100_000]
+    assert fit_growth(sizes, [TRUTHS[law](size) or 1e-7 for size in sizes]).law in (law, CANNOT_TELL)
