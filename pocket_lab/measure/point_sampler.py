@@ -55,6 +55,7 @@ class PointSampler:
     target_s: float = 0.0
     requests: RequestTally = field(default_factory=RequestTally)
     has_failed: bool = False
+    is_settled: bool = False
     waits: WaitsTally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -170,10 +171,10 @@ class PointSampler:
 
     def is_precise(self, precision: float) -> bool:
         """Whether the interval is narrow enough; checked rarely, since each check is another chance to stop too early."""
-        if not is_look(len(self.runs_s)):
-            return False
-        settling_s = self.settling_s
-        return estimate_median(settling_s[warm_up(settling_s) :]).precision <= precision
+        if not self.is_settled and is_look(len(self.runs_s)):
+            settling_s = self.settling_s
+            self.is_settled = estimate_median(settling_s[warm_up(settling_s) :]).precision <= precision
+        return self.is_settled
 
     def closed(self, status: Status) -> Iterator[Record]:
         """The end of the point, with the caveats that follow from its samples."""

@@ -14,6 +14,7 @@ from pocket_lab.measure.itinerary import Itinerary
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.references import References
 from pocket_lab.measure.worker.budget import deadline_of
@@ -111,6 +112,7 @@ class _Rounds:
         yield from self._probe()
         gc.collect()
         gc.freeze()
+        reserve = keep_freed_memory() if self.open else []  # after the inputs, which would take it
         order = random.Random()  # not the module's own generator, which a target may seed
         first = max((earlier.round for earlier in self.job.earlier), default=0) + 1
         for number in range(first, first + _MOST_ROUNDS):
@@ -122,6 +124,7 @@ class _Rounds:
             order.shuffle(self.open)
             yield from self._visit_all(number)
             yield from self._admit()
+        del reserve
         for sampler in self.open:
             yield from sampler.closed("done")
         yield from (Closed(point, "budget") for point in self.itinerary.waiting)
@@ -133,10 +136,15 @@ class _Rounds:
                 yield from sampler.closed("budget")
             elif not (yield from sampler.visit(number)):
                 self.open.remove(sampler)
-            elif sampler.is_precise(self.job.sweep.precision):
+            elif sampler.is_precise(self.job.sweep.precision) and not self._is_compared(sampler):
                 self.open.remove(sampler)
                 yield from sampler.closed("done")
             self.itinerary.learn(sampler.point, sampler.least_s)
+
+    def _is_compared(self, sampler: PointSampler) -> bool:
+        """Whether the point settled on its CPU time while others are measured at its size: speed-ups take common rounds."""
+        alike = [other for other in self.open if other is not sampler and other.point.size == sampler.point.size]
+        return sampler.waits.is_cpu_bound and any(not other.is_settled for other in alike)
 
     def _expected_s(self, sampler: PointSampler) -> float:
         """The time of the next batch at least: after a first run, which may have loaded a lot, a quarter of that is tried."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MOST_WAITING, MOST_SWITCHES = 0.02, 0.2
 _MOST_HELP = 0.05
+_IN_PROCESS = ("serial", "threads", "asyncio", "own")
 
 
 def is_cpu_bound(waits: float, switches: float = 0.0) -> bool:
@@ -16,11 +17,12 @@ def is_cpu_bound(waits: float, switches: float = 0.0) -> bool:
 
 
 def is_cpu_bound_at(workers: int, executor: str, waits: float, switches: float) -> bool:
-    """The same for a point of a sweep; several workers never are, as their waits include those for each other.
+    """The same for a point of a sweep: never several workers, whose waits include those for each other, nor a worker process.
 
-    A worker of a pool waits for each of its tasks, so only the share of its waits counts, not their number.
+    A thread of a pool waits for each of its tasks, so only the share of its waits counts, not their number. A worker process
+    and its parent may be in the run queue at the same time, so that the sum of both hides waits.
     """
-    return workers == 1 and is_cpu_bound(waits, switches if executor == "serial" else 0.0)
+    return workers == 1 and executor in _IN_PROCESS and is_cpu_bound(waits, switches if executor == "serial" else 0.0)
 
 
 def share_waiting(wall_s: float, cpu_s: float, queued_s: float, workers: int = 1) -> float:

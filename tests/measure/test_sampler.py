@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import sys
 import time
 from dataclasses import replace
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from pocket_lab.graph.combinators import fan_out
+from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
 from pocket_lab.graph.store import Store
@@ -44,17 +47,33 @@ def test_each_round_visits_every_open_point_once() -> None:
 
 def test_a_point_closes_when_it_is_precise_and_the_others_go_on() -> None:
     def target(size: int) -> None:
-        end = time.thread_time() + (0.002 if size == 1 else next(longer_and_longer))
+        end = time.thread_time() + (0.002 if size == 1 else next(alternating))
         while time.thread_time() < end:
             pass
 
-    longer_and_longer = (0.03 + 0.004 * call for call in range(1000))
-    records = list(sample(job_of(target, sizes="1,2", precision="10%", budget=8.0)))
+    alternating = itertools.cycle((0.002, 0.02))
+    records = list(sample(job_of(target, sizes="1,2", precision="10%", budget=5.0)))
     status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
     assert status == {1: "done", 2: "budget"}
     samples = of_kind(records, Sample)
     assert sum(s.point.size == 1 for s in samples) >= 20
     assert sum(s.point.size == 2 for s in samples) > sum(s.point.size == 1 for s in samples)
+
+
+def test_a_base_that_settled_on_cpu_time_stays_in_the_rounds_of_the_points_that_are_compared_with_it() -> None:
+    def spin_or_wait(value: float, ctx: Context) -> None:
+        end = time.thread_time() + 0.002
+        while time.thread_time() < end:
+            pass
+        if ctx.workers > 1:
+            time.sleep(random.choice((0.001, 0.02)))
+
+    graph = Graph(fan_out(Node("item", exec=spin_or_wait)))
+    job = job_of(graph, lambda size: [1], sizes=1, workers="1,2", executors="threads", precision="5%", budget=3.0)
+    samples = of_kind(list(sample(job)), Sample)
+    rounds = {workers: {s.round for s in samples if s.point.workers == workers and s.round} for workers in (1, 2)}
+    assert len(rounds[2]) > 40
+    assert len(rounds[1] & rounds[2]) >= 0.9 * len(rounds[2])
 
 
 def test_the_budget_holds_to_within_a_batch() -> None:
@@ -76,7 +95,7 @@ def test_a_large_input_does_not_eat_the_budget() -> None:
 
     records = list(sample(job_of(lambda value: time.sleep(0.01), make, sizes=500_000, budget=3.0, precision=1e-9)))
     inside = sum(s.wall_s for s in of_kind(records, Sample) if s.round)
-    assert inside > 0.25 * 3.0
+    assert inside > 0.2 * 3.0
 
 
 def test_a_point_beyond_the_budget_is_announced_and_the_others_are_measured() -> None:
@@ -190,7 +209,7 @@ def test_map_counts_items_and_run_counts_runs() -> None:
 def test_a_short_function_is_timed_without_the_loop_around_it() -> None:
     records = list(sample(job_of(lambda: None, budget=0.5)))
     per_run = sorted(s.wall_s / s.loops for s in of_kind(records, Sample))
-    assert 0 <= per_run[len(per_run) // 2] < 200e-9
+    assert 0 <= per_run[len(per_run) // 4] < 200e-9
     assert of_kind(records, Sample)[0].loops == 1, "the first run is apart"
     assert of_kind(records, Sample)[1].loops > 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import open_pool
 from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.timing.batch import Runs
+from pocket_lab.measure.timing.thread_waits import ThreadWaits, WorkerWaits
 from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.records.point import Point
 
@@ -77,6 +79,15 @@ def test_where_threads_of_its_own_work_the_queue_is_unknown() -> None:
     assert not tally.is_cpu_bound
     waits = tally.take()
     assert waits.queued_s != waits.queued_s
+
+
+def test_a_single_batch_beside_another_thread_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued_s = iter([0.0, math.nan, *[0.0] * 18])
+    monkeypatch.setattr(WorkerWaits, "end", lambda self: ThreadWaits(next(queued_s), 0))
+    tally = tally_of(spin, batches=20)
+    waits = tally.take()
+    assert waits.batches == 19
+    assert waits.queued_s == 0.0
 
 
 def test_each_record_has_what_came_since_the_last_one() -> None:
