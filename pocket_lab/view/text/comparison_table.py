@@ -12,7 +12,7 @@ from pocket_lab.view.change import format_both, format_change
 from pocket_lab.view.text.point_cells import location_cells, size_cell
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
-_LONGEST_NAME = 24
+_LONGEST_NAME = 16
 _TAKEN = {"size", "executor", "workers", "change", "99 % interval", "verdict", "basis", "CPU", "wall", "blocks", "status"}
 _MEANS = {"change": "ratio", "CPU": "cpu_ratio", "wall": "wall_ratio"}
 
@@ -47,12 +47,13 @@ def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = No
 
 
 def _times(frame: pd.DataFrame) -> dict[str, Cell]:
-    """A column for each side, on the clock of the basis; its header is the target's name where that is unambiguous."""
+    """A column for each side, on the clock of the basis; its header is the target's name where that is short."""
     if frame["a_s"].isna().all():
         return {}
-    names = [[shorten(str(name), _LONGEST_NAME) for name in frame[f"target_{side}"].unique()] for side in "ab"]
+    names = [[str(name) for name in frame[f"target_{side}"].unique()] for side in "ab"]
     before, after = (of_side[0] if len(of_side) == 1 else "" for of_side in names)
-    if not before or not after or before == after or {before, after} & _TAKEN:
+    is_clear = before and after and before != after and not {before, after} & _TAKEN
+    if not is_clear or max(len(before), len(after)) > _LONGEST_NAME:
         before, after = "before", "after"
     return {
         before: lambda row: format_both(row["a_s"], row["b_s"])[0],
