@@ -31,7 +31,7 @@ _SMALLEST_SPAN = 8
 _DRAWS = 200
 _LEVEL = 0.05
 _WORST_FIT = 0.3
-_NOISE_FLOOR, _LARGEST_NOISE = 1e-3, 1.0
+_NOISE_FLOOR, _LARGEST_NOISE = 1e-3, 3.0
 _MOST_GROWTH_OF_NONE = 1.25
 _WIDEST_EXPONENT, _CLOSE_TO_WHOLE = 0.5, 0.1
 _EXPONENTS_TRIED = np.arange(0.1, 4.6, 0.1)
@@ -230,8 +230,8 @@ def _rivals(best: str, fits: dict[str, _Fit], points: _Points) -> dict[str, floa
         if rival == best or (rival == POWER and best in _EXPONENTS):
             continue
         free = max(count - _parameters(rival), 1)
-        missed = min(math.sqrt(float(fit.square[0]) * count / free), _LARGEST_NOISE)
-        spread = max(missed, math.sqrt(points.floor)) * points.scale
+        spread = math.sqrt(max(float(fit.square[0]) * count / free, points.floor)) * points.scale
+        spread = np.minimum(spread, _LARGEST_NOISE)
         draws = fit.predicted * np.exp(spread * np.random.default_rng(0).standard_normal((_DRAWS, count)))
         measured = _advantage(fits[best], fit, points.floor)[0]
         drawn = _advantage(_fit(best, points, draws), _fit(rival, points, draws), points.floor)
