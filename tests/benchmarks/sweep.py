@@ -4,7 +4,8 @@ python tests/benchmarks/sweep.py
 
 Every way is a whole command in a fresh process with its defaults, `bench` with a precision of 2 %; the rounds of commands
 take turns. Exits with 1 where `bench` takes longer than pytest-benchmark, or more than a tenth of the time of pyperf, or has
-less than 90 % of the sweep inside samples.
+less than 90 % of the sweep inside samples and reference workloads, or does not reach 2 % at all points in ten seconds (it took
+29 s before CPU-bound points settled on CPU time).
 """
 
 from __future__ import annotations
@@ -22,20 +23,26 @@ from pathlib import Path
 from time import perf_counter
 
 SIZES_S = [0.001, 0.0025, 0.0063, 0.016, 0.040, 0.100]
-INSIDE, OF_PYPERF = 0.9, 0.1
+INSIDE, OF_PYPERF, VERB_S = 0.9, 0.1, 29 / 3
 PROBE, PROBES = 36_000, 1000
 
 OURS = """
 import json, time
 from work import COUNTS, work
 from pocket_lab import bench
+from pocket_lab.records.samples import Reference
 start = time.perf_counter()
 result = bench(work, sizes=COUNTS, precision="2%", budget="60s")
 took_s = time.perf_counter() - start
 frame = result.frame
-widths = ((frame["wall_high_s"] - frame["wall_low_s"]) / 2 / frame["wall_s"]).max()
+widths = []
+for _, row in frame.iterrows():
+    value, low, high = (row[f"{row['basis']}{end}_s"] for end in ("", "_low", "_high"))
+    widths.append((high - low) / 2 / value)
 done = int((frame["status"] == "done").sum())
-print(json.dumps([result.samples["wall_s"].sum() / took_s, took_s, done, widths, int(frame["rounds"].sum())]))
+references = [one for one in result.records if isinstance(one, Reference)]
+inside_s = result.samples["wall_s"].sum() + sum(one.memory_s + one.integers_s + one.matrix_s for one in references)
+print(json.dumps([inside_s / took_s, took_s, done, max(widths), int(frame["rounds"].sum())]))
 """
 PYTEST = """
 import pytest
@@ -135,6 +142,7 @@ def main() -> int:
         f"{done:.0f} of 6 points done, widest interval +-{width:.1%}, {samples:.0f} samples"
     )
     met = inside >= INSIDE and ours_s <= statistics.median(took["pytest-benchmark"])
+    met &= done == len(SIZES_S) and width <= 0.02 and verb_s <= VERB_S
     met &= ours_s <= OF_PYPERF * statistics.median(took["pyperf"])
     return 0 if met else 1
 
