@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LATE_FOR_PEAKS = 0.08  # of the budget: when a memory pass that has begun within it ends
+_LEAST_WITH_PEAKS_S = 2.0  # a very short budget is a wish for few samples, and two processes have to start
 
 
 class Bench(Result):
@@ -286,7 +287,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
 
 
 def _measured(job: Job, task: Task, memory: bool) -> Generator[Record]:
-    end_s = monotonic() + (1 + _LATE_FOR_PEAKS) * job.budget_s
+    end_s = monotonic() + max((1 + _LATE_FOR_PEAKS) * job.budget_s, _LEAST_WITH_PEAKS_S)
     with closing(measure(job, task)) as stream:
         yield from stream
     if memory:

@@ -22,7 +22,11 @@ def is_cpu_bound_at(workers: int, executor: str, waits: float, switches: float) 
     A thread of a pool waits for each of its tasks, so only the share of its waits counts, not their number. A worker process
     and its parent may be in the run queue at the same time, so that the sum of both hides waits.
     """
-    return workers == 1 and executor in _IN_PROCESS and is_cpu_bound(waits, switches if executor == "serial" else 0.0)
+    if workers != 1 or executor not in _IN_PROCESS:
+        return False
+    if executor == "serial":  # the calling thread alone, so that no help explains waits below zero
+        return is_cpu_bound(max(waits, 0.0), switches)
+    return is_cpu_bound(waits)
 
 
 def share_waiting(wall_s: float, cpu_s: float, queued_s: float, workers: int = 1) -> float:
