@@ -131,13 +131,14 @@ def main() -> int:
     parser.add_argument("--sizes", default=",".join(SIZES_S), help="which workloads")
     parser.add_argument("--changes", default=",".join(CHANGES), help="of which kinds")
     parser.add_argument("--file", type=Path, help="where the trials are kept; without, they are not")
+    parser.add_argument("--beside", type=int, default=1, help="busy loops; none where several of these processes run")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no trial after so long")
     options = parser.parse_args()
     ways, sizes = options.ways.split(","), options.sizes.split(",")
     counts = {change: options.trials if change == NOTHING else options.slower for change in CHANGES}
     cells = [(way, size, change) for way in ways for size in sizes for change in options.changes.split(",")]
     wanted = Counter({cell: counts[cell[2]] for cell in cells if cell[0] == "compare" or cell[2] not in (SMALL, SLEEP)})
-    with tempfile.TemporaryDirectory(prefix="pocket-lab-") as folder, busy_loop():
+    with tempfile.TemporaryDirectory(prefix="pocket-lab-") as folder, busy_loops(options.beside):
         file = options.file or Path(folder) / "trials.jsonl"
         end = perf_counter() + 60 * options.minutes
         while perf_counter() < end and (left := wanted - ended(file)):
@@ -149,15 +150,16 @@ def main() -> int:
 
 
 @contextmanager
-def busy_loop() -> Iterator[None]:
-    """A process that keeps a core busy meanwhile, and ends with this one."""
+def busy_loops(count: int) -> Iterator[None]:
+    """Processes that each keep a core busy meanwhile, and end with this one."""
     code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
-    process = subprocess.Popen([sys.executable, "-c", code])
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:
         yield
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def trials_of(file: Path) -> list[list[Any]]:
