@@ -20,6 +20,7 @@ SMALLEST_WARM_UP = 0.1
 SMALLEST_DRIFT = 0.02
 
 _FENCE, _FADED = 2.0, 0.5
+_LONGEST_WARM_UP = 0.4
 _FEWEST_SLOW = 4
 _STRICT, _STRICTER = 3.3, 20
 _PIECES = 20
@@ -31,9 +32,10 @@ def warm_up(values: Sequence[float]) -> int:
     The later half is assumed to be steady. A value is slow if it exceeds Tukey's fence of the later half (third quartile
     + 2 interquartile ranges) and is 10 % above the steady median. The warm-up is the leading run in which slow values
     outnumber the others most: the largest sum of +1 and -1 (a CUSUM), which a single fast value does not end and a single
-    spike does not begin. At least four more values must be slow than not; fewer barely affect a median of 20. A warm-up
-    that fades ends where the values fall to half an interquartile range above the third quartile. Values that are closer
-    to a straight line than to two levels are a drift instead.
+    spike does not begin. At least four more values must be slow than not; fewer barely affect a median of 20. A slower part
+    of more than 40 % of the values is none, but rather a machine that has changed its speed. A warm-up that fades ends where
+    the values fall to half an interquartile range above the third quartile. Values that are closer to a straight line than
+    to two levels are a drift instead.
     """
     count = len(values)
     if count < FEWEST_TO_JUDGE:
@@ -42,7 +44,7 @@ def warm_up(values: Sequence[float]) -> int:
     first, steady, third = quantiles(values[half:], n=4, method="inclusive")
     fence = max(third + _FENCE * (third - first), steady * (1 + SMALLEST_WARM_UP))
     length, lead = _slow_lead(values[:half], fence)
-    if lead < _FEWEST_SLOW:
+    if lead < _FEWEST_SLOW or length > _LONGEST_WARM_UP * count:
         return 0
     if _scatter(values[:length]) + _scatter(values[length:]) >= _scatter(_straightened(values)):
         return 0

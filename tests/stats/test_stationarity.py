@@ -64,6 +64,13 @@ def test_steady_noise_is_seldom_taken_for_a_warm_up_or_a_drift(noise: Noise, cou
     assert share(lambda values: drift(values) != 0, noise, count, flat) <= 0.03
 
 
+@pytest.mark.parametrize("noise", [independent, correlated, spiky])
+def test_a_machine_that_was_slower_for_half_of_the_time_is_no_warm_up(noise: Noise) -> None:
+    for count in (30, 66, 200):
+        shape = [1.5] * (count // 2) + [1.0] * (count - count // 2)
+        assert share(lambda values: warm_up(values) > 0, noise, count, shape.__getitem__) <= 0.02
+
+
 @pytest.mark.parametrize("slower", [0.3, 3.0])
 @pytest.mark.parametrize("noise", [independent, correlated, spiky])
 def test_a_slower_beginning_is_cut_where_it_ends(noise: Noise, slower: float) -> None:
