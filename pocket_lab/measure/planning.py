@@ -99,7 +99,9 @@ def _levels(target: Any, sweep: Sweep, label: str, caveats: list[Caveat]) -> lis
     if not on_loop and "asyncio" in (sweep.executors or ()):
         raise UsageError(f'{label} has no async node, which the executor "asyncio" requires: use threads or processes')
     levels: list[tuple[str, int]] = []
-    for executor in sweep.executors or ("asyncio" if on_loop else "threads",):
+    is_alone = sweep.workers == (1,) and sweep.drive != "load"  # then no pool is needed
+    default = "asyncio" if on_loop else "serial" if is_alone else "threads"
+    for executor in sweep.executors or (default,):
         if executor == "serial" and sweep.workers != (1,):
             caveats.append(Caveat("serial-one-worker", "the executor serial has one worker; other counts were ignored"))
         levels += [(executor, count) for count in ((1,) if executor == "serial" else sweep.workers)]

@@ -25,6 +25,23 @@ def levels(target: Any, **options: Any) -> list[tuple[str, int]]:
     return [(point.executor, point.workers) for point in job.points]
 
 
+@pytest.mark.parametrize(
+    ("options", "levels_"),
+    [
+        ({}, [("serial", 1)]),
+        ({"workers": 1}, [("serial", 1)]),
+        ({"workers": "1,2"}, [("threads", 1), ("threads", 2)]),
+        ({"workers": 2}, [("threads", 2)]),
+        ({"executors": "threads"}, [("threads", 1)]),
+        ({"drive": "map", "sizes": 3}, [("serial", 1)]),
+        ({"drive": "load"}, [("threads", 1)]),
+    ],
+    ids=str,
+)
+def test_without_an_executor_one_worker_needs_no_pool(options: dict[str, Any], levels_: list[tuple[str, int]]) -> None:
+    assert levels(Graph(fan_out(double)), **options) == levels_
+
+
 def test_a_graph_with_a_fan_out_has_every_executor_and_worker_count() -> None:
     graph = Graph(fan_out(double))
     assert levels(graph, workers="1,2", executors="serial,threads") == [("serial", 1), ("threads", 1), ("threads", 2)]

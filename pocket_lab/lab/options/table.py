@@ -100,7 +100,7 @@ OPTIONS = (
     Option("executor", "one executor; the same as executors", ALL, faces=("python",)),
     _of_sweep(
         "executors",
-        'how workers run: "serial", "threads", "processes", or "asyncio" for async nodes',
+        'how workers run: "serial" (the default for one worker), "threads" (for more), "processes", "asyncio" for async nodes',
         metavar="threads,processes",
         short="-e",
         aliases=("executor",),
