@@ -21,6 +21,7 @@ from pocket_lab.analysis.environments import differences, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.node_pairs import node_pairs_frame
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
+from pocket_lab.frames.points import points_of
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.bench import Bench
@@ -299,6 +300,9 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
                     f'"{a.name}" was measured with {one} and "{b.name}" with {other}, so that their times cannot be compared: '
                     f"measure both with the same {option}"
                 )
+        begun = [side.frame[side.frame["first_run_s"].notna()].assign(target="") for side in (a, b)]
+        if set(points_of(begun[0])) & set(points_of(begun[1])):
+            raise UsageError("at their common points one of the two runs has only first runs: measure it with a larger budget")
         raise UsageError("the two runs have no point in common: the same sizes, workers, executors and drive")
     result = Comparison(name or f"{names[1]} against {names[0]}", records, margin, frame)
     keep(result)

@@ -20,4 +20,4 @@ def test_a_result_gives_each_caveat_once_with_its_code_and_point() -> None:
     assert {caveat.code for caveat in result.caveats} <= CODES.keys()
     for shown in (str(result), result.to_html()):
         assert shown.count("the time of a run rose by 5 %") == 1
-        assert shown.count("1 of 1 points have fewer than 6 samples and therefore no interval: raise the budget") == 1
+        assert shown.count("the only point has fewer than 6 samples and therefore no interval") == 1

@@ -22,7 +22,7 @@ METHODS: list[tuple[str, Any, Any]] = [
 
 
 def measured(name: str, **options: Any) -> Bench:
-    return bench(plain, name=name, **{"size": 10, "budget": 0.1, "isolation": "kernel", **options})
+    return bench(plain, name=name, **{"size": 10, "budget": 1, "isolation": "kernel", **options})
 
 
 @pytest.fixture(scope="module")

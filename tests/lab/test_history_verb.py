@@ -122,7 +122,7 @@ def test_a_run_does_not_go_on_in_another_way() -> None:
             bench(work, size=10, budget=0.2, name="way", resume=True, **option)
 
 
-FAST: dict[str, Any] = {"budget": 0.1, "isolation": "kernel"}
+FAST: dict[str, Any] = {"budget": 1, "isolation": "kernel"}
 
 
 def made(factor: int, offset: int = 0) -> tuple[Any, Any]:

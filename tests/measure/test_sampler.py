@@ -237,12 +237,12 @@ codes: list[tuple[int, int]] = []
 
 def tell_code(size: int) -> None:
     codes.append((size, id(sys._getframe().f_code)))
-    time.sleep(0.002 * size)
+    time.sleep(0.004 * size)
 
 
 def test_the_quickest_point_is_built_twice_and_its_rounds_take_turns() -> None:
     codes.clear()
-    records = list(sample(job_of(tell_code, sizes="1,5", budget=0.5, precision=1e-9)))
+    records = list(sample(job_of(tell_code, sizes="1,5", budget=1.5, precision=1e-9)))
     (probe,) = of_kind(records, Probe)
     assert probe.point.size == 1
     assert len({code for size, code in codes if size == 1}) == 2, "the quickest point has two builds"
@@ -259,7 +259,7 @@ def test_runs_have_a_store_each_or_share_that_of_their_point(store: str, most: i
         return result, "default"
 
     graph = Graph(Node("n", exec=lambda value: time.sleep(0.001), post=post))
-    list(sample(job_of(graph, sizes=1, budget=0.3, precision=1e-9, store=store)))
+    list(sample(job_of(graph, sizes=1, budget=1.0, precision=1e-9, store=store)))
     assert len(seen) > 20
     assert (max(seen) > 10) is (most > 1)
     assert graph.store.items() == [], "the graph's own store is not touched"
@@ -302,7 +302,7 @@ def test_points_that_seemed_too_slow_after_a_slow_first_run_are_measured_once_th
         loaded.append(size)
 
     loaded: list[int] = []
-    records = list(sample(job_of(target, sizes="1..6", budget=2.0, precision="50%")))
+    records = list(sample(job_of(target, sizes="1..6", budget=5.0, precision="50%")))
     assert len(of_kind(records, Forecast)) == 1, "announced by what was known then"
     assert {s.point.size for s in of_kind(records, Sample) if s.round} == {1, 2, 3, 4, 5, 6}
     assert {closed.status for closed in of_kind(records, Closed)} == {"done"}

@@ -27,8 +27,8 @@ def deadly(size: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def job(target: object, name: str) -> Job:
-    return plan_job(target, Input.ABSENT, parse_sweep(sizes="1,2,3", budget=2.0), name)
+def job(target: object, name: str, budget_s: float = 2.0) -> Job:
+    return plan_job(target, Input.ABSENT, parse_sweep(sizes="1,2,3", budget=budget_s), name)
 
 
 def test_a_comparison_goes_on_in_a_new_process_without_the_pair_that_died() -> None:
@@ -72,6 +72,6 @@ def test_a_death_after_the_last_point_is_a_caveat_also_in_a_second_process() -> 
             yield Closed(point, "done")
         os._exit(4)
 
-    records = list(measure(job(quiet, "a"), task))
+    records = list(measure(job(quiet, "a", 20.0), task))
     assert [r.point.size for r in records if isinstance(r, Closed)] == [1, 2, 3]
     assert [r.code for r in records if isinstance(r, Caveat)] == ["died-at-end"]

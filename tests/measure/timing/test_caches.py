@@ -147,7 +147,8 @@ def test_every_cold_run_does_its_work_again_and_a_warm_one_does_not(drive: str) 
     assert len(cold) > 5
     assert {one.loops for one in cold} == {1}
     assert all(one.wall_s >= 0.005 * one.items for one in cold), "none found its result in a cache"
-    assert len(work) == sum(one.items for one in cold) + 2 * cold[0].items, "and a second look, and one run of the second build"
+    others = len(work) - sum(one.items for one in cold)
+    assert others in (cold[0].items, 2 * cold[0].items), "one run of the second build, and perhaps a second look"
     warm = measured("warm")
     assert len(work) == (1 if drive == "run" else 3), "the first run of all"
     assert max(one.wall_s / one.items / one.loops for one in warm if one.round) < 0.005
