@@ -46,10 +46,11 @@ class Itinerary:
         """The next point whose first run and six rounds fit beside what is planned; None where none does.
 
         The two ends need only fit with a single run; a point of which nothing is known is tried. Times of larger sizes than
-        those known are taken to grow quickly, since a run that takes too long costs the whole budget.
+        those known are taken to grow quickly, since a run that takes too long costs the whole budget: for the ends only
+        until the other points have their six rounds.
         """
         for point in self.waiting:
-            run_s = self.predict(point, careful=True)
+            run_s = self.predict(point, careful=planned_s > 0 or point not in self._ends)
             needed_s = run_s if point in self._ends else run_s + FEWEST * max(run_s, batch_s) + planned_s
             if not needed_s > left_s:
                 self.waiting.remove(point)

@@ -86,6 +86,24 @@ def test_a_largest_size_that_cannot_run_even_once_is_left_out_and_the_others_are
     assert located(itinerary.waiting) == [(1000, 1)]
 
 
+def test_a_largest_size_that_may_take_long_is_tried_when_the_others_have_their_rounds() -> None:
+    small, large = points = grid([10, 1000], [1])
+    itinerary = Itinerary(points)
+    assert itinerary.take(3.0, 0.0, 0.001) == small
+    itinerary.learn(small, 0.001)
+    assert itinerary.take(2.9, 0.006, 0.001) is None, "it would take 8 s if it grew quadratically"
+    assert itinerary.take(2.8, 0.0, 0.001) == large, "and 0.1 s if it grew in proportion"
+
+
+def test_a_size_between_the_ends_is_not_tried_where_it_may_take_the_whole_budget() -> None:
+    small, _, large = points = grid([10, 1000, 100_000], [1])
+    itinerary = Itinerary(points)
+    itinerary.take(3.0, 0.0, 0.001)
+    itinerary.learn(small, 0.001)
+    assert itinerary.take(2.8, 0.0, 0.001) is None
+    assert large in itinerary.waiting
+
+
 def test_nothing_is_known_before_the_first_run_so_it_is_tried() -> None:
     itinerary = Itinerary(grid([10], [1]))
     assert math.isnan(itinerary.predict(itinerary.waiting[0]))
