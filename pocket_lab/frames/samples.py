@@ -70,7 +70,8 @@ def without_warm_up(samples: pd.DataFrame) -> pd.DataFrame:
 class TimeSpent(NamedTuple):
     """What the workers of a point did in its batches: shares of their time, NaN where the system does not report them.
 
-    `waits`: neither running nor ready to run, for the world, a lock or each other. `queued`: ready, and no core was free.
+    `waits`: neither running nor ready to run, for the world, a lock or each other. `queued`: ready, and no core was free, at
+    most the time in which they did not run: the thread or process that waits for them may be ready beside them.
     """
 
     waits: float
@@ -92,7 +93,10 @@ def _shares(point: Point, parts: Sequence[Waits]) -> TimeSpent:
     switches = sum(part.switches for part in parts) / sum(part.batches for part in parts)
     waits = share_waiting(wall_s, cpu_s, queued_s, point.workers)
     is_bound = point.drive != "load" and is_cpu_bound_at(point.workers, point.executor, waits, switches)
-    return TimeSpent(waits, queued_s / (wall_s * point.workers) if wall_s else NAN, is_bound)
+    if not wall_s or queued_s != queued_s:
+        return TimeSpent(NAN, NAN, is_bound)
+    idle = max(0.0, 1 - cpu_s / (wall_s * point.workers))
+    return TimeSpent(max(0.0, waits), min(queued_s / (wall_s * point.workers), idle), is_bound)
 
 
 def latencies_of(records: Iterable[Record]) -> dict[Point, dict[int, Latency]]:
