@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import cmath
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +37,7 @@ def _differences(a: Any, b: Any, path: str, depth: int) -> Iterator[str]:
         raise Incomparable(f"values nested more than {_DEEPEST} deep")
     if (by_own := _by_own_comparer(a, b)) is not None:
         if by_own:
-            yield f"{path}{by_own}"
+            yield f"{path or 'result'}{by_own}"
     elif isinstance(a, Complex) and isinstance(b, Complex):
         if not _are_close(a, b):
             yield _against(a, b, path)
@@ -56,7 +56,7 @@ def _differences(a: Any, b: Any, path: str, depth: int) -> Iterator[str]:
     elif not _has_own_equality(a):
         if not hasattr(a, "__dict__") or callable(a):
             raise Incomparable(f"{path or 'result'}: values of type {type(a).__name__}, which have no ==")
-        yield from _of_parts(vars(a), vars(b), lambda name: f"{path}.{name}", depth)
+        yield from _of_parts(_attributes(a), _attributes(b), lambda name: f"{path}.{name}", depth)
     elif not _is_equal(a, b):
         yield _against(a, b, path)
 
@@ -73,11 +73,16 @@ def _are_close(a: Any, b: Any) -> bool:
     if isinstance(a, int) and isinstance(b, int):
         return a == b
     try:
-        if math.isnan(a) or math.isnan(b):
-            return math.isnan(a) and math.isnan(b)
-        return math.isclose(a, b, rel_tol=_TOLERANCE)
-    except (TypeError, OverflowError):  # complex numbers, or an int beyond the range of floats
+        if cmath.isnan(a) or cmath.isnan(b):
+            return cmath.isnan(a) and cmath.isnan(b)
+        return cmath.isclose(a, b, rel_tol=_TOLERANCE)
+    except (TypeError, OverflowError):  # an int beyond the range of floats
         return bool(a == b)
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    """Those of an object; of an exception its arguments too, which are in no dictionary."""
+    return {"args": value.args, **vars(value)} if isinstance(value, BaseException) else vars(value)
 
 
 def _has_own_equality(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,9 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
         (float("nan"), float("nan")),
         (10**400, 10**400),
         (1 + 2j, 1 + 2j),
+        (1 + 2j, 1 + (2 + 1e-12) * 1j),
+        (complex(math.nan, 1), complex(math.nan, 1)),
+        (ValueError("a", 1), ValueError("a", 1)),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         ({1, 2}, {2, 1}),
         (np.float64(1), 1),
@@ -75,10 +79,12 @@ def test_these_are_equal(a: Any, b: Any) -> None:
         (np.eye(2), np.ones((2, 2)), "[0, 1]: 0.0 against 1.0"),
         ([np.zeros(3)], [np.zeros(4)], "[0]: a value of type ndarray of float64 (3,) against float64 (4,)"),
         (np.zeros(1), [0.0], "a value of type ndarray against a value of type list"),
-        (np.zeros(1), np.zeros(1, "f4"), "float64 (1,) against float32 (1,)"),
+        (np.zeros(1), np.zeros(1, "f4"), "result: a value of type ndarray of float64 (1,) against float32 (1,)"),
+        (1 + 2j, 1 + 2.001j, "result: (1+2j) against (1+2.001j)"),
+        ([ValueError("a")], [ValueError("b")], "[0].args[0]: 'a' against 'b'"),
         ({"f": FRAME}, {"f": FRAME.assign(a=[1.0, 3.0])}, "['f']: DataFrame.iloc[:, 0] (column name=\"a\")"),
         (FRAME, FRAME["a"], "a value of type DataFrame against a value of type Series"),
-        (pd.Series([1, 2]), pd.Series([1]), "Series are different"),
+        (pd.Series([1, 2]), pd.Series([1]), "result: Series are different"),
         (Box([1, Plain(2)]), Box([1, Plain(3)]), ".value[1].value: 2 against 3"),
     ],
 )
