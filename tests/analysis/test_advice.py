@@ -241,8 +241,11 @@ def test_a_reason_never_argues_against_the_choice(sweep: tuple[pd.DataFrame, Thr
     ]
     assert len(candidates) > 1
     if isinstance(advice, Undecided):
-        assert {advice.candidate.point, advice.rival.point} <= {one.point for one in candidates}
-        assert_numbers(sentence, candidates, {"95", "10"}, advice.candidate.point.size)
+        assert advice.candidate.point in {one.point for one in candidates}
+        if advice.rival.point not in {one.point for one in candidates}:  # one of few rounds, in which it was not clearly slower
+            assert advice.rival.point not in {Candidate.of(row).point for row in usable.to_dict("records")}
+            assert advice.rival.throughput_per_s > 0.8 * advice.candidate.throughput_per_s
+        assert_numbers(sentence, [*candidates, advice.rival], {"95", "10"}, advice.candidate.point.size)
         return
     chosen = advice.chosen
     assert chosen.point in {one.point for one in candidates}
