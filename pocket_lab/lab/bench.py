@@ -209,7 +209,7 @@ class Bench(Result):
         precision = precision_of(self.frame, self.sweep.get("precision"))
         precise = precision_caveats(precision, self.environment, int(self.frame["workers"].max()))
         has_begun = self.frame["first_run_s"].notna() | (self.frame["rounds"] > 0) | (self.frame["status"] == "failed")
-        forecast = next((record for record in self.records if isinstance(record, Forecast)), None)
+        forecast = next((record for record in reversed(self.records) if isinstance(record, Forecast)), None)
         return super().caveats + budget_caveats(forecast, int(has_begun.sum())) + precise + outlier_caveats(self.samples)
 
     @property

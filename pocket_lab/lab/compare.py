@@ -44,7 +44,7 @@ from pocket_lab.measure.sweep import Counts
 from pocket_lab.profile.trace.paired_nodes import trace_paired_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
-from pocket_lab.records.progress import Failure
+from pocket_lab.records.progress import Failure, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
@@ -150,7 +150,8 @@ class Comparison(Result):
         if "machine_ratio" in self.frame:
             return stored_sentences(self.frame)
         changes = node_change_sentences(self.nodes, self.frame, self.margin)
-        return [*comparison_sentences(self.frame, self.margin), *changes]
+        budget_s = next((record.budget_s for record in self.records if isinstance(record, Planned)), 0.0)
+        return [*comparison_sentences(self.frame, self.margin, budget_s), *changes]
 
     def _figure(self) -> Figure:
         """The ratios with their intervals."""

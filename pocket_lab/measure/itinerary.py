@@ -11,6 +11,7 @@ from pocket_lab.stats.median_interval import FEWEST
 
 _ENDS = 2  # points that are tried whatever the estimate of their rounds: the smallest size and the largest
 _STEEPEST = 3.0
+_MOST_OF_REST = 0.5  # that a run may take which is larger than those known
 
 
 def corners_first(points: Iterable[Point]) -> list[Point]:
@@ -32,27 +33,34 @@ def corners_first(points: Iterable[Point]) -> list[Point]:
 class Itinerary:
     """The points that wait for their first visit, and what is known of the time of a run at each."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
+    def __init__(self, points: Sequence[Point], can_be_stopped: bool = True) -> None:
         self.waiting = corners_first(points)
         self._ends = set(self.waiting[:_ENDS])
         self._points = tuple(points)
+        self._can_be_stopped = can_be_stopped
         self._run_s: dict[Point, float] = {}
 
     def learn(self, point: Point, run_s: float) -> None:
         """The time of a run at a point, by its newest measurement."""
         self._run_s[point] = run_s
 
-    def take(self, left_s: float, planned_s: float, batch_s: float) -> Point | None:
+    def take(self, left_s: float, planned_s: float, batch_s: float, is_idle: bool = False) -> Point | None:
         """The next point whose first run and six rounds fit beside what is planned; None where none does.
 
-        The two ends need only fit with a single run; a point of which nothing is known is tried. Times of larger sizes than
-        those known are taken to grow quickly, since a run that takes too long costs the whole budget: for the ends only
-        until the other points have their six rounds.
+        The two ends need only fit with a single run; a point of which nothing is known is tried. While other points still need
+        rounds, and where a run cannot be stopped, a run of a size beyond those known must fit even if times grow quickly, since
+        one that takes too long costs the whole budget. With nothing else to do (`is_idle`) an end is tried in any case.
         """
         for point in self.waiting:
-            run_s = self.predict(point, careful=planned_s > 0 or point not in self._ends)
-            needed_s = run_s if point in self._ends else run_s + FEWEST * max(run_s, batch_s) + planned_s
-            if not needed_s > left_s:
+            is_end = point in self._ends
+            if self._can_be_stopped and is_idle and is_end:
+                self.waiting.remove(point)
+                return point
+            run_s = self.predict(point)
+            needed_s = run_s if is_end else run_s + FEWEST * max(run_s, batch_s) + planned_s
+            is_careful = planned_s > 0 or not is_end or not self._can_be_stopped
+            is_risky = is_careful and self.predict(point, careful=True) > _MOST_OF_REST * left_s
+            if not needed_s > left_s and not is_risky:
                 self.waiting.remove(point)
                 return point
         return None
@@ -74,7 +82,9 @@ class Itinerary:
         return _on_line(levels[nearest], point.size or 0, careful)
 
     def needed_s(self, batch_s: float) -> float:
-        """The seconds for the first run and six rounds of every point; NaN where nothing is known of some of them."""
+        """The seconds for the first run and six rounds of every point; NaN where one known point would have to tell all."""
+        if len(self._run_s) < min(len(self._points), 2):
+            return math.nan
         runs_s = [self.predict(point) for point in self._points]
         return sum(run_s + FEWEST * max(run_s, batch_s) for run_s in runs_s)
 

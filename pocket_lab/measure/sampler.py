@@ -29,7 +29,8 @@ _BATCHES_PER_POINT = 40
 _MOST_ROUNDS = 10_000
 _AFTERWARDS_SHARE = 0.1
 _MEMORY_SHARE, _MEMORY_START_S, _MEMORY_SLOWER = 0.35, 0.3, 3.0  # the start is longer than that of this process by so much
-_SECOND_LOOK_SHARE = 0.1
+_SECOND_LOOK_SHARE = 0.25
+_WORTH_TRYING = 0.25  # of the budget
 _SHORTEST_WITH_REFERENCES_S = 3.0  # of a budget: they take a while to load, and need a while to mean something
 _GC = "on, collected before each round; objects older than the first round are frozen"
 
@@ -78,7 +79,7 @@ class _Rounds:
         self.start_s = 0.0 if self.job.begun_s is None else monotonic() - self.job.begun_s
         self.deadline_s = deadline_of(sweep.budget_s, self.job.begun_s)
         self.batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, sweep.budget_s / len(points) / _BATCHES_PER_POINT))
-        self.itinerary = Itinerary(points)
+        self.itinerary = Itinerary(points, can_be_stopped=sweep.isolation == "process")
 
     @property
     def measured(self) -> list[PointSampler]:
@@ -127,11 +128,13 @@ class _Rounds:
         del reserve
         for sampler in self.open:
             yield from sampler.closed("done")
+        if self.itinerary.waiting:
+            yield self._forecast()  # by now more is known
         yield from (Closed(point, "budget") for point in self.itinerary.waiting)
 
     def _visit_all(self, number: int) -> Iterator[Record]:
         for sampler in list(self.open):
-            if perf_counter() + self._expected_s(sampler) > self.rounds_end_s:
+            if perf_counter() + self._expected_s(sampler) + self._needed_by_shorter_s(sampler) > self.rounds_end_s:
                 self.open.remove(sampler)
                 yield from sampler.closed("budget")
             elif not (yield from sampler.visit(number)):
@@ -146,6 +149,14 @@ class _Rounds:
         alike = [other for other in self.open if other is not sampler and other.point.size == sampler.point.size]
         return sampler.waits.is_cpu_bound and any(not other.is_settled for other in alike)
 
+    def _needed_by_shorter_s(self, sampler: PointSampler) -> float:
+        """What points with shorter batches still need for an interval: a long one does not take that from them."""
+        shorter = [other for other in self.open if other.batch_s < sampler.batch_s]
+        return sum(self._until_interval_s(other) for other in shorter)
+
+    def _until_interval_s(self, sampler: PointSampler) -> float:
+        return max(sampler.batch_s, self.batch_s) * max(FEWEST - len(sampler.runs_s), 0)
+
     def _expected_s(self, sampler: PointSampler) -> float:
         """The time of the next batch at least: after a first run, which may have loaded a lot, a quarter of that is tried."""
         can_be_stopped = self.job.sweep.isolation == "process"
@@ -153,7 +164,7 @@ class _Rounds:
 
     def _admit(self) -> Iterator[Record]:
         """Prepare the points that fit beside those in the rounds; time that the rounds turn out to leave brings in others."""
-        while (point := self.itinerary.take(self._left_s, self._planned_s, self.batch_s)) is not None:
+        while (point := self.itinerary.take(self._left_s, self._planned_s, self.batch_s, self._is_idle)) is not None:
             sampler = PointSampler(point, self.pools.of(point))
             sampler.recall(self.job.earlier)
             if not (yield from sampler.prepare(self.job, self.batch_s)):
@@ -165,8 +176,16 @@ class _Rounds:
             self.itinerary.learn(point, sampler.least_s)
         if self.itinerary.waiting and not self.has_warned:
             self.has_warned = True
-            needed_s = self.itinerary.needed_s(self.batch_s)
-            yield Forecast(len(self.job.points), len(self.ready), needed_s, self.job.sweep.budget_s)
+            yield self._forecast()
+
+    def _forecast(self) -> Forecast:
+        needed_s = self.itinerary.needed_s(self.batch_s)
+        return Forecast(len(self.job.points), len(self.ready), needed_s, self.job.sweep.budget_s)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether all that has begun has ended, with time left for more."""
+        return bool(self.ready) and not self.open and self._left_s > _WORTH_TRYING * self.job.sweep.budget_s
 
     @property
     def _left_s(self) -> float:
@@ -175,7 +194,7 @@ class _Rounds:
     @property
     def _planned_s(self) -> float:
         """The time of the rounds that the open points need for an interval."""
-        return sum(max(sampler.batch_s, self.batch_s) * max(FEWEST - len(sampler.runs_s), 0) for sampler in self.open)
+        return sum(self._until_interval_s(sampler) for sampler in self.open)
 
     def _is_first_of(self, point: Point) -> bool:
         """Whether no point of this executor has run yet: then the first run may have loaded what later ones find."""

@@ -90,8 +90,10 @@ def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False
             return
         except BudgetEnded:
             if current is not None and current not in closed:
+                is_first = all(sample.point != current for sample in samples)
+                run = "its first run, with all that it has to start or to load," if is_first else "a run"
                 over = f"did not end within the budget of {format_duration(job.budget_s)} and was stopped"
-                yield Caveat("run-stopped", f"{describe(current)}: a run {over}", current)
+                yield Caveat("run-stopped", f"{describe(current)}: {run} {over}", current)
             yield from (Closed(point, "budget") for point in job.points if point not in closed)
             return
         except ProcessDied as died:

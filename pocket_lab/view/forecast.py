@@ -7,26 +7,29 @@ from pocket_lab.records.progress import Forecast
 from pocket_lab.stats.median_interval import FEWEST
 from pocket_lab.units import format_duration
 
+_MOST_TIMES = 20  # the budget: further off, the time is only known to be long
+
 
 def forecast_sentence(forecast: Forecast) -> str:
-    """How long all points would take, and how many of them the budget measures."""
-    needed = f"about {format_duration(forecast.needed_s)}" if _is_credible(forecast) else "more"
-    return (
-        f"{forecast.planned} points need {needed} for {FEWEST} rounds each; {format_duration(forecast.budget_s)} "
-        f"measure {forecast.chosen} of them, the corners first"
-    )
+    """How long all points would take, where that is known, and how many of them the budget measures."""
+    budget = format_duration(forecast.budget_s)
+    if not forecast.needed_s > forecast.budget_s:
+        return f"{forecast.chosen} of {forecast.planned} points have begun, the corners first: {budget} may not hold all"
+    is_far = forecast.needed_s > _MOST_TIMES * forecast.budget_s
+    time = f"over {_MOST_TIMES} times as long" if is_far else f"about {format_duration(forecast.needed_s)}"
+    needed = f"{forecast.planned} points need {time} for {FEWEST} rounds each"
+    return f"{needed}; {budget} measure {forecast.chosen} of them, the corners first"
 
 
 def budget_caveats(forecast: Forecast | None, begun: int) -> list[Caveat]:
-    """The points that the budget did not hold, where some have not begun."""
+    """The points that the budget did not hold, where some have not begun, and what all of them need where that is known."""
     if forecast is None or begun >= forecast.planned:
         return []
     left = forecast.planned - begun
     of_all = f"{left} of {forecast.planned} points {'has' if left == 1 else 'have'} not begun"
-    needed = f": {FEWEST} rounds of all need about {format_duration(forecast.needed_s)}" if _is_credible(forecast) else ""
+    needed = ""
+    if forecast.needed_s > _MOST_TIMES * forecast.budget_s:
+        needed = f": {FEWEST} rounds of all need over {_MOST_TIMES} times as long"
+    elif forecast.needed_s > forecast.budget_s:
+        needed = f": {FEWEST} rounds of all need about {format_duration(forecast.needed_s)}"
     return [Caveat("points-left", f"the budget of {format_duration(forecast.budget_s)} ended, and {of_all}{needed}")]
-
-
-def _is_credible(forecast: Forecast) -> bool:
-    """Whether the estimate is more than the budget, which did not hold all points: building them may take longer than runs."""
-    return forecast.needed_s > forecast.budget_s

@@ -75,7 +75,7 @@ def test_a_budget_for_all_takes_all() -> None:
 
 def test_a_budget_for_few_takes_both_ends_and_not_only_the_smallest_sizes() -> None:
     itinerary = Itinerary(grid([1, 2, 3, 4], [1, 2], ("threads", "processes")))
-    assert taken(itinerary, 8.0) == [(1, 1), (4, 1)]
+    assert taken(itinerary, 16.0) == [(1, 1), (4, 1)]
     assert len(itinerary.waiting) == 14
     assert itinerary.needed_s(0.001) == pytest.approx(7 * 4 * (1 + 2 + 3 + 4), rel=0.2)
 
@@ -110,6 +110,24 @@ def test_nothing_is_known_before_the_first_run_so_it_is_tried() -> None:
     assert itinerary.take(0.001, 0.0, 0.001) is not None
 
 
+def test_a_constant_time_is_no_reason_to_leave_out_larger_sizes() -> None:
+    itinerary = Itinerary(grid([10, 100, 1000, 10_000], [1]))
+    found = []
+    while (point := itinerary.take(6.0, 0.1 * len(found), 0.003)) is not None:
+        itinerary.learn(point, 0.015)
+        found.append(point.size)
+    assert sorted(size or 0 for size in found) == [10, 100, 1000, 10_000]
+
+
+def test_one_point_does_not_tell_what_all_need() -> None:
+    itinerary = Itinerary(grid([10, 1000], [1]))
+    small, large = grid([10, 1000], [1])
+    itinerary.learn(small, 1.0)
+    assert math.isnan(itinerary.needed_s(0.001))
+    itinerary.learn(large, 1.0)
+    assert itinerary.needed_s(0.001) == pytest.approx(14.0)
+
+
 @given(st.floats(0.0, 2.9), st.floats(1e-6, 10.0))
 def test_a_time_that_is_a_power_of_the_size_is_predicted(exponent: float, scale: float) -> None:
     points = grid([1, 10, 100, 1000], [1])
@@ -137,3 +155,13 @@ def test_beyond_the_known_sizes_a_time_is_expected_to_grow_so_that_no_run_costs_
     itinerary.learn(larger, 0.01)
     assert itinerary.predict(largest, careful=True) == pytest.approx(0.01 * 100), "at least proportional"
     assert itinerary.predict(largest) == pytest.approx(0.01)
+
+
+def test_with_nothing_else_to_do_an_end_is_tried_where_it_can_be_stopped() -> None:
+    small, large = grid([10, 100_000], [1])
+    for can_be_stopped in (True, False):
+        itinerary = Itinerary([small, large], can_be_stopped)
+        itinerary.take(3.0, 0.0, 0.001)
+        itinerary.learn(small, 0.001)
+        assert itinerary.take(1.5, 0.0, 0.001) is None
+        assert (itinerary.take(1.5, 0.0, 0.001, is_idle=True) == large) is can_be_stopped

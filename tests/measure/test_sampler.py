@@ -103,7 +103,7 @@ def test_a_point_beyond_the_budget_is_announced_and_the_others_are_measured() ->
     samples = of_kind(records, Sample)
     assert {s.point.size for s in samples} == {1, 2}
     assert {closed.point.size: closed.status for closed in of_kind(records, Closed)}[100] == "budget"
-    (forecast,) = of_kind(records, Forecast)
+    forecast = of_kind(records, Forecast)[-1]
     assert (forecast.planned, forecast.budget_s) == (3, 0.5)
     assert forecast.needed_s > 3.0, "a second for each run of the largest"
 
@@ -303,7 +303,6 @@ def test_points_that_seemed_too_slow_after_a_slow_first_run_are_measured_once_th
 
     loaded: list[int] = []
     records = list(sample(job_of(target, sizes="1..6", budget=5.0, precision="50%")))
-    assert len(of_kind(records, Forecast)) == 1, "announced by what was known then"
     assert {s.point.size for s in of_kind(records, Sample) if s.round} == {1, 2, 3, 4, 5, 6}
     assert {closed.status for closed in of_kind(records, Closed)} == {"done"}
 

@@ -38,7 +38,7 @@ STORED_REASONS = {
 _WIDEST_SAME = 0.10
 _FEWEST_SECONDS = 20  # of 20 recorded seconds, 0.9 % of unchanged points are called changed; of 10 seconds 2 %
 _BLOCKS = 10
-_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.25, 5.0, 0.003  # what unchanged code differs by on a machine with other jobs
+_CPU_FACTOR, _WALL_FACTOR, _WAKING_S = 1.6, 5.0, 0.003  # what unchanged code differs by on a machine with other jobs
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class _Pair:
         if not (a.on_cpu and b.on_cpu):
             return cls(a, b, "wall", NOT_CPU, *_on_wall(a, b), machine, blocks)
         if blocks < _FEWEST_SECONDS:
-            return cls(a, b, "cpu", NO_REFERENCES if bare else TOO_SHORT, *_on_cpu(a, b), machine, blocks)
+            return cls(a, b, "cpu", NO_REFERENCES if bare else TOO_SHORT, *_on_cpu(a, b, machine), machine, blocks)
         found = correct(a.blocks, b.blocks)
         cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), found.follows_memory)
         error = math.hypot(found.error, cold.half / CRITICAL)
@@ -164,11 +164,15 @@ def _machine(a: Blocks, b: Blocks) -> float:
     return float((b.references.mean(axis=0) - a.references.mean(axis=0)).mean())
 
 
-def _on_cpu(a: _Side, b: _Side) -> tuple[float, float]:
-    """The log ratio of CPU times and its error, which allows for other jobs on the machine; NaN where there are few samples."""
+def _on_cpu(a: _Side, b: _Side, machine: float) -> tuple[float, float]:
+    """The log ratio of CPU times and its error, which allows for other jobs on the machine; NaN where there are few samples.
+
+    It allows for as much as the references changed, too, where they are known.
+    """
     cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), 1.0)
     change, error = _welch(a.cpu_logs, b.cpu_logs)
-    return change - cold.change, math.hypot(error, (math.log(_CPU_FACTOR) + cold.half) / CRITICAL)
+    allowed = math.log(_CPU_FACTOR) + cold.half + (abs(machine) if machine == machine else 0.0)
+    return change - cold.change, math.hypot(error, allowed / CRITICAL)
 
 
 def _on_wall(a: _Side, b: _Side) -> tuple[float, float]:

@@ -18,20 +18,23 @@ _WORDS = {"same": "the same within the margin", "faster": "faster", "slower": "s
 _LONGEST_NAME = 40
 
 
-def comparison_sentences(frame: pd.DataFrame, margin: float) -> list[str]:
-    """The verdict of one pair, or the number of pairs per verdict and the geometric mean of their ratios; then the clock."""
+def comparison_sentences(frame: pd.DataFrame, margin: float, budget_s: float = 0.0) -> list[str]:
+    """The verdict of one pair, or the number of pairs per verdict and the geometric mean of their ratios; then the clock.
+
+    `budget_s` is what the comparison had: a larger one is named where it did not tell.
+    """
     rows = frame.to_dict("records")
     if len(rows) == 1:
-        return [verdict_sentence(rows[0], margin), *basis_sentences(rows)]
+        return [verdict_sentence(rows[0], margin, budget_s), *basis_sentences(rows)]
     counts = []
     for verdict, count in frame["verdict"].value_counts().items() if rows else ():
-        time = _time_for([row for row in rows if row["verdict"] == "cannot tell"], len(rows), margin)
+        time = _time_for([row for row in rows if row["verdict"] == "cannot tell"], len(rows), margin, budget_s)
         counts.append(f"{count} of {len(rows)} pairs: {verdict}{time if verdict == 'cannot tell' else ''}.")
     means = [f"Geometric mean of the ratios: {geometric_mean(frame):.3f}."] if frame["ratio"].notna().any() else []
     return [*counts, *means, *basis_sentences(rows)]
 
 
-def verdict_sentence(row: Mapping[Any, Any], margin: float) -> str:
+def verdict_sentence(row: Mapping[Any, Any], margin: float, budget_s: float = 0.0) -> str:
     """The verdict on one pair with the times of both sides, their change and its interval."""
     if pd.isna(row["ratio"]):
         return "cannot tell: there is no round in which both sides were measured."
@@ -40,17 +43,18 @@ def verdict_sentence(row: Mapping[Any, Any], margin: float) -> str:
     known = pd.notna(row["ratio_low"])
     interval = f"{format_change(row['ratio_low'])} … {format_change(row['ratio_high'])}" if known else "no interval"
     counts = f"; a change counts from {format_percent(margin)}" if known else ""
-    time = _time_for([row], 1, margin) if row["verdict"] == "cannot tell" else ""
+    time = _time_for([row], 1, margin, budget_s) if row["verdict"] == "cannot tell" else ""
     return f"{verdict}: {times}{format_change(row['ratio'])} ({interval}{counts}){time}."
 
 
-def _time_for(rows: list[Mapping[Any, Any]], pairs: int, margin: float) -> str:
+def _time_for(rows: list[Mapping[Any, Any]], pairs: int, margin: float, budget_s: float) -> str:
     """The budget that might decide all of these pairs, or that no credible one does; "" where time is not what is missing."""
     needed = [row["seconds_needed"] for row in rows if row["reason"] != "clocks" and pd.notna(row["ratio"])]
     credible = [seconds for seconds in needed if pd.notna(seconds)]
     if credible:
         some = "" if len(credible) == len(rows) else f" {len(credible)} of them"
-        return f"; a budget of about {format_duration(pairs * max(credible))} might tell{some}"
+        more_s = max(pairs * max(credible), 2 * budget_s)  # the time of batches alone is less than the budget was
+        return f"; a budget of about {format_duration(more_s)} might tell{some}"
     if needed and all(pd.notna(row["ratio_low"]) for row in rows) and all(row["reason"] != "unpaired" for row in rows):
         return f"; the times vary too much for a margin of {format_percent(margin)}"
     return ""

@@ -48,10 +48,10 @@ def _sentence(nodes: pd.DataFrame, verdict: str, margin: float) -> str:
         return f"Cannot tell which node the change comes from; these changed: {_listed(changed)}."
     start = "The change comes from"
     if abs(total_s - explained_s) > _UNEXPLAINED * abs(total_s):
-        return f"Only a part of the change comes from {_listed(changed)}: all nodes together take {_signed(total_s)}."
+        return f"Only a part of the change comes from {_listed(changed)}: self times change by {_signed(total_s)} in all."
     if len(changed) == 1:
-        return f"{start} `{_name(changed[0])}` ({_words(changed[0], f' of {_signed(total_s)}')})."
-    return f"{start} {_listed(changed)}; all nodes together take {_signed(total_s)}."
+        return f"{start} `{_name(changed[0])}` ({_words(changed[0], f' of {_signed(total_s)} in self times')})."
+    return f"{start} {_listed(changed)}; self times change by {_signed(total_s)} in all."
 
 
 def _listed(rows: list[dict[Any, Any]]) -> str:
