@@ -6,9 +6,10 @@ python tests/benchmarks/stored_runs.py record --sessions 22 --folder F  # record
 A session is one `bench` of ten points in a fresh process, for a minute: eight kinds of CPU-bound work on one worker, and two
 that wait. The recorder starts and ends the neighbours of each session: none, one loop, two, a stream through memory, on and
 off, or now these, now those. `judge` compares every two sessions with `compare`, as they are and with the times of one side
-multiplied by 1.1. The constants were chosen by the sessions with even numbers: the bars are for all pairs, and for the pairs of
-odd sessions alone. Exits with 1 where a bar is missed: at most 1.5 % of pairs of unchanged code called changed, and 80 % of
-+10 % found.
+multiplied by 1.1. Two recordings are judged: the second was made later, by the sampler as it is, on a day on which the machine
+changed its speed by up to a third. Most constants were chosen by the even sessions of the first, that for targets bound by
+memory by both. The bars are for all pairs, and for the pairs of odd sessions alone. Exits with 1 where a bar is missed: at most
+1.5 % of pairs of unchanged code called changed, and 80 % of +10 % found.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 
 DATA = Path(__file__).parent / "data" / "stored_runs.npz"
+BUSIER = DATA.with_name("stored_runs_busier.npz")
 BUDGET_S = 60.0
 FALSE_ALARMS, FINDS, CHANGE, PAIRS = 0.015, 0.80, 1.10, 200
 STEPS_AN_OCTAVE = 1024  # times are kept as logs to base 2 in steps of 0.07 %
@@ -372,7 +374,9 @@ def main() -> int:
     elif options.part == "neighbours":
         be_neighbours(options.regime, options.seed)
     else:
-        return 0 if judge(options.file or DATA) else 1
+        files = [options.file] if options.file else [DATA, BUSIER]
+        met = [judge(file) for file in files]
+        return 0 if all(met) else 1
     return 0
 
 

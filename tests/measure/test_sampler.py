@@ -72,7 +72,7 @@ def test_a_base_that_settled_on_cpu_time_stays_in_the_rounds_of_the_points_that_
     job = job_of(graph, lambda size: [1], sizes=1, workers="1,2", executors="threads", precision="5%", budget=3.0)
     samples = of_kind(list(sample(job)), Sample)
     rounds = {workers: {s.round for s in samples if s.point.workers == workers and s.round} for workers in (1, 2)}
-    assert len(rounds[2]) > 20
+    assert len(rounds[2]) >= 20
     assert len(rounds[1] & rounds[2]) >= 0.9 * len(rounds[2])
 
 

@@ -21,6 +21,7 @@ from pocket_lab.frames.references import WORKLOADS, clipped_logs, seconds_of_rou
 CRITICAL = 2.58  # of a normal distribution, for 99 %
 _LARGEST, _PRIOR = 1.2, 0.4  # of a coefficient
 _BETWEEN, _OF_MACHINE = 0.015, 0.10  # what two processes differ by, and what remains of the machine's change
+_MEMORY_BOUND = 0.45  # a coefficient: beyond it two processes differ by how their pages are laid out, by up to a quarter
 _STEPS, _LEAST_VARIANCE = 5, 1e-12
 
 
@@ -82,8 +83,10 @@ def correct(a: Blocks, b: Blocks) -> Correction:
     change = float(b.target.mean() - a.target.mean() - coefficients @ shift)
     of_means = variance * (1 / len(a) + 1 / len(b))
     of_machine = (_OF_MACHINE * np.abs(shift).max()) ** 2
-    error = math.sqrt(of_means + shift @ covariance @ shift + _BETWEEN**2 + of_machine)
-    return Correction(change, error, float(shift.mean()), float(coefficients[WORKLOADS.index("memory_s")]))
+    follows_memory = float(coefficients[WORKLOADS.index("memory_s")])
+    of_pages = max(follows_memory - _MEMORY_BOUND, 0.0) ** 2
+    error = math.sqrt(of_means + shift @ covariance @ shift + _BETWEEN**2 + of_machine + of_pages)
+    return Correction(change, error, float(shift.mean()), follows_memory)
 
 
 def _ridge(x: Any, y: Any, freedom: int) -> tuple[Any, Any, float]:
