@@ -279,7 +279,8 @@ def test_a_comparison_is_shown_once_with_its_verdict_and_is_a_result(notebook: A
     cell = notebook.run("c = %pocket_compare quick slow --size 1 --budget 3s")
     assert cell.error is None
     (bundle,) = cell.shown
-    assert "slow is slower: +" in bundle["text/plain"]
+    assert "slow is slower: " in bundle["text/plain"]
+    assert " → " in bundle["text/plain"].split("slow is slower: ")[1].splitlines()[0], "both times"
     assert "<svg" in bundle["text/html"]
     assert notebook.run("print(c.verdict, c is pocket_lab.last(), len(c.frame))").text.strip() == "slower True 1"
     (figure,) = notebook.run("c.plot()").shown

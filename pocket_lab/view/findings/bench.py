@@ -87,20 +87,22 @@ def precision_caveats(precision: Precision, environment: Environment | None, mos
         message = (
             f"{which} {has} only a first run, which may load or compile something, and therefore no figures: raise the budget"
         )
-        found.append(_caveat("first-run", f"{message} ({_listed(some)})", some))
+        found.append(Caveat("first-run", f"{message} ({_listed(some)})", _only(some)))
     if some := precision.without_interval:
         which, has = _counted(some, precision.points)
         message = (
             f"{which} {has} fewer than {FEWEST} samples and therefore no interval and no part in the findings: raise the budget"
         )
-        found.append(_caveat("no-interval", f"{message} ({_listed(some)})", some))
+        found.append(Caveat("no-interval", f"{message} ({_listed(some)})", _only(some)))
     if some := precision.thin:
         which, has = _counted(some, precision.points)
         interval = "its interval" if len(some) == 1 else "their intervals"
-        found.append(_caveat("thin", f"{which} {has} fewer than {FEWEST_TO_STOP} samples: {interval} may be too narrow", some))
+        found.append(
+            Caveat("thin", f"{which} {has} fewer than {FEWEST_TO_STOP} samples: {interval} may be too narrow", _only(some))
+        )
     if some := precision.imprecise:
         which, _ = _counted(some, precision.points)
-        found.append(_caveat("imprecise", f"the budget ended before {which} reached the requested precision", some))
+        found.append(Caveat("imprecise", f"the budget ended before {which} reached the requested precision", _only(some)))
     if environment is not None and most_workers > environment.cores:
         cores = "the only core" if environment.cores == 1 else f"the {environment.cores} cores"
         found.append(Caveat("few-cores", f"more workers than {cores} that the measuring process may use"))
@@ -121,8 +123,9 @@ def _listed(points: Sequence[Point]) -> str:
     return "; ".join(describe(point) for point in points[:_MOST_POINTS]) + more
 
 
-def _caveat(code: str, message: str, points: Sequence[Point]) -> Caveat:
-    return Caveat(code, message, points[0] if len(points) == 1 else None)
+def _only(points: Sequence[Point]) -> Point | None:
+    """The point that a caveat is about, if it is a single one."""
+    return points[0] if len(points) == 1 else None
 
 
 def outlier_caveats(samples: pd.DataFrame) -> list[Caveat]:
