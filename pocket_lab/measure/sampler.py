@@ -28,7 +28,8 @@ _SHORTEST_BATCH_S = 0.001
 _BATCHES_PER_POINT = 40
 _MOST_ROUNDS = 10_000
 _AFTERWARDS_SHARE = 0.1
-_MEMORY_SHARE, _MEMORY_START_S, _MEMORY_SLOWER = 0.35, 0.3, 3.0  # the start is longer than that of this process by so much
+_MEMORY_SHARE, _MEMORY_START_S = 0.4, 0.3  # of the budget at most; the start is longer than that of this process by so much
+_MEMORY_POINT_S, _MEMORY_SLOWER = 0.3, 3.0  # to read the capture of a point; memray makes runs so many times longer
 _SECOND_LOOK_SHARE = 0.25
 _WORTH_TRYING = 0.25  # of the budget
 _SHORTEST_WITH_REFERENCES_S = 3.0  # of a budget: they take a while to load, and need a while to mean something
@@ -93,7 +94,8 @@ class _Rounds:
             return self.deadline_s
         runs_s = sum(sampler.least_s for sampler in self.ready)
         return self.deadline_s - min(
-            self.start_s + _MEMORY_START_S + _MEMORY_SLOWER * runs_s, _MEMORY_SHARE * self.job.sweep.budget_s
+            self.start_s + _MEMORY_START_S + len(self.ready) * _MEMORY_POINT_S + _MEMORY_SLOWER * runs_s,
+            _MEMORY_SHARE * self.job.sweep.budget_s,
         )
 
     @property

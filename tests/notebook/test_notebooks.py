@@ -36,7 +36,7 @@ assert [Visit.of(event).node for event in log.events] == ["tokenize", "score", "
 assert set(c.frame.verdict) <= {"faster", "slower", "same", "cannot tell"} and list(c.frame["size"]) == [10, 1000]
 assert aa.verdict in ("same", "cannot tell")
 assert r.noise is None or r.noise.pairs >= 10
-assert set(r.samples.kind) <= {"warm-up", "usual", "mild", "severe"}
+assert set(r.samples.kind) <= {"first run", "warm-up", "usual", "mild", "severe"}
 assert closed.frame.wall_s[0] < 0.02 and opened.frame.p95_s[0] > 2 * closed.frame.p95_s[0]
 assert list(m.metrics.value) == [120.0, 1200.0] and set(m.metrics.node) == {"tokens"}
 assert set(again.frame["size"]) == {10, 100, 1000} and "words" in set(h.frame.name)
