@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MOST_WAITING, MOST_SWITCHES = 0.02, 0.2
 _MOST_HELP = 0.05
+_HARDLY_WAITING = 0.005  # of the time: then a switch now and then, as in long batches, is no sleep that matters
 _IN_PROCESS = ("serial", "threads", "asyncio", "own")
 
 
@@ -25,7 +26,7 @@ def is_cpu_bound_at(workers: int, executor: str, waits: float, switches: float) 
     if workers != 1 or executor not in _IN_PROCESS:
         return False
     if executor == "serial":  # the calling thread alone, so that no help explains waits below zero
-        return is_cpu_bound(max(waits, 0.0), switches)
+        return is_cpu_bound(max(waits, 0.0), 0.0 if waits <= _HARDLY_WAITING else switches)
     return is_cpu_bound(waits)
 
 
