@@ -92,7 +92,7 @@ def _reading(spent: TimeSpent | None) -> dict[str, Any]:
     """On which clock the figures are to be read, and what the workers did beside running."""
     if spent is None:
         return {"basis": "wall", "waits": NAN, "queued": NAN}
-    return {"basis": "cpu" if spent.is_cpu_bound else "wall", "waits": max(spent.waits, 0.0), "queued": spent.queued}
+    return {"basis": "cpu" if spent.is_cpu_bound else "wall", "waits": spent.waits, "queued": spent.queued}
 
 
 def probe_frame(records: Iterable[Record], samples: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from pocket_lab.analysis.precision import figures_of, precision_of
 from pocket_lab.analysis.scaling import Throughputs, add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
-from pocket_lab.frames.points import at_point, point_columns
+from pocket_lab.frames.points import at_point, point_columns, point_of
 from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import Columns, samples_frame
 from pocket_lab.graph.graph import Graph
@@ -209,6 +209,10 @@ class Bench(Result):
         precision = precision_of(self.frame, self.sweep.get("precision"))
         precise = precision_caveats(precision, self.environment, int(self.frame["workers"].max()))
         has_begun = self.frame["first_run_s"].notna() | (self.frame["rounds"] > 0) | (self.frame["status"] == "failed")
+        stopped = {record.point for record in self.records if isinstance(record, Caveat) and record.code == "run-stopped"}
+        has_begun |= pd.Series(
+            [point_of(row) in stopped for row in self.frame.to_dict("records")], self.frame.index, dtype=bool
+        )
         forecast = next((record for record in reversed(self.records) if isinstance(record, Forecast)), None)
         return super().caveats + budget_caveats(forecast, int(has_begun.sum())) + precise + outlier_caveats(self.samples)
 
