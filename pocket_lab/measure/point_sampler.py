@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.failed_point import failed_point, with_hint
 from pocket_lab.measure.job import Job
-from pocket_lab.measure.load.generator import PROFILED_S
-from pocket_lab.measure.load.request_tally import RequestTally
+from pocket_lab.measure.load.request_tally import PROFILED_S, RequestTally
 from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
@@ -41,7 +41,8 @@ _MOST_TO_REBUILD = 1 << 20
 class PointSampler:
     """The builds of a point's work, used alternately by the rounds, and the seconds of a run, one value per round.
 
-    `runs_s` are wall seconds, `cpus_s` CPU seconds of the same rounds; `batch_s` is the time of the newest batch.
+    `runs_s` are wall seconds, `cpus_s` CPU seconds of the same rounds; `batch_s` is the time of the newest batch with what
+    warms it up.
     """
 
     point: Point
@@ -144,14 +145,22 @@ class PointSampler:
         yield Probe(self.point)
 
     def visit(self, round_number: int) -> Generator[Record, None, bool]:
-        """One batch; False where it failed."""
+        """One batch; False where it failed.
+
+        A batch of several runs comes after one more that is not timed: other points have had the core, so that a first run
+        finds cold caches, and the time of a run would depend on the number of runs in a batch.
+        """
         yield Started(self.point)
         work = self.builds[round_number % len(self.builds)]
+        begun = perf_counter()
         try:
+            if self.loops > 1 and self.point.drive != "load":
+                work.once()
+            warmed_s = perf_counter() - begun
             self.waits.begin()
             timing = work.time(self.loops)
             self.waits.end(timing)
-            if self.loops == 1 and timing.wall_s < self.target_s / 4 and self.point.drive != "load":
+            if self.loops == 1 and timing.wall_s < self.target_s / 2 and self.point.drive != "load":
                 self.loops, self.target_s = (
                     work.calibrate(self.target_s).loops,
                     0.0,
@@ -160,7 +169,7 @@ class PointSampler:
             self.has_failed = True
             yield from failed_point(self.point, round_number, error)
             return False
-        self.batch_s = timing.wall_s
+        self.batch_s = timing.wall_s + warmed_s
         if timing.loops:
             self.runs_s.append(timing.run_s)
             self.cpus_s.append(run_seconds(timing.cpu_s, timing.loops))

@@ -16,6 +16,7 @@ from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.observers import Collector
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.clients import Client, Tally, Window, clock
+from pocket_lab.measure.load.request_tally import PROFILED_S
 from pocket_lab.measure.load.shared_counter import SharedCounter
 from pocket_lab.measure.timing.batch import Answers, Runs, Timing
 from pocket_lab.measure.timing.reports import Reports
@@ -23,7 +24,6 @@ from pocket_lab.records.point import Point
 from pocket_lab.stats.histogram import Histogram
 
 _SHORTEST_S = 0.1
-PROFILED_S = 1.0
 _REQUESTS_PER_WINDOW = 20
 _WINDOWS_PER_POINT = 25
 _LEAD_S = 0.002  # between the creation of a window and its start, so that every client has received it

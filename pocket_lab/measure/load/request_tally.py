@@ -11,6 +11,8 @@ from pocket_lab.records.point import Point, describe
 from pocket_lab.records.samples import Latency
 from pocket_lab.units import format_percent
 
+PROFILED_S = 1.0
+"""The window of clients that a profiler looks at."""
 _MOST_LATE = 0.1
 
 

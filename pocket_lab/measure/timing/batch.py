@@ -17,6 +17,7 @@ from pocket_lab.stats.run_time import run_seconds
 
 _LOOP_MATTERS_S = 10e-6
 _LEAST_BARE = 100
+_LENGTHENED = 4  # an interruption lengthens a batch by a time slice or two: one that takes more is long in any case
 _MOST_FRESH = 1000
 
 
@@ -92,9 +93,9 @@ class Runs:
     def calibrate(self, batch_s: float) -> Timing:
         """Increase the number of runs until a batch takes at least half of `batch_s`, also when it is repeated.
 
-        The repetitions guard against a first run that compiles or imports, and against interrupted batches: otherwise one
-        side of a comparison, or of two stored runs, might get batches of one run and the other side batches of many, whose runs
-        take less time on warmer caches.
+        The repetitions guard against a first run that compiles or imports a little, and against interrupted batches:
+        otherwise one side of a comparison might get batches of one run and the other side batches of many, whose runs take
+        less time on warmer caches. A first run that takes much longer is left to the rounds, which look again.
         """
         begun = perf_counter()
         loops, timing = 1, self._time_first()
@@ -102,7 +103,7 @@ class Runs:
         building_s = perf_counter() - begun - timing.wall_s
         most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
         while loops < most:
-            if batch_s / 2 <= timing.wall_s <= self.patience_s:
+            if batch_s / 2 <= timing.wall_s <= min(_LENGTHENED * batch_s, self.patience_s):
                 timing = min([timing, *(self.time(loops) for _ in range(self._repeats(timing)))], key=_wall_s)
             if timing.wall_s >= batch_s / 2:
                 break

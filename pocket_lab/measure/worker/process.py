@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import os
 import selectors
 import signal
@@ -105,7 +106,8 @@ class _Child:
             selector.register(self._records, selectors.EVENT_READ, "records")
             selector.register(process.stdout, selectors.EVENT_READ, "stdout")
             selector.register(process.stderr, selectors.EVENT_READ, "stderr")
-            while self._records in selector.get_map():
+            ended = math.inf
+            while selector.get_map() and time.monotonic() < ended + GRACE_S:  # it may hang after its last record
                 ready = selector.select(TICK_S)
                 if not ready and process.poll() is not None:  # something it started still holds the pipes
                     break
@@ -116,6 +118,7 @@ class _Child:
                     data = os.read(key.fd, 65536)
                     if not data:
                         selector.unregister(key.fileobj)
+                        ended = time.monotonic() if key.data == "records" else ended
                     elif key.data == "records":
                         *lines, rest = (rest + data).split(b"\n")
                         yield from map(decode, lines)
