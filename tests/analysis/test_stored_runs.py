@@ -12,7 +12,6 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.analysis.compare.cold_start import cold_start
 from pocket_lab.analysis.compare.control_variates import CRITICAL, Blocks, Speed, blocks_of, correct
 from pocket_lab.analysis.compare.stored import CORRECTED, NO_REFERENCES, NOT_CPU, TOO_SHORT, StoredRun, compare_runs
 from pocket_lab.frames.bench import bench_frame
@@ -122,8 +121,8 @@ def test_a_coefficient_is_never_negative_nor_above_its_limit() -> None:
     noise = np.random.default_rng(5)
     speed = noise.normal(0, 0.1, (60, 3))
     for weight, limit in ((-1.0, 0.0), (9.0, 1.2)):
-        a = Blocks(weight * speed[:, 0], speed)
-        b = Blocks(weight * speed[:, 0], speed + np.array([0.1, 0.0, 0.0]))
+        a = Blocks(weight * speed[:, 1], speed)
+        b = Blocks(weight * speed[:, 1], speed + np.array([0.0, 0.1, 0.0]))
         assert correct(a, b).change == pytest.approx(-0.1 * limit, abs=0.01)
 
 
@@ -132,7 +131,7 @@ def test_a_change_of_the_machine_widens_the_interval(shift: float, seed: int) ->
     noise = np.random.default_rng(seed)
     speed = noise.normal(0, 0.05, (40, 3))
     a, b = Blocks(speed.mean(axis=1), speed), Blocks(speed.mean(axis=1) + shift, speed + shift)
-    assert correct(a, b).error >= math.hypot(0.015, 0.1 * shift) - 1e-9
+    assert correct(a, b).error >= math.hypot(0.015, 0.05 * shift) - 1e-9
 
 
 def test_blocks_are_seconds_and_a_round_without_references_has_its_time_from_its_neighbours() -> None:
@@ -219,28 +218,13 @@ def test_verdicts_on_many_points_are_corrected_for_their_number() -> None:
     assert verdicts(0.09, 12) == {"slower"}
 
 
-def test_the_first_run_of_a_batch_finds_cold_caches() -> None:
-    same = cold_start(4, 4, 1e-3, 0.5)
-    assert (same.change, same.half) == (0.0, 0.0)
-    there, back = cold_start(1, 5, 1e-3, 0.2), cold_start(5, 1, 1e-3, 0.2)
-    assert there.change == pytest.approx(-0.08)  # five runs in a batch: a fifth of 0.1 ms each instead of all of it
-    assert (back.change, back.half) == pytest.approx((-there.change, there.half))
-    assert cold_start(1, 5, 1e-3, 0.9).half > there.half > cold_start(4, 5, 1e-3, 0.2).half
-    assert cold_start(0, 5, 1e-3, 0.2).half == cold_start(1, 5, 0.0, 0.2).half == 0.0
+def test_pages_laid_out_in_another_way_are_no_change_of_a_target_that_hardly_reads_memory() -> None:
+    """The memory workload of one process took a fifth longer: less than half of that may be the machine."""
 
+    def moved(seed: int, memory: float) -> StoredRun:
+        found = machine_run(seed, seconds=60)
+        return StoredRun(found.name, found.samples, found.references.assign(memory_s=found.references["memory_s"] * memory), found.points)
 
-def test_a_run_in_other_batches_is_no_change() -> None:
-    noise = np.random.default_rng(1)
-
-    def batches(loops: int) -> StoredRun:
-        records: list[Record] = []
-        for number in range(1, 600):
-            records.append(Reference(number, number / 15, *(7e-4 * np.exp(noise.normal(0, 0.02, 3)))))
-            cpu_s = (loops * 3e-4 + 1e-4) * math.exp(noise.normal(0, 0.02))
-            records.append(Sample(Point("t", 1, 1, "serial", "run"), number, loops, 2 * cpu_s, cpu_s, loops))
-        return run(records, basis="cpu")
-
-    row = only(batches(2), batches(10))
-    assert row["cpu_ratio"] < 0.9
-    assert row["verdict"] in ("same", "cannot tell")
-    assert row["ratio_low"] < 1 < row["ratio_high"]
+    plain, row = only(moved(1, 1.0), moved(2, 1.0)), only(moved(1, 1.0), moved(2, 1.2))
+    assert abs(math.log(row["ratio"] / plain["ratio"])) < 0.2 * math.log(1.2)
+    assert plain["verdict"] == row["verdict"] == "same"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -78,6 +79,42 @@ def test_a_round_is_one_batch_and_one_value() -> None:
         assert (sample.round, sample.loops) == (number, sampler.loops)
         assert sampler.runs_s[-1] == sample.wall_s / sample.loops
     assert len(sampler.runs_s) == 3
+
+
+def test_a_batch_of_short_runs_does_not_count_the_first_one_which_finds_cold_caches() -> None:
+    asked = {"cold": False, "runs": 0}
+
+    def target() -> None:
+        asked["runs"] += 1
+        time.sleep(0.02 if asked.pop("cold", False) else 0.0002)
+
+    sampler, _ = ready(target)
+    for number in range(1, 6):
+        asked |= {"cold": True, "runs": 0}
+        finished(sampler.visit(number))
+        assert asked["runs"] == sampler.loops + 1
+    assert sampler.loops > 1
+    assert min(sampler.runs_s) < 0.005 > statistics.median(sampler.runs_s)
+
+
+def test_nothing_runs_before_a_batch_of_one_long_run_or_where_each_run_has_its_own_input() -> None:
+    calls: list[None] = []
+
+    def slow() -> None:
+        calls.append(time.sleep(0.006))
+
+    sampler, _ = ready(slow)
+    calls.clear()
+    finished(sampler.visit(1))
+    assert (sampler.loops, len(calls)) == (1, 1)
+
+    built: list[int] = []
+    job = job_of(lambda values: time.sleep(0.0002), lambda: built.append(0) or [1], fresh_input=True)
+    sampler = lane_of(job)
+    finished(sampler.prepare(job, 0.001))
+    built.clear()
+    finished(sampler.visit(1))
+    assert len(built) == sampler.loops
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("gone")])
@@ -212,7 +249,8 @@ def test_the_second_build_takes_the_odd_rounds() -> None:
         build.function = counted  # type: ignore[attr-defined]
     for number in (1, 2, 3):
         finished(sampler.visit(number))
-    assert times == [sampler.loops, 2 * sampler.loops]
+    a_visit = sampler.loops + 1  # and one that warms up
+    assert times == [a_visit, 2 * a_visit]
 
 
 def test_what_cannot_be_built_twice_is_measured_all_the_same() -> None:

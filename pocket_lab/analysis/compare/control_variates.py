@@ -20,7 +20,8 @@ from pocket_lab.frames.references import WORKLOADS, clipped_logs, seconds_of_rou
 
 CRITICAL = 2.58  # of a normal distribution, for 99 %
 _LARGEST, _PRIOR = 1.2, 0.4  # of a coefficient
-_BETWEEN, _OF_MACHINE = 0.015, 0.10  # what two processes differ by, and what remains of the machine's change
+_BETWEEN, _OF_MACHINE = 0.015, 0.05  # what two processes differ by, and what remains of the machine's change
+_MEMORY, _OF_MEMORY = WORKLOADS.index("memory_s"), 0.4  # the part of its own change that is the machine's
 _MEMORY_BOUND = 0.45  # a coefficient: beyond it two processes differ by how their pages are laid out, by up to a quarter
 _STEPS, _LEAST_VARIANCE = 5, 1e-12
 
@@ -38,15 +39,11 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The log ratio of b to a without the machine's part, and its standard error; `machine` is that of the references.
-
-    `follows_memory` is by how much of it the target follows the workload that gathers from memory.
-    """
+    """The log ratio of b to a without the machine's part, and its standard error; `machine` is that of the references."""
 
     change: float
     error: float
     machine: float
-    follows_memory: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +73,24 @@ def blocks_of(samples: pd.DataFrame, speed: Speed) -> Blocks:
 
 def correct(a: Blocks, b: Blocks) -> Correction:
     """How much longer the target took in b; each side has at least two blocks."""
-    shift = b.references.mean(axis=0) - a.references.mean(axis=0)
+    measured = b.references.mean(axis=0) - a.references.mean(axis=0)
+    shift, of_cores = _without_pages(measured), np.delete(measured, _MEMORY)
     x = np.concatenate([side.references - side.references.mean(axis=0) for side in (a, b)])
     y = np.concatenate([side.target - side.target.mean() for side in (a, b)])
     coefficients, covariance, variance = _ridge(x, y, max(len(y) - 2 - x.shape[1], 1))
     change = float(b.target.mean() - a.target.mean() - coefficients @ shift)
     of_means = variance * (1 / len(a) + 1 / len(b))
-    of_machine = (_OF_MACHINE * np.abs(shift).max()) ** 2
-    follows_memory = float(coefficients[WORKLOADS.index("memory_s")])
-    of_pages = max(follows_memory - _MEMORY_BOUND, 0.0) ** 2
+    of_machine = (_OF_MACHINE * np.abs(of_cores).max()) ** 2
+    of_pages = max(float(coefficients[_MEMORY]) - _MEMORY_BOUND, 0.0) ** 2
     error = math.sqrt(of_means + shift @ covariance @ shift + _BETWEEN**2 + of_machine + of_pages)
-    return Correction(change, error, float(shift.mean()), follows_memory)
+    return Correction(change, error, float(measured.mean()))
+
+
+def _without_pages(measured: Any) -> Any:
+    """The change of the machine, when that of the memory workload is partly how its pages are laid out in each process."""
+    shift, of_cores = measured.copy(), float(np.delete(measured, _MEMORY).mean())
+    shift[_MEMORY] = of_cores + _OF_MEMORY * (measured[_MEMORY] - of_cores)
+    return shift
 
 
 def _ridge(x: Any, y: Any, freedom: int) -> tuple[Any, Any, float]:

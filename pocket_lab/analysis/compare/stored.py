@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pocket_lab.analysis.compare.cold_start import cold_start
 from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.control_variates import CRITICAL, Blocks, Speed, blocks_of, correct
 from pocket_lab.analysis.compare.ratio import ALIKE, FEWEST_BLOCKS
@@ -84,7 +83,6 @@ class _Side:
 
     wall_s: float
     cpu_s: float
-    loops: float
     rounds: int
     wall_logs: list[float]
     cpu_logs: list[float]
@@ -93,9 +91,9 @@ class _Side:
 
     @classmethod
     def of(cls, samples: pd.DataFrame, blocks: Blocks, on_cpu: bool) -> _Side:
-        wall_s, cpu_s, loops = (float(samples[name].median()) for name in ("run_s", "cpu_run_s", "loops"))
+        wall_s, cpu_s = (float(samples[name].median()) for name in ("run_s", "cpu_run_s"))
         logs = [_block_logs(samples[name].to_numpy(float)) for name in ("run_s", "cpu_run_s")]
-        return cls(wall_s, cpu_s, loops, len(samples), logs[0], logs[1], blocks, on_cpu)
+        return cls(wall_s, cpu_s, len(samples), logs[0], logs[1], blocks, on_cpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,7 @@ class _Pair:
         if blocks < _FEWEST_SECONDS:
             return cls(a, b, "cpu", NO_REFERENCES if bare else TOO_SHORT, *_on_cpu(a, b, machine), machine, blocks)
         found = correct(a.blocks, b.blocks)
-        cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), found.follows_memory)
-        error = math.hypot(found.error, cold.half / CRITICAL)
-        return cls(a, b, "cpu", CORRECTED, found.change - cold.change, error, found.machine, blocks)
+        return cls(a, b, "cpu", CORRECTED, found.change, found.error, found.machine, blocks)
 
     @property
     def p(self) -> float:
@@ -169,10 +165,9 @@ def _on_cpu(a: _Side, b: _Side, machine: float) -> tuple[float, float]:
 
     It allows for as much as the references changed, too, where they are known.
     """
-    cold = cold_start(a.loops, b.loops, min(a.cpu_s, b.cpu_s), 1.0)
     change, error = _welch(a.cpu_logs, b.cpu_logs)
-    allowed = math.log(_CPU_FACTOR) + cold.half + (abs(machine) if machine == machine else 0.0)
-    return change - cold.change, math.hypot(error, allowed / CRITICAL)
+    allowed = math.log(_CPU_FACTOR) + (abs(machine) if machine == machine else 0.0)
+    return change, math.hypot(error, allowed / CRITICAL)
 
 
 def _on_wall(a: _Side, b: _Side) -> tuple[float, float]:

@@ -94,6 +94,9 @@ class LoadGenerator:
     def take_first_result(self) -> None:
         """Nothing: the answers are not kept."""
 
+    def warm_up(self) -> None:
+        """Nothing: a window is long."""
+
     def once(self) -> Timing:
         """One window of a second, or of the time between two requests where that is longer."""
         self.window_s = PROFILED_S

@@ -100,7 +100,7 @@ class Side:
     @property
     def is_free(self) -> bool:
         """Whether a batch may have any number of runs: not under load, nor where each run needs a preparation."""
-        return isinstance(self.work, Runs) and self.work.fresh is None and self.work.reset is None
+        return isinstance(self.work, Runs) and self.work.is_free
 
     def visit(self) -> Timing:
         """One batch."""

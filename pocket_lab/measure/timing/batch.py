@@ -67,6 +67,9 @@ class Work(Protocol):
     def take_first_result(self) -> Any:
         """What the first run of the calibration returned, once; None under load, where nobody takes the answers."""
 
+    def warm_up(self) -> None:
+        """One run outside the clock before a batch, where it costs no preparation; none under load."""
+
     def once(self) -> Timing | None:
         """One run, for a profiler; under load one window of clients, with the outcome of its requests."""
 
@@ -154,6 +157,16 @@ class Runs:
             return self.time(1)
         finally:
             self.function = function
+
+    @property
+    def is_free(self) -> bool:
+        """Whether runs can follow each other in any number, as none needs a preparation."""
+        return self.fresh is None and self.reset is None
+
+    def warm_up(self) -> None:
+        """One run outside the clock, unless runs need a preparation."""
+        if self.is_free:
+            self.once()
 
     def once(self) -> None:
         """One run."""
