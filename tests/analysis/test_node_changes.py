@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -40,9 +41,18 @@ def nodes(a: Times, b: Times, **options: float) -> pd.DataFrame:
     return compare_nodes(node_pairs_frame(traced(a, b, **options)))  # type: ignore[arg-type]
 
 
-def said(a: Times, b: Times, verdict: str = "slower", **options: float) -> list[str]:
-    frame = pd.DataFrame([{"target_a": "before", "target_b": "after", "size": 10, "verdict": verdict, "workers": 1}])
+def said(a: Times, b: Times, verdict: str = "slower", basis: str = "wall", workers: int = 1, **options: float) -> list[str]:
+    pair = {"target_a": "before", "target_b": "after", "size": 10, "verdict": verdict, "workers": workers, "basis": basis}
+    frame = pd.DataFrame([pair])
     return node_change_sentences(nodes(a, b, **options), frame, 0.01)
+
+
+def without_noise(text: str) -> str:
+    """The sentence without half widths, which are of some nanoseconds here."""
+    assert (found := re.findall(r"± (\d\.\d\d ns)", text))
+    for half in found:
+        text = text.replace(half, "NOISE")
+    return text
 
 
 BEFORE = {"read": 1e-3, "score": 4e-3, "rank": 2e-3}
@@ -62,12 +72,24 @@ def test_a_node_has_both_times_its_change_with_an_interval_and_its_share() -> No
 
 def test_one_node_that_is_slower_is_where_the_change_comes_from() -> None:
     (text,) = said(BEFORE, {**BEFORE, "rank": 3e-3}, noise=1e-6)
-    assert text == "The change comes from `rank` (+1.00 ms of +1.00 ms in self times)."
+    assert without_noise(text) == "The change comes from `rank` (+1.00 ms ± NOISE of +1.00 ms in self times)."
+
+
+def test_it_is_said_of_which_times_a_sentence_speaks_where_the_verdict_has_others() -> None:
+    after = {**BEFORE, "rank": 3e-3}
+    (text,) = said(BEFORE, after, basis="cpu")
+    assert text.endswith("in wall self times).")
+    (text,) = said(BEFORE, after, basis="cpu", workers=4)
+    assert text.endswith("in wall self times of all workers).")
+    (text,) = said(BEFORE, after, workers=4)
+    assert text.endswith("in self times of all workers).")
+    (half,) = re.findall(r"± (\d+\.\d+) µs", text)
+    assert 3 < float(half) < 60, "noise of 1 % of each node, of twelve rounds"
 
 
 def test_two_nodes_in_both_directions_are_both_named_also_where_they_cancel_out() -> None:
     (text,) = said(BEFORE, {**BEFORE, "rank": 4e-3, "score": 3e-3}, noise=1e-6)
-    assert text == "The change comes from `rank` (+2.00 ms) and `score` (-1.00 ms); self times change by +1.00 ms in all."
+    assert without_noise(text) == "The change comes from `rank` (+2.00 ms ± NOISE) and `score` (-1.00 ms ± NOISE); self times change by +1.00 ms in all."
     (text,) = said(BEFORE, {**BEFORE, "rank": 3e-3, "score": 3e-3}, "same", noise=1e-6)
     assert text.startswith("Nodes changed in both directions: `")
 
@@ -77,7 +99,7 @@ def test_nodes_of_one_side_are_named_as_such() -> None:
     frame = nodes(BEFORE, after, noise=1e-6).set_index("node")
     assert math.isnan(frame.loc["score", "b_s"])
     (text,) = said(BEFORE, after, "faster", noise=1e-6)
-    assert text == "The change comes from `score` (-4.00 ms of -4.00 ms in self times, only before)."
+    assert without_noise(text) == "The change comes from `score` (-4.00 ms ± NOISE of -4.00 ms in self times, only before)."
 
 
 def test_a_node_that_replaces_one_of_another_name_is_one_row() -> None:
@@ -85,7 +107,7 @@ def test_a_node_that_replaces_one_of_another_name_is_one_row() -> None:
     frame = nodes(BEFORE, after, noise=1e-6).set_index("node")
     assert {"score", "cheaper"}.isdisjoint(frame.index)
     (text,) = said(BEFORE, after, "faster", noise=1e-6)
-    assert text == "The change comes from `score → cheaper` (-3.00 ms of -3.00 ms in self times)."
+    assert without_noise(text) == "The change comes from `score → cheaper` (-3.00 ms ± NOISE of -3.00 ms in self times)."
 
 
 @pytest.mark.parametrize(

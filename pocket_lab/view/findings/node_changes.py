@@ -22,15 +22,15 @@ def node_change_sentences(nodes: pd.DataFrame, frame: pd.DataFrame, margin: floa
     texts = []
     for number, of_pair in nodes.groupby("pair", sort=False):
         row = frame.iloc[int(str(number))]
-        text = _sentence(of_pair, row["verdict"], margin)
+        text = _sentence(of_pair, row, margin)
         if text:
             where = f"{describe(point_of(row.to_dict()))}: " if len(frame) > 1 else ""
             texts.append(f"{where}{text}")
     return texts
 
 
-def _sentence(nodes: pd.DataFrame, verdict: str, margin: float) -> str:
-    rows = nodes.to_dict("records")
+def _sentence(nodes: pd.DataFrame, pair: pd.Series[Any], margin: float) -> str:
+    rows, verdict = nodes.to_dict("records"), pair["verdict"]
     one_s = sum(row["a_s"] for row in rows if not math.isnan(row["a_s"]))
     changed = [row for row in rows if row["is_changed"] and abs(row["change_s"]) >= margin * one_s]
     changed.sort(key=lambda row: -abs(row["change_s"]))
@@ -48,10 +48,15 @@ def _sentence(nodes: pd.DataFrame, verdict: str, margin: float) -> str:
         return f"Cannot tell which node the change comes from; these changed: {_listed(changed)}."
     start = "The change comes from"
     if abs(total_s - explained_s) > _UNEXPLAINED * abs(total_s):
-        return f"Only a part of the change comes from {_listed(changed)}: self times change by {_signed(total_s)} in all."
+        return f"Only a part of the change comes from {_listed(changed)}: {_times(pair)} change by {_signed(total_s)} in all."
     if len(changed) == 1:
-        return f"{start} `{_name(changed[0])}` ({_words(changed[0], f' of {_signed(total_s)} in self times')})."
-    return f"{start} {_listed(changed)}; self times change by {_signed(total_s)} in all."
+        return f"{start} `{_name(changed[0])}` ({_words(changed[0], f' of {_signed(total_s)} in {_times(pair)}')})."
+    return f"{start} {_listed(changed)}; {_times(pair)} change by {_signed(total_s)} in all."
+
+
+def _times(pair: pd.Series[Any]) -> str:
+    """Which times of the nodes are compared: not those of the verdict where that is of CPU time, or of several workers."""
+    return f"{'wall ' if pair['basis'] == 'cpu' else ''}self times{' of all workers' if pair['workers'] > 1 else ''}"
 
 
 def _listed(rows: list[dict[Any, Any]]) -> str:
@@ -67,7 +72,8 @@ def _name(row: Mapping[Any, Any]) -> str:
 
 def _words(row: Mapping[Any, Any], of_all: str = "") -> str:
     only = ", only before" if math.isnan(row["b_s"]) else ", only after" if math.isnan(row["a_s"]) else ""
-    return f"{_signed(row['change_s'])}{of_all}{only}"
+    half_s = (row["change_high_s"] - row["change_low_s"]) / 2
+    return f"{_signed(row['change_s'])} ± {format_duration(half_s)}{of_all}{only}"
 
 
 def _signed(seconds: float) -> str:
