@@ -171,7 +171,8 @@ def format_percent(fraction: float) -> str:
     if not math.isfinite(fraction):
         return "–"
     percent = fraction * 100
-    return f"{percent:.0f} %" if abs(percent) >= 9.95 else f"{percent:.1f} %"
+    text = f"{percent:.0f} %" if abs(percent) >= 9.95 else f"{percent:.1f} %"
+    return text.removeprefix("-") if text == "-0.0 %" else text
 
 
 def _digits(number: float) -> str:

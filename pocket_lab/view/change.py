@@ -12,7 +12,8 @@ _DIGITS = 4
 
 def format_change(ratio: float) -> str:
     """A ratio as a signed change: 1.021 is "+2.1 %"; not-a-number is an en dash."""
-    return "–" if math.isnan(ratio) else f"{(ratio - 1) * 100:+.1f} %"
+    text = "–" if math.isnan(ratio) else f"{(ratio - 1) * 100:+.1f} %"
+    return "0.0 %" if text[1:] == "0.0 %" else text
 
 
 def format_both(a_s: float, b_s: float) -> tuple[str, str]:

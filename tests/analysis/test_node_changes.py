@@ -49,7 +49,8 @@ def said(a: Times, b: Times, verdict: str = "slower", basis: str = "wall", worke
 
 def without_noise(text: str) -> str:
     """The sentence without half widths, which are of some nanoseconds here."""
-    assert (found := re.findall(r"± (\d\.\d\d ns)", text))
+    found = re.findall(r"± (\d\.\d\d ns)", text)
+    assert found
     for half in found:
         text = text.replace(half, "NOISE")
     return text
@@ -89,7 +90,10 @@ def test_it_is_said_of_which_times_a_sentence_speaks_where_the_verdict_has_other
 
 def test_two_nodes_in_both_directions_are_both_named_also_where_they_cancel_out() -> None:
     (text,) = said(BEFORE, {**BEFORE, "rank": 4e-3, "score": 3e-3}, noise=1e-6)
-    assert without_noise(text) == "The change comes from `rank` (+2.00 ms ± NOISE) and `score` (-1.00 ms ± NOISE); self times change by +1.00 ms in all."
+    assert (
+        without_noise(text) == "The change comes from `rank` (+2.00 ms ± NOISE) "
+        "and `score` (-1.00 ms ± NOISE); self times change by +1.00 ms in all."
+    )
     (text,) = said(BEFORE, {**BEFORE, "rank": 3e-3, "score": 3e-3}, "same", noise=1e-6)
     assert text.startswith("Nodes changed in both directions: `")
 

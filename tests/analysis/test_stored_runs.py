@@ -223,7 +223,9 @@ def test_pages_laid_out_in_another_way_are_no_change_of_a_target_that_hardly_rea
 
     def moved(seed: int, memory: float) -> StoredRun:
         found = machine_run(seed, seconds=60)
-        return StoredRun(found.name, found.samples, found.references.assign(memory_s=found.references["memory_s"] * memory), found.points)
+        return StoredRun(
+            found.name, found.samples, found.references.assign(memory_s=found.references["memory_s"] * memory), found.points
+        )
 
     plain, row = only(moved(1, 1.0), moved(2, 1.0)), only(moved(1, 1.0), moved(2, 1.2))
     assert abs(math.log(row["ratio"] / plain["ratio"])) < 0.2 * math.log(1.2)

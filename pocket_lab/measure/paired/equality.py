@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import math
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +25,9 @@ class Incomparable(Exception):
 def first_difference(a: Any, b: Any) -> str | None:
     """Where two values differ, as a path with both values (`["rows"][2]: 3 against 4`); None where they are equal.
 
-    Floats are equal within a relative 1e-9, and NaN equals NaN; arrays and frames are compared by their own comparers, with the
-    same tolerance; objects by their `==`, or by their attributes where they have none. Raises Incomparable.
+    Floats are equal within a relative 1e-9, and NaN equals NaN, also as a key, as does any value that differs from itself;
+    arrays and frames are compared by their own comparers, with that tolerance; objects by their `==`, or by their attributes
+    where they have none. Raises Incomparable.
     """
     return next(_differences(a, b, "", 0), None)
 
@@ -62,11 +64,19 @@ def _differences(a: Any, b: Any, path: str, depth: int) -> Iterator[str]:
 
 
 def _of_parts(a: Mapping[Any, Any], b: Mapping[Any, Any], name: Callable[[Any], str], depth: int) -> Iterator[str]:
+    a, b = _with_one_nan(a), _with_one_nan(b)
     for key in (*a, *(key for key in b if key not in a)):
         if key not in a or key not in b:
             yield f"{name(key)}: only in the {'second' if key not in a else 'first'}"
         else:
             yield from _differences(a[key], b[key], name(key), depth + 1)
+
+
+def _with_one_nan(parts: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The parts with keys that are NaN replaced by the one of `math`, which is found by its identity."""
+    if not any(isinstance(key, float) and key != key for key in parts):
+        return parts
+    return {math.nan if isinstance(key, float) and key != key else key: value for key, value in parts.items()}
 
 
 def _are_close(a: Any, b: Any) -> bool:
@@ -92,7 +102,7 @@ def _has_own_equality(value: Any) -> bool:
 
 def _is_equal(a: Any, b: Any) -> bool:
     try:
-        return bool(a == b)
+        return bool(a == b) or (bool(a != a) and bool(b != b))
     except Exception as error:  # any class may fail to compare
         raise Incomparable(f"values of type {type(a).__name__}, whose == raises {type(error).__name__}") from error
 
@@ -109,7 +119,11 @@ def _by_own_comparer(a: Any, b: Any) -> str | None:
             return f": {_kind(a)} against {_kind(b)}"
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             return f": {_kind(a)} of {a.dtype} {a.shape} against {b.dtype} {b.shape}"
-        same = numpy.isclose(a, b, rtol=_TOLERANCE, atol=0.0, equal_nan=True) if a.dtype.kind in "fc" else a == b
+        if a.dtype == object:
+            return next(_differences(*((x if x.ndim else x.reshape(1)).tolist() for x in (a, b)), "", 0), "")
+        is_float = a.dtype.kind in "fc"
+        same = numpy.isclose(a, b, rtol=_TOLERANCE, atol=0.0) if is_float else a == b
+        same |= (a != a) & (b != b)
         if numpy.all(same):
             return ""
         index = tuple(int(axis[0]) for axis in numpy.nonzero(~numpy.asarray(same)))

@@ -112,7 +112,7 @@ def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
     few = int((frame["ratio"].notna() & frame["ratio_low"].isna()).sum()) if len(frame) else 0
     if not few:
         return []
-    pairs = f"{few} of {len(frame)} pairs {'has' if few == 1 else 'have'}"
+    pairs = "the pair has" if len(frame) == 1 else f"{few} of {len(frame)} pairs {'has' if few == 1 else 'have'}"
     return [Caveat("few-blocks", f"{pairs} fewer than {fewest} blocks and therefore no interval: raise the budget")]
 
 

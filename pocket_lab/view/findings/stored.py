@@ -33,7 +33,8 @@ def stored_sentences(frame: pd.DataFrame) -> list[str]:
         shown = f"CPU {format_change(raw)} raw. Machine: references {speed_words(machine)}. Corrected: {format_change(rest)}."
         counts.append(f"Geometric means{which}: {shown}")
     for reason, rows in frame[frame["reason"] != CORRECTED].groupby("reason"):
-        counts.append(f"{len(rows)} of {len(frame)} points are not corrected for the machine: {STORED_REASONS[str(reason)]}.")
+        are = "is" if len(rows) == 1 else "are"
+        counts.append(f"{len(rows)} of {len(frame)} points {are} not corrected for the machine: {STORED_REASONS[str(reason)]}.")
     return counts
 
 

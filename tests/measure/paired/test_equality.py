@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
         (pd.Series([0.1 + 0.2]), pd.Series([0.3])),
         (pd.Index([1, 2]), pd.Index([1, 2])),
         (Box([1, Plain(2)]), Box([1, Plain(2)])),
+        (Decimal("NaN"), Decimal("NaN")),
+        ({float("nan"): 1, 2.0: [3]}, {2.0: [3], float("nan"): 1}),
+        (np.array([float("nan"), "x", [0.1 + 0.2]], object), np.array([float("nan"), "x", [0.3]], object)),
+        (np.array(["NaT", "2026-01-01"], "M8[D]"), np.array(["NaT", "2026-01-01"], "M8[D]")),
+        (np.datetime64("NaT"), np.datetime64("NaT")),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -86,6 +92,10 @@ def test_these_are_equal(a: Any, b: Any) -> None:
         (FRAME, FRAME["a"], "a value of type DataFrame against a value of type Series"),
         (pd.Series([1, 2]), pd.Series([1]), "result: Series are different"),
         (Box([1, Plain(2)]), Box([1, Plain(3)]), ".value[1].value: 2 against 3"),
+        (Decimal("NaN"), Decimal(1), "result: Decimal('NaN') against Decimal('1')"),
+        ({float("nan"): 1}, {float("nan"): 2}, "[nan]: 1 against 2"),
+        ([np.array([1, {"a": 2}], object)], [np.array([1, {"a": 3}], object)], "[0][1]['a']: 2 against 3"),
+        (np.array(["NaT", 1], "M8[D]"), np.array([1, 1], "M8[D]"), "[0]: NaT against 1970-01-02"),
     ],
 )
 def test_the_first_difference_is_named_with_its_place(a: Any, b: Any, words: str) -> None:

@@ -49,7 +49,7 @@ def test_wall_time_has_its_reason(changes: dict[str, Any], words: str) -> None:
 
 def test_a_contradiction_of_the_clocks_is_said_instead_of_a_time_that_might_tell() -> None:
     assert said(row("cannot tell", reason="clocks", cpu_ratio=1.0, wall_ratio=1.05))[1:] == [
-        "The clocks contradict each other: CPU time changed by +0.0 % and wall time by +5.0 %."
+        "The clocks contradict each other: CPU time changed by 0.0 % and wall time by +5.0 %."
     ]
 
 

@@ -59,7 +59,7 @@ def test_several_points_are_counted_with_their_means() -> None:
     )
     assert "Machine: references 48 % slower. Corrected: +2.0 %." in text
     assert text.endswith(
-        "1 of 3 points are not corrected for the machine: the point is not CPU-bound on one worker in both runs."
+        "1 of 3 points is not corrected for the machine: the point is not CPU-bound on one worker in both runs."
     )
     assert said({"reason": NOT_CPU}, {"reason": NOT_CPU}).count("Geometric") == 0
 
@@ -81,3 +81,19 @@ def test_the_machine_of_a_run_is_described_as_far_as_the_data_go() -> None:
 def test_a_machine_that_changes_its_speed_is_not_steady() -> None:
     halves = [Reference(n, n / 10, *[1e-3 * (1.3 if n >= 60 else 1.0)] * 3) for n in range(100)]
     assert math.isclose(machine_of(references_frame(halves)).spread, 0.3, rel_tol=0.01)
+
+
+def test_what_hardly_differs_is_equally_fast_and_no_change_has_no_sign() -> None:
+    text = said({"machine_ratio": 0.998, "cpu_ratio": 0.9998, "ratio": 1.0001})
+    assert text.startswith("CPU 0.0 % raw. Machine: references equally fast. Corrected: 0.0 % ± ")
+    assert machine_sentences(Machine(math.nan, 1.004, 5)) == [
+        "Machine: as fast as the median of the 5 earlier runs on this machine."
+    ]
+    assert machine_sentences(Machine(math.nan, 0.9, 5)) == [
+        "Machine: 10 % faster than the median of the 5 earlier runs on this machine."
+    ]
+
+
+def test_one_of_several_points_is_not_corrected() -> None:
+    text = said({}, {"reason": NOT_CPU, "basis": "wall"})
+    assert "1 of 2 points is not corrected for the machine" in text
