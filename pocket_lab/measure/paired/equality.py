@@ -120,7 +120,8 @@ def _by_own_comparer(a: Any, b: Any) -> str | None:
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             return f": {_kind(a)} of {a.dtype} {a.shape} against {b.dtype} {b.shape}"
         if a.dtype == object:
-            return next(_differences(*((x if x.ndim else x.reshape(1)).tolist() for x in (a, b)), "", 0), "")
+            one, other = (array if array.ndim else array.reshape(1) for array in (a, b))
+            return next(_differences(one.tolist(), other.tolist(), "", 0), "")
         is_float = a.dtype.kind in "fc"
         same = numpy.isclose(a, b, rtol=_TOLERANCE, atol=0.0) if is_float else a == b
         same |= (a != a) & (b != b)
