@@ -23,6 +23,7 @@ from pocket_lab.view.text.table import shorten
 _MOST_SERIES = 8
 _MOST_SIZE_TICKS = 8
 _FEW_DECADES = 300
+_BESIDE = 0.015  # of the axis: what series of equal workers are drawn apart
 _MARKS = "os^DvPX*"
 _GREY = "#8a8f98"
 _HOLLOW: dict[str, Any] = {"color": _GREY, "markerfacecolor": "none"}
@@ -83,13 +84,23 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     workers = np.sort(usable["workers"].unique())
     ax.plot(workers, workers / workers[0], linestyle=":", color=_GREY, linewidth=1.2, label="ideal")
     groups = list(usable.groupby(without("size", "workers"), dropna=False, sort=False))
-    for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
+    shown = groups[:_MOST_SERIES]
+    for index, (_, rows) in enumerate(shown):
         rows = rows.sort_values("workers")
         color, label = PALETTE[index % len(PALETTE)], str(rows["executor"].iloc[0])
-        ax.plot(rows["workers"], rows["speedup"], marker=_MARKS[index], markersize=5, linewidth=1.4, color=color, label=label)
+        beside = (index - (len(shown) - 1) / 2) * _BESIDE * float(workers[-1] - workers[0])  # else intervals hide each other
+        ax.plot(
+            rows["workers"] + beside,
+            rows["speedup"],
+            marker=_MARKS[index],
+            markersize=5,
+            linewidth=1.4,
+            color=color,
+            label=label,
+        )
         known = rows[rows["speedup_low"].notna()]  # a baseline has no interval
         errors = [known["speedup"] - known["speedup_low"], known["speedup_high"] - known["speedup"]]
-        ax.errorbar(known["workers"], known["speedup"], yerr=np.array(errors), fmt="none", capsize=3, ecolor=color)
+        ax.errorbar(known["workers"] + beside, known["speedup"], yerr=np.array(errors), fmt="none", capsize=3, ecolor=color)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
     ax.set(xlabel="workers", ylabel="speed-up")

@@ -80,6 +80,15 @@ def test_error_bars_of_the_speedup_are_its_interval_and_the_baseline_has_none() 
     assert segments[1][:, 1].tolist() == pytest.approx([low - 0.1, high])
 
 
+def test_the_error_bars_of_two_executors_stand_beside_each_other() -> None:
+    frame, samples = frames(sweep([10], [1, 2, 4]))
+    both = pd.concat([frame, frame.assign(executor="processes")], ignore_index=True)
+    (ax,) = bench_figure(both, samples).axes
+    segments = [segment for bars in ax.collections for segment in bars.get_segments()]  # type: ignore[attr-defined]
+    threads, processes = sorted(segment[0][0] for segment in segments if abs(segment[0][0] - 2) < 0.5)
+    assert threads < 2 < processes < 2.2
+
+
 @pytest.mark.parametrize(("basis", "label"), [("cpu", "CPU time per run"), ("wall", "time per run")])
 def test_the_axis_names_the_clock(basis: str, label: str) -> None:
     frame, samples = frames(sweep([10, 100], [1]))
