@@ -126,12 +126,17 @@ def thread_queued_s() -> float:
 
 def process_queued_s() -> float:
     """Seconds in the run queue of all living threads of this process so far; NaN where the system does not report them."""
+    threads = queued_by_thread()
+    return sum(threads.values()) if threads else _NAN
+
+
+def queued_by_thread() -> dict[str, float]:
+    """The same of each thread by its number; empty where the system does not report them."""
     try:
-        threads = [_queued_s(_TASKS / thread / "schedstat") for thread in os.listdir(_TASKS)]
+        threads = {thread: _queued_s(_TASKS / thread / "schedstat") for thread in os.listdir(_TASKS)}
     except OSError:
-        return _NAN
-    known = [queued_s for queued_s in threads if queued_s == queued_s]  # one that has just ended counts no more
-    return sum(known) if known else _NAN
+        return {}
+    return {thread: queued_s for thread, queued_s in threads.items() if queued_s == queued_s}  # one may just have ended
 
 
 def _queued_s(path: Path) -> float:

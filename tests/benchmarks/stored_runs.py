@@ -7,8 +7,8 @@ A session is one `bench` of ten points in a fresh process, for a minute: eight k
 that wait. The recorder starts and ends the neighbours of each session: none, one loop, two, a stream through memory, on and
 off, or now these, now those. `judge` compares every two sessions with `compare`, as they are and with the times of one side
 multiplied by 1.1. The constants of the correction were chosen by earlier recordings, so that none of these sessions had a say.
-The bars are for all pairs, and for the pairs of odd sessions alone. Exits with 1 where a bar is missed: at most 1.5 % of pairs of
-unchanged code called changed, and 80 % of +10 % found.
+The bars are for all pairs, and for the pairs of odd sessions alone. Exits with 1 where a bar is missed: at most 1.5 % of pairs
+of unchanged code called changed, and 80 % of +10 % found.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pocket_lab.executors import process_worker
-from pocket_lab.measure.timing.thread_waits import ThreadWaits, read_thread_waits
+from pocket_lab.executors.threads import ThreadPool
+from pocket_lab.measure.timing.thread_waits import ThreadWaits, WorkerWaits, read_thread_waits
 
 
 def spin(seconds: float) -> None:
@@ -69,3 +70,21 @@ def test_waits_add_up_and_differ() -> None:
     assert ThreadWaits(1.5, 3) + ThreadWaits(0.5, 4) == ThreadWaits(2.0, 7)
     assert ThreadWaits(1.5, 3) - ThreadWaits(0.5, 1) == ThreadWaits(1.0, 2)
     assert ThreadWaits() == ThreadWaits(0.0, 0)
+
+
+@pytest.mark.parametrize(("workers", "queued_s"), [(1, 0.3), (2, 0.5)])
+def test_the_queues_of_one_worker_and_of_the_thread_that_waits_for_it_are_not_added(
+    workers: int, queued_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(**seconds: float) -> None:
+        for thread, queued in seconds.items():
+            (tmp_path / thread).mkdir(exist_ok=True)
+            (tmp_path / thread / "schedstat").write_text(f"1 {round(queued * 1e9)} 1\n")
+
+    monkeypatch.setattr(process_worker, "_TASKS", tmp_path)
+    with ThreadPool(workers) as pool:
+        waits = WorkerWaits(pool)
+        write(caller=1.0, worker=2.0)
+        waits.begin()
+        write(caller=1.2, worker=2.3)
+        assert waits.end().queued_s == pytest.approx(queued_s)
