@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
+from statistics import median
+from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_point_types
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_point_types
 from pocket_lab.profile.trace.self_time import node_times, self_times
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import NodeTime, Span, Traced
+from pocket_lab.stats.median_interval import estimate_median
 
 SPAN_COLUMNS = [field.name for field in fields(Span) if field.name != "point"]
 PHASES = ("prep", "exec", "post", "yield", "retry", "queue")
@@ -55,10 +58,26 @@ def traced_nodes_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def node_times_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per point and node of a bench, from the last pass with spans; `share` is of the time of all nodes together."""
-    columns = ["node", "calls", "wall_s", "share", "queue_s", "errors"]
-    frame = point_frame(records, NodeTime, columns)
-    return frame.drop_duplicates(["node", *LOCATION_COLUMNS], keep="last", ignore_index=True)
+    """One row per point and node of a bench: medians over its `runs` with spans, without the first one if there are more.
+
+    `share` is of the time of all nodes together, with the 95 % interval `share_low` to `share_high` of its median, from six
+    runs on. Calls and errors are those of the last run.
+    """
+    runs: dict[tuple[Point, str], list[NodeTime]] = {}
+    for record in records:
+        if isinstance(record, NodeTime):
+            runs.setdefault((record.point, record.node), []).append(record)
+    rows = [_node_row(of_node[1:] or of_node) for of_node in runs.values()]
+    columns = ["node", "calls", "wall_s", "share", "share_low", "share_high", "queue_s", "errors", "runs", *LOCATION_COLUMNS]
+    return with_point_types(pd.DataFrame(rows, columns=columns))
+
+
+def _node_row(runs: Sequence[NodeTime]) -> dict[str, Any]:
+    last, share = runs[-1], estimate_median([run.share for run in runs])
+    wall_s, queue_s = (median(getattr(run, name) for run in runs) for name in ("wall_s", "queue_s"))
+    row = {"node": last.node, "calls": last.calls, "wall_s": wall_s, "share": share.value}
+    row |= {"share_low": share.low, "share_high": share.high, "queue_s": queue_s, "errors": last.errors, "runs": len(runs)}
+    return {**row, **location_columns(last.point)}
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:

@@ -137,8 +137,8 @@ class Bench(Result):
     def nodes(self) -> pd.DataFrame:
         """One row per point and node of a graph: calls, seconds of its own and their share, waits of its items, errors.
 
-        From a separate run with a span recorder after the sweep, as far as the budget allows; none of its time is in
-        `.frame`. With memory=True, `peak_bytes`, `allocated_bytes` and `allocations` come from another run under
+        Medians of separate runs with a span recorder after the sweep, up to twelve as far as the budget allows; none of their
+        time is in `.frame`. With memory=True, `peak_bytes`, `allocated_bytes` and `allocations` come from another run under
         memray. See also `trace` and `memory`.
         """
         return nodes_frame(self.records)

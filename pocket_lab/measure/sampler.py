@@ -27,7 +27,7 @@ _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so th
 _SHORTEST_BATCH_S = 0.001
 _BATCHES_PER_POINT = 40
 _MOST_ROUNDS = 10_000
-_AFTERWARDS_SHARE = 0.1
+_AFTERWARDS_SHARE, _PASSES_AFTERWARDS = 0.1, 8
 _MEMORY_SHARE, _MEMORY_START_S = 0.4, 0.3  # of the budget at most; the start is longer than that of this process by so much
 _MEMORY_POINT_S, _MEMORY_SLOWER = 0.3, 3.0  # to read the capture of a point; memray makes runs so many times longer
 _SECOND_LOOK_SHARE = 0.25
@@ -104,7 +104,7 @@ class _Rounds:
         if not self.has_afterwards:
             return self.end_s
         runs_s = sum(sampler.run_s for sampler in self.ready)
-        return self.end_s - min(2 * runs_s, _AFTERWARDS_SHARE * self.job.sweep.budget_s)
+        return self.end_s - min(_PASSES_AFTERWARDS * runs_s, _AFTERWARDS_SHARE * self.job.sweep.budget_s)
 
     def run(self) -> Iterator[Record]:
         """Rounds until every point is closed."""

@@ -1,4 +1,4 @@
-"""Times of the nodes of a benched graph: one run of each point with a recorder of spans, after the sweep."""
+"""Times of the nodes of a benched graph: runs of each point with a recorder of spans, after the sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.timing.batch import Work
 from pocket_lab.measure.work import build_work
-from pocket_lab.profile.instrument import SHORT_S
 from pocket_lab.profile.trace.instrument import SpanInstrument, observed
 from pocket_lab.profile.trace.self_time import node_records
 from pocket_lab.records.caveat import Caveat
@@ -17,22 +16,24 @@ from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Started
 from pocket_lab.records.record import Record
 
+_MOST_PASSES = 12
+
 
 def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> Iterator[Record]:
-    """A NodeTime for each node of the points whose run ends before the deadline, the fastest points first.
+    """A NodeTime for each node and run of the points whose run ends before the deadline, in passes, the fastest points first.
 
-    This is a separate pass, on the inputs and the workers of the sweep. If time is left, points with short runs run again,
-    since a first run includes one-time work; their newest records come last. A point that fails has no records; a Caveat
-    says how many points there was no time for.
+    On the inputs and the workers of the sweep. On a busy machine one run may have been interrupted in any node, so that there
+    are as many passes as the time allows, up to twelve. A run that fails has no records; a Caveat says how many points there
+    was no time for.
     """
     instrument = SpanInstrument()
     watched, _ = observed(job, instrument)
     works: dict[Point, Work] = {}
     order = sorted(samplers, key=lambda sampler: sampler.run_s)
     left_out = list(order)
-    for sampler in (*order, *(sampler for sampler in order if sampler.run_s < SHORT_S)):
+    for sampler in order * _MOST_PASSES:
         if perf_counter() + sampler.run_s > deadline:
-            break
+            continue
         if sampler in left_out:
             left_out.remove(sampler)
         yield Started(sampler.point)

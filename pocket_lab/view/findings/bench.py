@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -67,16 +68,23 @@ def metric_sentences(metrics: pd.DataFrame) -> list[str]:
 
 
 def node_sentences(nodes: pd.DataFrame) -> list[str]:
-    """The most expensive nodes at one of the largest points that were traced."""
+    """The most expensive nodes at one of the largest points that were traced, with the intervals of their shares."""
     nodes = nodes[nodes["share"].notna()]
     if nodes["node"].nunique() < 2:
         return []
     by_size = nodes.sort_values("size", kind="stable")
     _, last = list(by_size.groupby(LOCATION_COLUMNS, dropna=False, sort=False))[-1]
     expensive = last.sort_values("share", ascending=False).head(_MOST_NODES)
-    texts = [f"{shorten(row['node'])} {format_percent(row['share'])}" for row in expensive.to_dict("records")]
-    where = describe(point_of(last.iloc[-1].to_dict()))
-    return [f"Nodes, from a separate run with spans at {where}: {', '.join(texts)} of their time (all of them in .nodes)."]
+    texts = [f"{shorten(row['node'])} {_share(row)}" for row in expensive.to_dict("records")]
+    where, count = describe(point_of(last.iloc[-1].to_dict())), int(expensive["runs"].min())
+    runs = f"{count} separate runs" if count > 1 else "one separate run"
+    few = ", too few for an interval" if expensive["share_low"].isna().any() else ""
+    return [f"Nodes, from {runs} with spans at {where}{few}: {', '.join(texts)} of their time (all of them in .nodes)."]
+
+
+def _share(row: Mapping[Any, Any]) -> str:
+    interval = "" if pd.isna(row["share_low"]) else f" [{100 * row['share_low']:.0f}, {100 * row['share_high']:.0f}]"
+    return f"{format_percent(row['share'])}{interval}"
 
 
 def precision_caveats(precision: Precision, environment: Environment | None, most_workers: int) -> list[Caveat]:

@@ -34,7 +34,8 @@ def stored_sentences(frame: pd.DataFrame) -> list[str]:
         counts.append(f"Geometric means{which}: {shown}")
     for reason, rows in frame[frame["reason"] != CORRECTED].groupby("reason"):
         are = "is" if len(rows) == 1 else "are"
-        counts.append(f"{len(rows)} of {len(frame)} points {are} not corrected for the machine: {STORED_REASONS[str(reason)]}.")
+        left_out = f"{len(rows)} of {len(frame)} points {are} not corrected for the machine: {STORED_REASONS[str(reason)]}."
+        counts.append(left_out + _needed(rows["seconds_needed"].max()))
     return counts
 
 
@@ -50,5 +51,8 @@ def stored_sentence(row: Mapping[Any, Any]) -> str:
     if row["reason"] == CORRECTED:
         return f"{shown} Corrected: {format_change(row['ratio'])} ± {half}: {verdict}."
     may = f", so that unchanged code may differ by {half}" if pd.notna(row["ratio_high"]) else ""
-    needed = f" Runs of about {format_duration(row['seconds_needed'])} each might tell." if row["seconds_needed"] > 0 else ""
-    return f"{shown} Not corrected ({STORED_REASONS[row['reason']]}){may}: {verdict}.{needed}"
+    return f"{shown} Not corrected ({STORED_REASONS[row['reason']]}){may}: {verdict}.{_needed(row['seconds_needed'])}"
+
+
+def _needed(seconds: float) -> str:
+    return f" Runs of about {format_duration(seconds)} each might tell." if seconds > 0 else ""

@@ -94,6 +94,11 @@ def test_what_hardly_differs_is_equally_fast_and_no_change_has_no_sign() -> None
     ]
 
 
+def test_several_short_points_say_once_how_long_runs_would_tell() -> None:
+    text = said({"reason": TOO_SHORT, "seconds_needed": 60.0}, {"reason": TOO_SHORT, "seconds_needed": math.nan})
+    assert text.endswith("one of the runs is too short. Runs of about 60.0 s each might tell.")
+
+
 def test_one_of_several_points_is_not_corrected() -> None:
     text = said({}, {"reason": NOT_CPU, "basis": "wall"})
     assert "1 of 2 points is not corrected for the machine" in text
