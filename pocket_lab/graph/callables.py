@@ -1,21 +1,55 @@
-"""Inspection of a callable: is it asynchronous, and which arguments does it take?"""
+"""Inspection of a callable: is it asynchronous, which arguments does it take, and what is inside?
+
+Callables are foreign objects: a Mock answers to every attribute, others raise what they like. So only attributes that really
+exist are read, by `declared`, and chains of wrappers end.
+"""
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 _SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
 _UNKNOWN = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)  # of a builtin without a signature
+_MOST_WRAPPERS = 100
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine; partials and objects with an async `__call__` too."""
-    if inspect.isclass(function):
+    if isinstance(function, type):
         return False
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    try:
+        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    except Exception:  # of a foreign attribute
+        return False
+
+
+def declared(value: Any, name: str) -> Any:
+    """The attribute of the object or its class; None where only a `__getattr__` would answer, or where it raises."""
+    try:
+        inspect.getattr_static(value, name)
+        return getattr(value, name)
+    except Exception:  # foreign code raises what it likes
+        return None
+
+
+def name_of(function: Any) -> str:
+    """The name of a callable, or of its class."""
+    name = declared(function, "__name__")
+    return name if isinstance(name, str) and name else type(function).__name__
+
+
+def unwrapped(function: Any) -> Any:
+    """The callable inside decorators that name it as `__wrapped__`, and inside partials."""
+    for _ in range(_MOST_WRAPPERS):
+        inner = function.func if issubclass(type(function), functools.partial) else declared(function, "__wrapped__")
+        if not callable(inner):
+            break
+        function = inner
+    return function
 
 
 def takes(function: Callable[..., Any], parameter: str) -> bool:
@@ -47,5 +81,5 @@ def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     try:
         return dict(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # builtins without a signature
+    except Exception:  # builtins without a signature; foreign attributes raise what they like
         return {"input": _UNKNOWN}

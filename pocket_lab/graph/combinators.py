@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.callables import is_async
+from pocket_lab.graph.callables import is_async, name_of
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.nested import FanOut
@@ -31,7 +31,7 @@ def fan_in(combine: Function, *sources: Node | Graph, name: str | None = None) -
         raise GraphError("fan_in needs at least one source")
     graphs = _graphs(sources)
     return FanOut(
-        name or _name_of(combine),
+        name or name_of(combine),
         nodes=_nodes(graphs),
         fan_out_plan=FanOutPlan([graph.plan for graph in graphs], _CONCURRENT),
         prep=lambda store, value: [value] * len(graphs),
@@ -94,7 +94,7 @@ def filter(predicate: Function | Node | Graph, *, extract: Function | None = Non
 
 def _batch(body: Function | Node | Graph, name: str | None, *, prep: Function | None, post: Function) -> Node:
     if not isinstance(body, Node | Graph):
-        body = Node(_name_of(body), exec=body)
+        body = Node(name_of(body), exec=body)
     graph = body if isinstance(body, Graph) else Graph(body)
     return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), fan_out_plan=graph.fan_out_plan, prep=prep, post=post)
 
@@ -135,7 +135,3 @@ def _graphs(nodes: Sequence[Node | Graph]) -> list[Graph]:
 
 def _nodes(graphs: Sequence[Graph]) -> tuple[Node, ...]:
     return tuple(node for graph in graphs for node in graph.nodes.values())
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", None) or type(function).__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.callables import is_async
+from pocket_lab.graph.callables import declared, is_async
 from pocket_lab.graph.path import Linkable
 from pocket_lab.units import parse_duration
 
@@ -161,10 +161,15 @@ class Node(Linkable):
 
     def _location(self) -> tuple[str, str] | None:
         function = self.exec or self.post or self.prep
-        module, path = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-        if module is None or module == "__main__" or module not in sys.modules:
+        module, path = declared(function, "__module__"), declared(function, "__qualname__")
+        if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or module not in sys.modules:
             return None
         return (module, path) if _find(module, path, None) is self else None
+
+
+def _name_of(function: Any) -> str:
+    name = declared(function, "__name__")
+    return name if isinstance(name, str) else ""
 
 
 def _find(module: str, path: str, *default: Any) -> Any:
@@ -194,6 +199,6 @@ def node(function: Function | None = None, /, *, name: str | None = None, **opti
     """Make a function a Node of its name: `@node`, or `@node(retry=Retry(2), ...)` with the fields of Node."""
 
     def decorate(function: Function) -> Node:
-        return Node(name or str(getattr(function, "__name__", "")), exec=function, **options)
+        return Node(name or _name_of(function), exec=function, **options)
 
     return decorate if function is None else decorate(function)

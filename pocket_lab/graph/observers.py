@@ -89,7 +89,8 @@ class Observer(Protocol):
     """Receives every run of an observed graph, and every inner run.
 
     One with the attribute `lazy_results = "timed"` also receives the events of generators and other lazy results of nodes,
-    whose action is YIELDED; with "marked" the stacks below them have a frame that names the node (`runtime.lazy_results`).
+    whose action is YIELDED; with "marked" the stacks below them, and below every visit, have a frame that names the node
+    (`runtime.markers`).
     """
 
     def begin(self, run: Run) -> Sink:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.graph.callables import is_async, needs_argument, takes, takes_argument
+from pocket_lab.graph.callables import declared, is_async, name_of, needs_argument, takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
@@ -54,8 +54,8 @@ def _awaited(function: Callable[..., Any]) -> Node:
 
 def target_name(target: Any) -> str:
     """The name under which results show a target."""
-    name = getattr(target, "name", None) or getattr(target, "__name__", None)
-    return str(name or type(target).__name__)
+    name = declared(target, "name")
+    return name if isinstance(name, str) and name else name_of(target)
 
 
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:

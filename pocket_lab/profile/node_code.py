@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from pocket_lab.executors.outcome import is_machinery
+from pocket_lab.graph.callables import declared, unwrapped
 from pocket_lab.graph.graph import Graph
-from pocket_lab.graph.runtime.lazy_results import node_of_marker
+from pocket_lab.graph.runtime.markers import is_marker, node_of_marker
 from pocket_lab.records.caveat import Caveat
 
 OUTSIDE = "(outside the nodes)"
@@ -31,16 +32,40 @@ class NodeCode:
         return self.file, self.first
 
 
+def node_names(target: Any, label: str) -> list[str]:
+    """The names of all nodes of a graph that have functions of their own, or the label of a plain callable."""
+    return list(dict.fromkeys(name for name, _ in _phases(target, label)))
+
+
+def stack_codes(target: Any, label: str) -> list[NodeCode]:
+    """The plain functions of every node, for a `NodeFinder`; nodes may share them.
+
+    A method, a callable object, a partial and a closure are left out: others of the same code are no nodes.
+    """
+    return [
+        _code(node, function)
+        for node, phase in _phases(target, label)
+        if type(phase) is FunctionType and (function := python_function(phase)) is not None and function.__closure__ is None
+    ]
+
+
+def _phases(target: Any, label: str) -> list[tuple[str, Callable[..., Any]]]:
+    if isinstance(target, Graph):
+        return [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
+    return [(label, target)]
+
+
+def _code(node: str, function: Any) -> NodeCode:
+    code = function.__code__
+    return NodeCode(node, function, code.co_filename, code.co_firstlineno, _last_line(code))
+
+
 def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ()) -> tuple[list[NodeCode], list[Caveat]]:
     """The functions of every node of a graph, or a plain callable under its label; a Caveat for each that is not Python code.
 
     Functions of `also` that belong to no node get their own names.
     """
-    phases = (
-        [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
-        if isinstance(target, Graph)
-        else [(label, target)]
-    )
+    phases = _phases(target, label)
     known = {id(python_function(phase)) for _, phase in phases}
     phases += [(f"{function.__qualname__}()", function) for function in also if id(function) not in known]
     codes: list[NodeCode] = []
@@ -50,8 +75,7 @@ def node_codes(target: Any, label: str, also: Iterable[Callable[..., Any]] = ())
         if function is None:
             caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python and is not profiled'))
         else:
-            code = function.__code__
-            codes.append(NodeCode(node, function, code.co_filename, code.co_firstlineno, _last_line(code)))
+            codes.append(_code(node, function))
     return _label_shared(codes, caveats), caveats
 
 
@@ -68,14 +92,12 @@ def _label_shared(codes: list[NodeCode], caveats: list[Caveat]) -> list[NodeCode
 
 def python_function(phase: Any) -> Any:
     """The function inside wrappers, methods, partials and callable objects; None if there is none."""
-    phase = inspect.unwrap(phase)
-    while hasattr(phase, "func"):  # functools.partial
-        phase = inspect.unwrap(phase.func)
-    if inspect.ismethod(phase):
-        phase = phase.__func__
-    if not inspect.isfunction(phase) and inspect.isfunction(getattr(type(phase), "__call__", None)):  # noqa: B004
-        phase = type(phase).__call__
-    return phase if inspect.isfunction(phase) else None
+    phase = unwrapped(phase)
+    if isinstance(phase, MethodType):
+        phase = unwrapped(phase.__func__)
+    if type(phase) is not FunctionType:
+        phase = unwrapped(declared(type(phase), "__call__"))
+    return phase if type(phase) is FunctionType else None
 
 
 def _last_line(code: CodeType) -> int:
@@ -84,51 +106,68 @@ def _last_line(code: CodeType) -> int:
 
 
 class NodeFinder:
-    """Finds the nodes on a stack of (function, file, line) frames, innermost first.
+    """Finds the nodes on a stack of (function, file, line) frames.
 
-    A frame that resumes a lazy result of a node names that node, whatever code is below it.
+    A marker frame names the node that all code below it runs for. Below it, and where there is none, the code of another node
+    names that node, if no third one has the same code: it was called as a function. Code that has no file of its own, as that
+    of exec in "<string>", names none, since its lines say nothing.
     """
 
     def __init__(self, codes: Iterable[NodeCode]) -> None:
         self._by_file: dict[str, list[NodeCode]] = {}
-        self._labels: dict[str, str] = {}
         for code in codes:
-            self._by_file.setdefault(code.file, []).append(code)
-            self._labels |= dict.fromkeys([*code.node.split(", "), code.node], code.node)
+            if has_own_file(code.file):
+                self._by_file.setdefault(code.file, []).append(code)
 
     def nodes(self, frames: Iterable[tuple[str, str, int]]) -> list[str]:
-        """The distinct nodes of a stack, innermost first."""
-        found = [self.node_at(file, line) for _, file, line in frames]
-        return list(dict.fromkeys(node for node in found if node is not None))
+        """The distinct nodes of a stack, innermost first; its frames come innermost first, too."""
+        found: list[str] = []
+        node: str | None = None
+        for _, file, line in reversed(list(frames)):
+            node = self.node_at(file, line, node)
+            if node is not None:
+                found = [node, *(other for other in found if other != node)]
+        return found
 
     def owner(self, frames: Sequence[tuple[str, str, int]]) -> tuple[str, int] | None:
         """The innermost node of a stack (outermost frame first), and the index at which its part of the stack begins.
 
-        Functions written inside a node belong to it, so that its part begins at the outermost frame with no other node below.
+        That is behind its marker, or at the outermost frame of its code that was called from the node before it.
         """
-        owner: tuple[str, int] | None = None
-        for index in range(len(frames) - 1, -1, -1):
-            _, file, line = frames[index]
-            node = self.node_at(file, line)
-            if node is not None:
-                if owner is not None and node != owner[0]:
-                    break
-                owner = node, index
-        return owner
+        node: str | None = None
+        start = 0
+        for index, (_, file, line) in enumerate(frames):
+            inner = self.node_at(file, line, node)
+            if is_marker(file):
+                start = index + 1
+            elif inner != node:
+                start = index
+            node = inner
+        return None if node is None else (node, start)
 
-    def node_at(self, file: str, line: int) -> str | None:
-        """The node to which a line of a file belongs, or which a marker names."""
-        if file in self._by_file:
-            return self._node(file, line)
-        marked = node_of_marker(file)
-        return None if marked is None else self._labels.get(marked, marked)
+    def node_at(self, file: str, line: int, caller: str | None = None) -> str | None:
+        """The node of a frame that was called from one of the node `caller`."""
+        if is_marker(file):
+            return node_of_marker(file)
+        nodes = self.nodes_of_code(file, line)
+        return caller if caller in nodes or len(nodes) != 1 else nodes[0]
 
-    @staticmethod
-    def without_markers(frames: Iterable[tuple[str, str, int]]) -> tuple[tuple[str, str, int], ...]:
-        """The frames of a stack but for those that only name a node."""
-        return tuple(frame for frame in frames if node_of_marker(frame[1]) is None)
+    def nodes_of_code(self, file: str, line: int) -> list[str]:
+        """The nodes whose code includes this line; of nested functions those of the innermost."""
+        if file not in self._by_file:
+            return []
+        found = [code for code in self._by_file[file] if code.first <= line <= code.last]
+        shortest = min((code.last - code.first for code in found), default=0)
+        return list(dict.fromkeys(code.node for code in found if code.last - code.first == shortest))
 
-    def _node(self, file: str, line: int) -> str | None:
-        """The node whose lines include this one; of nested functions the innermost."""
-        candidates = [code for code in self._by_file[file] if code.first <= line <= code.last]
-        return min(candidates, key=lambda code: code.last - code.first).node if candidates else None
+
+def own_frames(frames: Sequence[tuple[str, str, int]], start: int) -> tuple[tuple[str, str, int], ...]:
+    """The part of a stack from this index on, without the machinery of a pool or an event loop at its beginning."""
+    part = frames[start:]
+    first = next((index for index, (_, file, _) in enumerate(part) if not is_machinery(file)), 0)
+    return tuple(part[first:])
+
+
+def has_own_file(file: str) -> bool:
+    """Whether code of this file is identified by its line: a file, a cell, or a doctest."""
+    return not file.startswith("<") or file.startswith(("<ipython-input", "<doctest"))

@@ -1,7 +1,7 @@
 """Lazy results under an observer: the work of a generator that a node returns counts for that node, whoever consumes it.
 
-Where an observer asks for it by its attribute `lazy_results`, such a result is handed on inside a generator of ours. The code
-of that generator has the name of the node as its file, so that a stack below it names the node ("marked"). With "timed" each
+Where an observer asks for it by its attribute `lazy_results`, such a result is handed on inside a generator of ours. With
+"marked" that generator is a marker frame of the node (`runtime.markers`), as its visits have them too. With "timed" each
 resumption is timed too, without the work of other nodes' generators inside it, and reported as an event of the run in which
 the result was returned. Without such an observer nothing is wrapped.
 """
@@ -19,17 +19,17 @@ from io import IOBase
 from math import inf
 from time import perf_counter as clock
 from time import thread_time
-from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Literal
 
 from pocket_lab.graph.observers import YIELDED, Observer, Outcome, Run, Sink, Yielded, thread_name
+from pocket_lab.graph.runtime.markers import is_marker, with_marker
 
 if sys.platform == "linux":
     from resource import RUSAGE_THREAD, getrusage
 
 _SHORTEST_S, _PARTS = 1e-4, 1000  # resumptions are reported together for so long, or this part of the time since the visit
 _DUMMIES, _MEASUREMENTS, _EVERY_S = 20, 7, 1e-3  # how the cost of a resumption is measured
-_MARK, _END = "<node:", ">"
 _ITERATORS = frozenset(
     [map, filter, zip, enumerate, reversed, *(t for t in vars(itertools).values() if isinstance(t, type)), type(iter(int, 1))]
 )
@@ -44,11 +44,6 @@ class Cell:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.live = 0
-
-
-def node_of_marker(file: str) -> str | None:
-    """The node whose lazy result a frame with this file resumes; None for any other file."""
-    return file[len(_MARK) : -len(_END)] if file.startswith(_MARK) else None
 
 
 def lazy_results(observers: Sequence[Observer]) -> Literal["timed", "marked", ""]:
@@ -116,8 +111,7 @@ class LazyResults:
         """The function with the marker as its file."""
         marked = self._wrappers.get(wrapper)
         if marked is None:
-            code = wrapper.__code__.replace(co_filename=f"{_MARK}{self._node}{_END}")
-            marked = self._wrappers[wrapper] = FunctionType(code, globals(), wrapper.__name__)
+            marked = self._wrappers[wrapper] = with_marker(wrapper, self._node)
         return marked
 
 
@@ -125,7 +119,7 @@ def _is_marked(result: Any) -> bool:
     """Whether it is one of our wrappers."""
     for name in ("gi_code", "ag_code", "cr_code"):
         if (code := getattr(result, name, None)) is not None:
-            return bool(code.co_filename.startswith(_MARK))
+            return is_marker(code.co_filename)
     return False
 
 

@@ -11,6 +11,7 @@ from pocket_lab.graph.node import Function, Node, Route
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.runtime.hooks import after_failure, after_success
 from pocket_lab.graph.runtime.lazy_results import LazyKinds, LazyResults, lazy_results
+from pocket_lab.graph.runtime.markers import marked
 
 HandOn = Callable[..., Any]
 Kind = Literal["plain", "awaited", "observed", "followed", "phased", "general"]
@@ -70,6 +71,10 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
     is_guarded = retries or is_timed or fallback is not None or succeed is not None
     is_phased = prep is not None or post is not None
     shows_context = any(shows.values()) or succeed is not None  # a hook may take the context too
+    if lazy_results(observers) == "marked":
+        prep, post, fallback = _marked(prep, node), _marked(post, node), _marked(fallback, node)
+        succeed, fail = _marked(succeed, node), _marked(fail, node)
+        exec_ = exec_ if body is not None or exec_ is _pass_on else _marked(exec_, node)  # the nodes inside have their own
     return Step(
         name=node.name,
         kind=_kind(is_guarded or shows_context, is_phased, observers, any(awaits.values())),
@@ -116,6 +121,10 @@ def _is_async(function: Function | None) -> bool:
 
 def _takes_ctx(function: Function | None) -> bool:
     return function is not None and takes(function, "ctx")
+
+
+def _marked(function: Function | None, node: Node) -> Function | None:
+    return None if function is None else marked(function, node.name)
 
 
 def _pass_on(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pocket_lab.executors.outcome import text_of
 from pocket_lab.graph.context import INLINE
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.observers import Collected, Collector
+from pocket_lab.graph.runtime.lazy_results import lazy_results
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.timing.batch import Runs
 from pocket_lab.measure.timing.runs import build_input, build_runs
@@ -100,15 +101,17 @@ class Client:
     In a remote worker, the events of the target's observers are collected and returned with the Tally.
     """
 
-    def __init__(self, job: Job, point: Point, collects: bool = False) -> None:
-        self._collector = Collector() if collects else None
+    def __init__(self, job: Job, point: Point, lazy: str | None = None) -> None:
+        self._collector = None if lazy is None else Collector(lazy_results=lazy)
         if self._collector is not None:
             assert isinstance(job.target, Graph)
             job = replace(job, target=job.target.observed(self._collector))
         self._source = replace(job, points=(), caveats=(), earlier=()), replace(point, workers=1, drive="run", rate=None)
 
-    def __reduce__(self) -> tuple[type[Client], tuple[Job, Point, bool]]:
-        return Client, (*self._source, bool(getattr(self._source[0].target, "observers", ())))
+    def __reduce__(self) -> tuple[type[Client], tuple[Job, Point, str | None]]:
+        target = self._source[0].target
+        is_observed = isinstance(target, Graph) and target.observers
+        return Client, (*self._source, lazy_results(target.observers) if is_observed else None)
 
     @cached_property
     def runs(self) -> Runs:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from pocket_lab.executors.pool import Pool
-from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.runtime.markers import INHERITED, is_marker
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.cpu.stack_sampler import (
     MAIN,
+    OTHER,
+    TASK,
+    UNSEEN,
+    WORKER,
     Frame,
     Stacks,
     StackSampler,
@@ -22,7 +25,8 @@ from pocket_lab.profile.cpu.stack_sampler import (
 )
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
-from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, node_codes
+from pocket_lab.profile.marked_target import with_markers
+from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, own_frames, stack_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.record import Record
@@ -30,7 +34,13 @@ from pocket_lab.records.sources import Stack
 
 INTERVAL_S = 0.001
 _FEWEST_SAMPLES, _FEWEST_OF_A_NODE = 100, 10
-_RUNTIME: Frame = ("[runtime, start-up]", "", 0)
+_REASONS: dict[str, Frame] = {
+    MAIN: ("[runtime, start-up]", "", 0),
+    TASK: ("[runtime, start-up]", "", 0),
+    WORKER: ("[runtime, start-up]", "", 0),
+    OTHER: ("[threads that no node has started]", "", 0),
+    UNSEEN: ("[threads of C libraries, or too short for a sample]", "", 0),
+}
 
 _SAMPLED = Caveat(
     "sampled",
@@ -43,14 +53,11 @@ _NATIVE = Caveat("native-threads", "threads that a C library starts by itself ha
 
 def profile_cpu(job: Job, interval_s: float = INTERVAL_S) -> Iterator[Record]:
     """One run of each point, its stacks sampled every `interval_s`; yields Caveats and Stacks of wall and CPU seconds."""
-    codes, caveats = node_codes(job.target, job.points[0].target)
-    yield from caveats
     yield _SAMPLED
     yield _NATIVE
     marks = Marks()
-    if isinstance(job.target, Graph):
-        job = replace(job, target=job.target.observed(marks))
-    yield from profile_points(job, _CpuInstrument(NodeFinder(codes), interval_s, marks))
+    finder = NodeFinder(stack_codes(job.target, job.points[0].target))
+    yield from profile_points(with_markers(job, marks), _CpuInstrument(finder, interval_s, marks))
 
 
 class _CpuInstrument(Instrument):
@@ -80,9 +87,8 @@ class _CpuInstrument(Instrument):
         merged: dict[tuple[str, tuple[Frame, ...]], StackTimes] = {}
         for stacks in self._stacks:
             for kind, frames, times in stacks:
-                if (key := self._attributed(kind, frames)) is None:
-                    continue
-                wall_s = times.wall_s if key[0] != OUTSIDE else times.cpu_s
+                key, is_visit = self._attributed(kind, frames)
+                wall_s = times.wall_s if is_visit or times.cpu_s != times.cpu_s else times.cpu_s
                 if wall_s > 0:
                     total = merged.setdefault(key, StackTimes())
                     total.wall_s, total.cpu_s = total.wall_s + wall_s, total.cpu_s + times.cpu_s
@@ -108,10 +114,15 @@ class _CpuInstrument(Instrument):
             message = f"{describe(point)}: fewer than {_FEWEST_OF_A_NODE} samples are inside {', '.join(few)}"
             yield Caveat("few-samples", f"{message}: part of its time may be that of the node before or after it", point)
 
-    def _attributed(self, kind: str, frames: tuple[Frame, ...]) -> tuple[str, tuple[Frame, ...]] | None:
-        """The node and its part of the stack; outside the nodes only the thread of the run counts, with its CPU time."""
+    def _attributed(self, kind: str, frames: tuple[Frame, ...]) -> tuple[tuple[str, tuple[Frame, ...]], bool]:
+        """The node and its part of the stack, and whether it is on a visit: only then its waits count, else its CPU time.
+
+        What a node has started works beside the visit, and where it waits, the visit waits for it. Outside the nodes the frame
+        is a reason.
+        """
         owner = self._finder.owner(frames)
-        if owner is not None:
-            node, start = owner
-            return node, self._finder.without_markers(frames[start:])
-        return (OUTSIDE, (_RUNTIME,)) if kind == MAIN else None
+        if owner is None:
+            return (OUTSIDE, (_REASONS[kind],)), False
+        node, start = owner
+        markers = [function for function, file, _ in frames if is_marker(file)]
+        return (node, own_frames(frames, start)), not (markers and markers[-1].endswith(INHERITED))

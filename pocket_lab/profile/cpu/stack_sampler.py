@@ -11,16 +11,20 @@ import asyncio
 import sys
 import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Self
 
 from pocket_lab.executors.worker_state import STATE
+from pocket_lab.profile.inheritance import Edge, Inheritance
+from pocket_lab.stats.median_interval import NAN
 
 Frame = tuple[str, str, int]
 AWAITING: Frame = ("[awaiting]", "", 0)
-MAIN, OTHER, TASK = "main", "other", "task"
+MAIN, WORKER, OTHER, TASK, UNSEEN = "main", "worker", "other", "task", "unseen"
 
 _SWITCH_SHARE = 0.05  # of the sampling interval, after which a thread has to release the interpreter lock
 
@@ -44,17 +48,26 @@ Stacks = list[tuple[str, tuple[Frame, ...], StackTimes]]
 
 
 class StackSampler:
-    """Samples from `start` to `stop`; `tasks` returns the tasks of an event loop, of which suspended ones are sampled too."""
+    """Samples from `start` to `stop`; `tasks` returns the tasks of an event loop, of which suspended ones are sampled too.
+
+    Threads and callbacks that a node starts meanwhile inherit the node. Where they begin and end the clock of their thread is
+    read, so that their CPU time is complete, however short they are.
+    """
 
     def __init__(self, interval_s: float, tasks: Callable[[], Iterable[asyncio.Task[Any]]] | None = None) -> None:
         self._interval_s = interval_s
         self._tasks = tasks
         self._times: dict[tuple[str, tuple[int, ...]], StackTimes] = {}
         self._codes: dict[int, CodeType] = {}
-        self._native_ids: dict[int, int | None] = {}
-        self._cpu_s: dict[int, float] = {}
+        self._clocks: weakref.WeakKeyDictionary[threading.Thread, _Clock] = weakref.WeakKeyDictionary()
+        self._no_clock = _Clock(None, NAN)
+        self._edges: deque[Edge] = deque()
+        self._inheritance = Inheritance(self._edges.append)
+        self._has_begun = False
+        self._process_s = self._counted_s = 0.0
         self._main = threading.get_ident()
         self._stopped = threading.Event()
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pocket-lab-sampler", daemon=True)
 
     def start(self) -> Self:
@@ -65,13 +78,16 @@ class StackSampler:
         """
         self._switch_s = sys.getswitchinterval()
         sys.setswitchinterval(min(self._switch_s, self._interval_s * _SWITCH_SHARE))
+        self._inheritance.start()
         self._thread.start()
+        self._ready.wait()
         return self
 
     def stop(self) -> Stacks:
         """Stop the thread; returns (kind of the thread, frames from the outermost, times) for each stack."""
         self._stopped.set()
         self._thread.join()
+        self._inheritance.close()
         sys.setswitchinterval(self._switch_s)
         return [(kind, tuple(self._frame(code_id) for code_id in stack), times) for (kind, stack), times in self._times.items()]
 
@@ -87,25 +103,53 @@ class StackSampler:
         sampler, before = threading.get_ident(), time.perf_counter()
         self._sample(sampler, 0.0)  # reads the CPU clocks of the threads for the first time
         self._times.clear()
-        while not self._stopped.wait(self._interval_s):
+        self._edges.clear()
+        self._process_s, self._counted_s, self._has_begun = time.process_time() - time.thread_time(), 0.0, True
+        self._ready.set()
+        is_stopped = False
+        while not is_stopped:
+            is_stopped = self._stopped.wait(self._interval_s)  # one last sample, so that no CPU time is left
             now = time.perf_counter()
             self._sample(sampler, now - before)
             before = now
+        self._add_unseen()
 
     def _sample(self, sampler: int, wall_s: float) -> None:
+        while self._edges:
+            self._pass(*self._edges.popleft())
         for thread, frame in sys._current_frames().items():
             if thread != sampler:
-                kind = MAIN if thread == self._main else OTHER
-                self._add(kind, self._stack_of(frame), wall_s, self._cpu_since_last_sample(thread))
+                here = threading._active.get(thread)  # type: ignore[attr-defined]
+                is_ours = here is not None and here.name.startswith("pocket-lab")
+                kind = MAIN if thread == self._main else WORKER if is_ours else OTHER
+                clock = self._clock(here)
+                clock.last = self._add(kind, self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
         for task in self._tasks() if self._tasks is not None else ():
             if stack := self._stack_of_task(task):
                 self._add(TASK, stack, wall_s, 0.0)
 
-    def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> None:
+    def _pass(self, thread: threading.Thread, is_end: bool, now_s: float, marker: CodeType) -> None:
+        """The CPU time of a thread until a function that inherits a node begins or ends there."""
+        clock = self._clock(thread)
+        cpu_s = self._count(clock, now_s)
+        if clock.last is not None:
+            clock.last.cpu_s += cpu_s
+        elif is_end:
+            self._add(OTHER, (self._code_id(marker),), 0.0, cpu_s)
+        clock.last = None
+
+    def _add_unseen(self) -> None:
+        """The CPU time of this process that is in no sample."""
+        unseen_s = time.process_time() - time.thread_time() - self._process_s - self._counted_s
+        if unseen_s > 0:
+            self._times[UNSEEN, ()] = StackTimes(0.0, unseen_s, 0)
+
+    def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> StackTimes:
         times = self._times.get((kind, stack))
         if times is None:
             times = self._times[kind, stack] = StackTimes()
         times.add(wall_s, cpu_s)
+        return times
 
     def _stack_of(self, frame: FrameType | None) -> tuple[int, ...]:
         stack = []
@@ -125,24 +169,50 @@ class StackSampler:
         self._codes[code_id] = code
         return code_id
 
-    def _cpu_since_last_sample(self, thread: int) -> float:
-        """CPU seconds of a thread since the last sample; NaN where the system does not report them."""
-        if thread not in self._native_ids:
-            self._native_ids |= {known.ident: known.native_id for known in threading.enumerate() if known.ident is not None}
-        native_id = self._native_ids.setdefault(thread, None)
-        now_s = thread_cpu_s(native_id)
-        before_s, self._cpu_s[thread] = self._cpu_s.get(thread, now_s), now_s
-        return now_s - before_s
+    def _clock(self, thread: threading.Thread | None) -> _Clock:
+        """The clock of a thread; that of one that began meanwhile began at zero."""
+        if thread is None:
+            return self._no_clock
+        clock = self._clocks.get(thread)
+        if clock is None:
+            clock = self._clocks[thread] = _Clock(thread.native_id, 0.0)
+            if not self._has_begun:
+                clock.cpu_s = clock.now_s()
+        return clock
+
+    def _count(self, clock: _Clock, now_s: float) -> float:
+        """CPU seconds of a thread since its clock was read last; NaN where the system does not report them."""
+        cpu_s = max(now_s - clock.cpu_s, 0.0) if now_s == now_s else NAN
+        clock.cpu_s = now_s
+        self._counted_s += 0.0 if cpu_s != cpu_s else cpu_s
+        return cpu_s
 
 
-def thread_cpu_s(native_id: int | None) -> float:
-    """The CPU seconds of a thread of this process by its native id (Linux: the clock id of a thread); NaN elsewhere."""
+@dataclass(slots=True)
+class _Clock:
+    """The CPU clock of a thread when it was read last, and where the thread was then."""
+
+    native_id: int | None
+    cpu_s: float
+    last: StackTimes | None = None
+
+    def now_s(self) -> float:
+        """What it says now; the same as before where the thread has ended."""
+        now_s = thread_cpu_s(self.native_id)
+        return self.cpu_s if now_s is None else now_s
+
+
+def thread_cpu_s(native_id: int | None) -> float | None:
+    """The CPU seconds of a thread of this process by its native id (Linux: the clock id of a thread).
+
+    None for a thread that has ended; NaN elsewhere.
+    """
     if native_id is None or sys.platform != "linux":
-        return float("nan")
+        return NAN
     try:
         return time.clock_gettime(~native_id << 3 | 6)
-    except OSError:  # the thread has ended
-        return float("nan")
+    except OSError:
+        return None
 
 
 def _suspended(awaited: Any) -> Iterator[CodeType]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pocket_lab.graph.runtime.lazy_results import node_of_marker
+from pocket_lab.graph.runtime.markers import is_marker
+from pocket_lab.profile.libraries import is_library
 from pocket_lab.profile.memory.allocation_ledger import Mask
 from pocket_lab.profile.memory.capture import Frame, Ints, Stacks
 from pocket_lab.profile.node_code import NodeFinder
@@ -18,8 +19,8 @@ class Attribution:
     """The nodes of every stack, as arrays indexed by stack number.
 
     `owner` is the index in `names` of the innermost node (the last name means "no node"), `site` the number of the stack
-    that ends with the innermost frame of that node (0 without a node), `chain` an index into `chains`, the distinct
-    combinations of nodes on a stack, innermost first.
+    that ends with the frame of that node which says best where it was (0 without one), `chain` an index into `chains`, the
+    distinct combinations of nodes on a stack, innermost first.
     """
 
     names: tuple[str, ...]
@@ -40,27 +41,62 @@ class Attribution:
 
 
 def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside: str) -> Attribution:
-    """Find the nodes on every stack, in one pass, since a stack follows its parent; `outside` is the name for no node."""
-    index = {name: number for number, name in enumerate(nodes)}
-    node_of: dict[Frame, int | None] = {}
-    owner, site, chain = [len(nodes)], [0], [0]
+    """Find the nodes on every stack, in one pass, since a stack follows its parent; `outside` is the name for no node.
+
+    Nodes that only a marker names come after the given ones.
+    """
+    index = {name: number + 1 for number, name in enumerate(nodes)}  # 0 is no node
+    names: list[str | None] = [None, *nodes]
+    found: dict[tuple[int, Frame], tuple[int, int]] = {}
+    owner, site, rank, chain = [0], [0], [0], [0]
     chains: list[tuple[int, ...]] = [()]
     known: dict[tuple[int, ...], int] = {(): 0}
     for number, parent, frame in zip(range(1, len(stacks)), stacks.parents[1:], stacks.frames[1:], strict=True):
-        if frame not in node_of:
-            name = finder.node_at(frame[1], frame[2])
-            node_of[frame] = None if name is None else index[name]
-        node = node_of[frame]
-        if node is None:
-            owner.append(owner[parent])
-            site.append(site[parent])
+        outer = owner[parent]
+        key = outer, frame
+        if key not in found:
+            name = finder.node_at(frame[1], frame[2], names[outer])
+            if name is not None and name not in index:
+                index[name] = len(names)
+                names.append(name)
+            found[key] = 0 if name is None else index[name], _site_rank(frame, name, finder)
+        node, better = found[key]
+        is_new = node != outer or better == _MARKER
+        before = 0 if is_new else rank[parent]
+        has_better = better > before or better == _OWN_CODE
+        owner.append(node)
+        site.append(number if has_better and node else 0 if is_new else site[parent])
+        rank.append(better if has_better and node else before)
+        if not is_new:
             chain.append(chain[parent])
             continue
         within = (node, *(other for other in chains[chain[parent]] if other != node))
         if within not in known:
             known[within] = len(chains)
             chains.append(within)
-        owner.append(node)
-        site.append(number if node_of_marker(frame[1]) is None else 0)
         chain.append(known[within])
-    return Attribution((*nodes, outside), np.array(owner), np.array(site), np.array(chain), tuple(chains))
+    numbers = np.array(owner)
+    return Attribution(
+        (*(name for name in names if name is not None), outside),
+        np.where(numbers == 0, len(names), numbers) - 1,  # "no node" comes last
+        np.array(site),
+        np.array(chain),
+        tuple(tuple(node - 1 for node in within) for within in chains),
+    )
+
+
+_MARKER, _LIBRARY, _OTHER_CODE, _OWN_CODE = 0, 1, 2, 3
+
+
+def _site_rank(frame: Frame, node: str | None, finder: NodeFinder) -> int:
+    """How well a frame says where in the node something happens.
+
+    The innermost frame of the node's own code does it best, then the outermost of other code that is not of a library, as of a
+    decorator, then the outermost of a library.
+    """
+    _, file, line = frame
+    if is_marker(file):
+        return _MARKER
+    if node in finder.nodes_of_code(file, line):
+        return _OWN_CODE
+    return _LIBRARY if is_library(file) else _OTHER_CODE

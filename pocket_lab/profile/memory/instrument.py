@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, time
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
-from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.observers import Observer
 from pocket_lab.measure.job import Job
+from pocket_lab.profile.inheritance import inheriting
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
+from pocket_lab.profile.marked_target import with_markers
 from pocket_lab.profile.memory.memory_totals import MemoryTotals
 from pocket_lab.profile.memory.node_activity import Visits
 from pocket_lab.profile.memory.node_memory import read_node_memory
 from pocket_lab.profile.memory.tracker import Tracking, capture_names, check_memray, tracked
-from pocket_lab.profile.node_code import NodeFinder, node_codes
+from pocket_lab.profile.node_code import NodeFinder, node_names, stack_codes
 from pocket_lab.records.caveat import Caveat
-from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
@@ -55,7 +56,6 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
     options = options or MemoryOptions()
     check_memray()
     instrument = MemoryPass(job, options, Path(job.scratch) / "run.bin")
-    yield from instrument.caveats
     if not options.tracking.python_allocators:
         yield _PYMALLOC
     yield _UNSEEN
@@ -81,27 +81,26 @@ class MemoryPass(Instrument):
     name = "memray"
 
     def __init__(self, job: Job, options: MemoryOptions, file: Path) -> None:
-        self._codes, self.caveats = node_codes(job.target, job.points[0].target)
-        self._finder = NodeFinder(self._codes)
-        self._nodes = list(dict.fromkeys(code.node for code in self._codes))
-        self._native = _without_code(job, self._nodes)
+        label = job.points[0].target
+        self._finder = NodeFinder(stack_codes(job.target, label))
+        self._nodes = node_names(job.target, label)
         self._options = options
         self._visits = Visits()
         self._file = file
         self._many = len(job.points) > 1
         self._span_s = (0.0, 0.0)
         self._begun_at = 0.0
-        self.job = self._observed(job)
+        self.job = with_markers(job, self._observer())
 
-    def _observed(self, job: Job) -> Job:
-        return replace(job, target=job.target.observed(self._visits)) if isinstance(job.target, Graph) else job
+    def _observer(self) -> Observer:
+        return self._visits
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
         """Write everything that is allocated inside to the capture file."""
         for earlier in capture_names(self._file):
             earlier.unlink(missing_ok=True)
-        with tracked(self._file, self._options.tracking, pool):
+        with inheriting(pool), tracked(self._file, self._options.tracking, pool):
             self._visits.clear()
             self._begun_at, begun_s = time(), perf_counter()
             try:
@@ -112,7 +111,7 @@ class MemoryPass(Instrument):
     def records(self, point: Point) -> Iterator[Record]:
         """Read the captures of all processes."""
         memory = self._read(with_details=True)
-        yield from self._totals(memory, point)
+        yield from memory.totals(point, self._begun_at, self._wall_s)
         yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         yield from opaque_caveats(point, self._visits.opaque())
@@ -132,16 +131,9 @@ class MemoryPass(Instrument):
         return ended_s - begun_s
 
     def _read(self, with_details: bool) -> MemoryTotals:
-        nodes = [*self._nodes, *self._native]
         files = [file for file in capture_names(self._file) if file.exists()]
         native = self._options.tracking.native
-        return MemoryTotals.of([read_node_memory(file, self._finder, nodes, native, with_details) for file in files])
-
-    def _totals(self, memory: MemoryTotals, point: Point) -> Iterator[Record]:
-        """The memory of the run and of its nodes; of one without Python code only what its lazy results allocate is known."""
-        for record in memory.totals(point, self._begun_at, self._wall_s):
-            if not (isinstance(record, NodeMemory) and record.node in self._native and not record.allocations):
-                yield record
+        return MemoryTotals.of([read_node_memory(file, self._finder, self._nodes, native, with_details) for file in files])
 
     def _keep(self, point: Point) -> None:
         """Move the captures to the path of the option `keep`; with several points, each gets its own name."""
@@ -159,19 +151,11 @@ class MemoryPass(Instrument):
                 raise UsageError(f"memray's capture cannot be kept as {destination}: {error.strerror or error}") from error
 
 
-def _without_code(job: Job, known: Sequence[str]) -> list[str]:
-    """The nodes of the target that have functions of their own, none of them written in Python."""
-    if not isinstance(job.target, Graph):
-        return []
-    labels = {name for label in known for name in (label, *label.split(", "))}
-    return list(dict.fromkeys(node.name for node in job.target.walk() if node.phases() and node.name not in labels))
-
-
 class _Peaks(MemoryPass):
     """A memory pass without lines, stacks and moments."""
 
-    def _observed(self, job: Job) -> Job:
-        return replace(job, target=job.target.observed(Marks())) if isinstance(job.target, Graph) else job
+    def _observer(self) -> Observer:
+        return Marks()
 
     def was_warm_up(self) -> bool:
         """Whether the run was short: what it keeps for later runs would count for the first size and distort the growth."""
@@ -179,4 +163,4 @@ class _Peaks(MemoryPass):
 
     def records(self, point: Point) -> Iterator[Record]:
         """Yield the memory of the run and of its nodes."""
-        yield from self._totals(self._read(with_details=False), point)
+        yield from self._read(with_details=False).totals(point, self._begun_at, self._wall_s)

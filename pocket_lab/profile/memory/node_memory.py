@@ -13,7 +13,7 @@ from pocket_lab.profile.memory.capture import Ints, Snapshots, Stacks
 from pocket_lab.profile.memory.capture_reader import read_capture
 from pocket_lab.profile.memory.memory_totals import Calls, MemoryTotals, Site
 from pocket_lab.profile.memory.moments import Moments
-from pocket_lab.profile.node_code import OUTSIDE, NodeFinder
+from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, own_frames
 
 
 def read_node_memory(file: Path, finder: NodeFinder, nodes: Sequence[str], native: bool, with_details: bool) -> MemoryTotals:
@@ -62,7 +62,7 @@ def _by_calls(finder: NodeFinder, stacks: Stacks, table: Ints) -> dict[Calls, In
     for number in np.flatnonzero(table[:, 0] > 0).tolist():
         frames = stacks.trace(number)
         owner = finder.owner(frames)
-        key = (OUTSIDE, tuple(frames)) if owner is None else (owner[0], finder.without_markers(frames[owner[1] :]))
+        key = (OUTSIDE, tuple(frames)) if owner is None else (owner[0], own_frames(frames, owner[1]))
         calls[key] = calls.get(key, 0) + table[number]
     return calls
 

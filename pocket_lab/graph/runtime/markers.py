@@ -1,0 +1,102 @@
+"""Marker frames: whatever runs because of a node has a frame on its stack whose file is the name of the node.
+
+A function of the node is called through a tiny function whose code has that file, so that the innermost such frame names the
+node, whatever is decorated, made by exec, a partial or a Mock. Only observers with `lazy_results = "marked"` ask for it.
+`current_node` tells the node that is running here; threads and callbacks that it starts inherit it (`profile.inheritance`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache
+from types import FrameType, FunctionType
+from typing import Any
+
+from pocket_lab.graph.callables import is_async
+
+_MARK, _END = "<node:", ">"
+INHERITED = "inherited"  # the function of a marker in a thread that a node has started
+
+# The node whose visit, thread or callback this context belongs to.
+CURRENT: ContextVar[str | None] = ContextVar("pocket_lab_node", default=None)
+
+
+def node_of_marker(file: str) -> str | None:
+    """The node that a frame with this file names; None for any other file."""
+    return _unescaped(file[len(_MARK) : -len(_END)]) if file.startswith(_MARK) else None
+
+
+def is_marker(file: str) -> bool:
+    """Whether a frame with this file only names a node."""
+    return file.startswith(_MARK)
+
+
+def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
+    """The function, called through a marker frame of the node; async where the function is."""
+    if is_async(function):
+
+        async def visit(*args: Any, **kwargs: Any) -> Any:
+            outer = CURRENT.get()
+            CURRENT.set(node)
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                CURRENT.set(outer)  # not a token: the coroutine may be closed in another context
+
+    else:
+
+        def visit(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+            outer = CURRENT.get()
+            CURRENT.set(node)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                CURRENT.set(outer)
+
+    return with_marker(visit, node)
+
+
+@cache
+def inherited(node: str) -> Callable[..., Any]:
+    """`call(function, *arguments)` through a marker frame of the node, for a thread or a callback that it has started."""
+
+    def inherited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        outer = CURRENT.get()
+        CURRENT.set(node)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            CURRENT.set(outer)
+
+    return with_marker(inherited, node)
+
+
+def with_marker(function: Any, node: str) -> Callable[..., Any]:
+    """The same function with the name of the node as its file."""
+    code = function.__code__.replace(co_filename=f"{_MARK}{_escaped(node)}{_END}")
+    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+
+
+def current_node() -> str | None:
+    """The node because of which the caller runs: that of the innermost marker on the stack, else that of the context.
+
+    None outside every node, and where no instrument asks for markers.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if (file := frame.f_code.co_filename).startswith(_MARK):
+            return node_of_marker(file)
+        frame = frame.f_back
+    return CURRENT.get()
+
+
+def _escaped(node: str) -> str:
+    """A name without characters that a capture file cannot keep, such as lone surrogates."""
+    return node.encode("unicode_escape").decode("ascii")
+
+
+@cache
+def _unescaped(text: str) -> str:
+    return text.encode("ascii").decode("unicode_escape")
