@@ -14,7 +14,7 @@ import multiprocessing.pool
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import partial
 from time import thread_time
 from types import CodeType
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.graph.runtime.markers import CURRENT, current_node, inherited
+from pocket_lab.profile.changes import Changes
 
 # Threads that serve a pool for as long as it lives; what they are given brings its own node.
 _SERVANTS = (
@@ -35,7 +36,7 @@ Edge = tuple[threading.Thread, bool, float, CodeType]  # whether it is the end, 
 
 
 class Inheritance:
-    """The changes in this process, from `start` to `close`. A change that others have wrapped meanwhile does nothing more.
+    """What this takes in one process, from `start` to `close`.
 
     `record`, if given, receives an Edge where a function that inherits a node begins and ends in another thread.
     """
@@ -43,35 +44,22 @@ class Inheritance:
     def __init__(self, record: Callable[[Edge], object] | None = None) -> None:
         self._record = record
         self._is_active = False
-        self._changes: list[tuple[type, str, Any, Any]] = []
+        self._changes = Changes()
 
     def start(self) -> Inheritance:
         """Make the changes."""
         self._is_active = True
-        self._change(threading.Thread, "start", self._thread_start)
-        self._change(concurrent.futures.ThreadPoolExecutor, "submit", self._given_function)
+        self._changes.wrap(threading.Thread, "start", self._thread_start)
+        self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "submit", self._given_function)
         for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
-            self._change(multiprocessing.pool.ThreadPool, name, self._given_function)
-        self._change(asyncio.Handle, "_run", self._callback)
+            self._changes.wrap(multiprocessing.pool.ThreadPool, name, self._given_function)
+        self._changes.wrap(asyncio.Handle, "_run", self._callback)
         return self
 
     def close(self) -> None:
-        """Undo them, but for those on which the target has put changes of its own."""
+        """Undo them, but for those on which the target has put changes of its own: these do nothing more."""
         self._is_active = False
-        for owner, name, original, changed in reversed(self._changes):
-            if owner.__dict__.get(name) is not changed:
-                continue
-            if original is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
-        self._changes.clear()
-
-    def _change(self, owner: type, name: str, wrap: Callable[[Any], Any]) -> None:
-        function = getattr(owner, name)
-        changed = wraps(function)(wrap(function))
-        self._changes.append((owner, name, owner.__dict__.get(name), changed))
-        setattr(owner, name, changed)
+        self._changes.undo()
 
     def _node(self) -> str | None:
         return current_node() if self._is_active else None

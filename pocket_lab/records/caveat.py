@@ -50,6 +50,7 @@ CODES = {
     "outliers": "Many batches are far from the others; they are kept.",
     "output-cut": "The target printed more than is shown.",
     "own-executor": "The target has no parameter `executor`, so it starts its workers itself and executors was ignored.",
+    "own-processes": "The target starts processes itself, which are not followed: what they use is in no figure.",
     "own-workers": "The target opens its own workers, which are not traced: it is shown as one span.",
     "points-left": "The budget ended before every point was measured; the corners of the sweep come first.",
     "pymalloc": "Small objects are counted by the arenas that Python takes; python_allocators=True counts every object.",

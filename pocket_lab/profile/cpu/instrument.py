@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from functools import partial
 from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.runtime.markers import INHERITED, is_marker
 from pocket_lab.measure.job import Job
+from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.cpu.stack_sampler import (
     MAIN,
     OTHER,
@@ -68,6 +70,7 @@ class _CpuInstrument(Instrument):
         self._marks = marks
         self._interval_s = interval_s
         self._stacks: list[Stacks] = []
+        self._children: list[tuple[Counter[str], float]] = []
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
@@ -76,7 +79,8 @@ class _CpuInstrument(Instrument):
         sampler = StackSampler(self._interval_s, pool.loop.tasks if pool.loop is not None else None).start()
         stacks = []
         try:
-            yield
+            with counted_children(pool) as self._children:
+                yield
         finally:
             stacks.append(sampler.stop())
             stacks += pool.in_worker_processes(stop_in_worker)
@@ -100,6 +104,7 @@ class _CpuInstrument(Instrument):
         if any(math.isnan(times.cpu_s) for times in merged.values()):
             yield _NO_CPU
         yield from opaque_caveats(point, self._marks.opaque)
+        yield from children_caveats(point, self._children, "their time")
         samples = sum(times.samples for (node, _), times in merged.items() if node != OUTSIDE)
         if samples < _FEWEST_SAMPLES:
             found = "1 sample is" if samples == 1 else f"{samples} samples are"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.observers import Observer
 from pocket_lab.measure.job import Job
+from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.inheritance import inheriting
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
@@ -90,6 +92,7 @@ class MemoryPass(Instrument):
         self._many = len(job.points) > 1
         self._span_s = (0.0, 0.0)
         self._begun_at = 0.0
+        self._children: list[tuple[Counter[str], float]] = []
         self.job = with_markers(job, self._observer())
 
     def _observer(self) -> Observer:
@@ -100,7 +103,11 @@ class MemoryPass(Instrument):
         """Write everything that is allocated inside to the capture file."""
         for earlier in capture_names(self._file):
             earlier.unlink(missing_ok=True)
-        with inheriting(pool), tracked(self._file, self._options.tracking, pool):
+        with (
+            inheriting(pool),
+            tracked(self._file, self._options.tracking, pool),
+            counted_children(pool) as self._children,
+        ):
             self._visits.clear()
             self._begun_at, begun_s = time(), perf_counter()
             try:
@@ -115,6 +122,7 @@ class MemoryPass(Instrument):
         yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         yield from opaque_caveats(point, self._visits.opaque())
+        yield from children_caveats(point, self._children, "their memory")
         if self._visits.is_full:
             yield Caveat("memory-visits", f"{describe(point)}: the timeline shows only the last visits to nodes", point)
         if memory.processes > 1:
