@@ -15,6 +15,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 
 _PLAIN = (bool, int, float, complex, str, bytes, bytearray, type(None), type(Ellipsis), range, slice)
@@ -51,11 +52,12 @@ class _Walk:
 
         Constants are not looked up: whether two equal ones are one object depends on what was compiled together.
         """
-        if isinstance(obj, _PLAIN):
+        kind = type(obj)  # not its __class__, which a Mock makes up
+        if issubclass(kind, _PLAIN):
             self._text(type(obj).__name__, repr(obj))
-        elif isinstance(obj, CodeType):
+        elif issubclass(kind, CodeType):
             self._code(obj)
-        elif isinstance(obj, tuple):
+        elif issubclass(kind, tuple):
             self._all(f"tuple of {len(obj)}", obj[:_MOST_ELEMENTS])
         elif id(obj) in self._seen:
             self._text("again", str(self._seen[id(obj)][0]))
@@ -64,24 +66,25 @@ class _Walk:
             self._visit_first(obj)
 
     def _visit_first(self, obj: Any) -> None:
-        if isinstance(obj, FunctionType):
+        kind = type(obj)
+        if issubclass(kind, FunctionType):
             self._function(obj)
-        elif isinstance(obj, MethodType):
+        elif issubclass(kind, MethodType):
             self._all("method", (obj.__func__, obj.__self__))
-        elif isinstance(obj, functools.partial):
+        elif issubclass(kind, functools.partial):
             self._all("partial", (obj.func, obj.args, obj.keywords))
-        elif isinstance(obj, Graph):
+        elif issubclass(kind, Graph):
             routes = {name: {action: node.name for action, node in leads.items()} for name, leads in obj.routes.items()}
             self._all("graph", (list(obj.nodes.values()), routes))
-        elif isinstance(obj, Mapping) and type(obj).__module__ in ("builtins", "collections", "types"):
+        elif issubclass(kind, Mapping) and kind.__module__ in ("builtins", "collections", "types"):
             self._all(f"mapping of {len(obj)}", [part for item in islice(obj.items(), _MOST_ELEMENTS) for part in item])
-        elif isinstance(obj, list):
+        elif issubclass(kind, list):
             self._all(f"list of {len(obj)}", obj[:_MOST_ELEMENTS])
-        elif isinstance(obj, set | frozenset):
+        elif issubclass(kind, set | frozenset):
             self._all(f"set of {len(obj)}", sorted(map(_element, obj)) if len(obj) <= _MOST_ELEMENTS else ())
-        elif isinstance(obj, type):
+        elif issubclass(kind, type):
             self._class(obj)
-        elif isinstance(obj, ModuleType | BuiltinFunctionType):
+        elif issubclass(kind, ModuleType | BuiltinFunctionType):
             self._text("name", f"{getattr(obj, '__module__', '')}.{obj.__name__}")
         elif (wrapped := inspect.getattr_static(obj, "__wrapped__", None)) is not None:  # a cache, or another decorator
             self._all(type(obj).__qualname__, (wrapped,))
@@ -124,11 +127,20 @@ class _Walk:
     def _object(self, obj: Any) -> None:
         self.visit(type(obj))
         if is_dataclass(obj):
-            self._all("fields", [getattr(obj, field.name, None) for field in fields(obj)])
+            self._all("fields", [declared(obj, field.name) for field in fields(obj)])
         elif not _is_of_library(type(obj)):
-            self.visit(dict(sorted(getattr(obj, "__dict__", {}).items())))
+            self.visit(dict(sorted(_attributes(obj).items())))
         else:
             self._text("shape", _shape(obj))
+
+
+def _attributes(obj: Any) -> dict[str, Any]:
+    """Those of the object itself, also where its class makes up others."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 def _global(function: FunctionType, name: str) -> tuple[Any, ...]:

@@ -9,11 +9,12 @@ from types import CodeType
 from typing import Any
 
 from pocket_lab.executors.registry import is_remote
+from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.records.caveat import Caveat
 
-_DEEPEST = 3
+_DEEPEST, _MOST_LAYERS = 3, 20
 
 
 def caches(target: Any) -> list[Callable[[], Any]]:
@@ -26,7 +27,7 @@ def caches(target: Any) -> list[Callable[[], Any]]:
     found: dict[int, Any] = {}
     for root in roots:
         for obj in _reached(root, _DEEPEST, {}):
-            if callable(_attribute(obj, "cache_clear")) and not inspect.isclass(obj):
+            if callable(declared(obj, "cache_clear")) and not inspect.isclass(obj):
                 found[id(obj)] = obj
     return [obj.cache_clear for obj in found.values()]
 
@@ -69,24 +70,24 @@ def _describe(job: Job, found: int) -> Iterator[Caveat]:
         yield Caveat("caches-apart", "caches inside worker processes cannot be cleared from here, and stay warm")
 
 
-def _reached(obj: Any, depth: int, seen: dict[int, int]) -> Iterator[Any]:
+def _reached(obj: Any, depth: int, seen: dict[int, int], layers: int = _MOST_LAYERS) -> Iterator[Any]:
     if seen.get(id(obj), -1) >= depth:
         return
     seen[id(obj)] = depth
     yield obj
-    inner = [_attribute(obj, "__wrapped__"), _attribute(obj, "__func__")]
-    if isinstance(obj, functools.partial):
+    inner = [declared(obj, "__wrapped__"), declared(obj, "__func__")]
+    if issubclass(type(obj), functools.partial):
         inner.append(obj.func)
     for other in inner:
-        if other is not None:
-            yield from _reached(other, depth, seen)
+        if other is not None and layers:  # a foreign object may have another one inside without end
+            yield from _reached(other, depth, seen, layers - 1)
     if depth and inspect.isfunction(obj):
         named = [obj.__globals__[name] for name in _names(obj.__code__) if name in obj.__globals__]
         for other in (*named, *_closed_over(obj)):
             if callable(other) and not inspect.isclass(other):
                 yield from _reached(other, depth - 1, seen)
     elif depth and callable(obj) and not inspect.isroutine(obj) and not inspect.isclass(obj):
-        yield from _reached(_attribute(type(obj), "__call__"), depth - 1, seen)
+        yield from _reached(declared(type(obj), "__call__"), depth - 1, seen)
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -95,14 +96,6 @@ def _names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
-
-
-def _attribute(obj: Any, name: str) -> Any:
-    """An attribute, or None where there is none; a foreign `__getattr__` may raise anything."""
-    try:
-        return getattr(obj, name, None)
-    except Exception:
-        return None
 
 
 def _closed_over(function: Any) -> Iterator[Any]:
