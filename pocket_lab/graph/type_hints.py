@@ -9,6 +9,7 @@ from operator import or_
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from pocket_lab.graph.callables import declared, unwrapped
 from pocket_lab.graph.nested import FanOut, GraphNode
 from pocket_lab.graph.node import Node, Route
 from pocket_lab.graph.runtime.plan import Plan
@@ -143,7 +144,8 @@ def _hint(function: Callable[..., Any], name: str) -> Any:
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
         return Any
     try:
-        hint = get_type_hints(function).get(name, Any)
+        names = declared(unwrapped(function), "__globals__")  # of the innermost function, which get_type_hints may never find
+        hint = get_type_hints(function, names if type(names) is dict else {}).get(name, Any)
     except Exception:  # a hint is any expression, and raises what it likes
         return Any
     return Any if isinstance(hint, TypeVar) else hint

@@ -26,8 +26,8 @@ from pocket_lab.profile.changes import Changes
 
 # Threads that serve a pool for as long as it lives; what they are given brings its own node.
 _SERVANTS = (
-    concurrent.futures.thread._worker,  # type: ignore[attr-defined]
-    multiprocessing.pool.worker,
+    concurrent.futures.thread._worker,
+    multiprocessing.pool.worker,  # type: ignore[attr-defined]
     *(getattr(multiprocessing.pool.Pool, name) for name in ("_handle_workers", "_handle_tasks", "_handle_results")),
 )
 

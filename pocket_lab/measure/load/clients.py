@@ -110,8 +110,8 @@ class Client:
 
     def __reduce__(self) -> tuple[type[Client], tuple[Job, Point, str | None]]:
         target = self._source[0].target
-        is_observed = isinstance(target, Graph) and target.observers
-        return Client, (*self._source, lazy_results(target.observers) if is_observed else None)
+        observers = target.observers if isinstance(target, Graph) else ()
+        return Client, (*self._source, lazy_results(observers) if observers else None)
 
     @cached_property
     def runs(self) -> Runs:

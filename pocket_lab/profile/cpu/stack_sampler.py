@@ -26,6 +26,7 @@ Frame = tuple[str, str, int]
 AWAITING: Frame = ("[awaiting]", "", 0)
 MAIN, WORKER, OTHER, TASK, UNSEEN = "main", "worker", "other", "task", "unseen"
 
+_UNSEEN_ID = -1
 _SWITCH_SHARE = 0.05  # of the sampling interval, after which a thread has to release the interpreter lock
 
 
@@ -97,6 +98,8 @@ class StackSampler:
 
     def _frame(self, code_id: int) -> Frame:
         code = self._codes.get(code_id)
+        if code_id == _UNSEEN_ID:
+            return UNSEEN, "", 0
         return AWAITING if code is None else (code.co_qualname, code.co_filename, code.co_firstlineno)
 
     def _run(self) -> None:
@@ -142,7 +145,7 @@ class StackSampler:
         """The CPU time of this process that is in no sample."""
         unseen_s = time.process_time() - time.thread_time() - self._process_s - self._counted_s
         if unseen_s > 0:
-            self._times[UNSEEN, ()] = StackTimes(0.0, unseen_s, 0)
+            self._times[UNSEEN, (_UNSEEN_ID,)] = StackTimes(0.0, unseen_s, 0)
 
     def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> StackTimes:
         times = self._times.get((kind, stack))

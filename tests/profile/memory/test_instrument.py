@@ -204,7 +204,10 @@ def test_what_a_generator_allocates_counts_for_the_node_that_returns_it(source: 
     assert not any(record.file.startswith("<node:") for record in records if isinstance(record, LineMemory))
 
 
-def test_a_native_node_that_returns_no_generator_has_no_row(tmp_path: Path) -> None:
-    job = job_of(Graph(Node("native", exec=len) >> grows), tmp_path, input=[1])
+def test_what_a_native_node_allocates_is_its_own(tmp_path: Path) -> None:
+    job = job_of(Graph(Node("native", exec=bytearray) >> Node("length", exec=len)), tmp_path, input=4 * MIB)
     records = list(profile_peaks(job))
-    assert {record.node for record in records if isinstance(record, NodeMemory)} == {"grows", OUTSIDE}
+    nodes = {record.node: record for record in records if isinstance(record, NodeMemory)}
+    assert set(nodes) == {"native", "length", OUTSIDE}
+    assert nodes["native"].peak_bytes == pytest.approx(4 * MIB, rel=0.01)
+    assert nodes["length"].peak_bytes < 1000
