@@ -6,10 +6,14 @@ import ast
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.outcome import text_of
+from pocket_lab.notebook.cell_inputs import cell_inputs
+
+_OURS = ("n", "workers", "executor", "ctx")  # a parameter of such a name would get our own value
 
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
@@ -27,7 +31,11 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
 
 
 def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., Any]:
-    """A cell body as a function of `n` and `workers` that sees the notebook's variables; its own are local to a run."""
+    """A cell body as a function of `n` and `workers` that sees the notebook's variables.
+
+    What it assigns is local to a run; a variable of the notebook that it reads before, as in `total += 1`, has the notebook's
+    value at the beginning of each run.
+    """
     try:
         tree = ast.parse(body, file)
     except SyntaxError as error:
@@ -38,12 +46,23 @@ def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., A
     function = wrapper.body[0]
     assert isinstance(function, ast.FunctionDef)
     function.body = tree.body
+    cell = _defined(wrapper, file, names)
+    own = {*cell.__code__.co_varnames, *cell.__code__.co_cellvars}
+    if given := sorted(cell_inputs(tree.body) & own & names.keys() - {*_OURS}):
+        function.args.kwonlyargs = [ast.arg(name) for name in given]
+        function.args.kw_defaults = [ast.Name(name, ast.Load()) for name in given]
+        cell = _defined(ast.fix_missing_locations(wrapper), file, names)
+    if inspect.isgeneratorfunction(cell):
+        raise UsageError("the cell cannot be measured: it has a yield, so nothing would run")
+    return cell
+
+
+def _defined(wrapper: ast.Module, file: str, names: dict[str, Any]) -> FunctionType:
+    """The function `cell` of a module that defines it."""
     space: dict[str, Any] = {}
     try:
         exec(compile(wrapper, file, "exec"), names, space)
     except SyntaxError as error:  # statements that a function cannot contain
         raise UsageError(f"the cell cannot be measured: {error.msg} (line {error.lineno} of its body)") from None
-    cell: Callable[..., Any] = space["cell"]
-    if inspect.isgeneratorfunction(cell):
-        raise UsageError("the cell cannot be measured: it has a yield, so nothing would run")
+    cell: FunctionType = space["cell"]
     return cell
