@@ -1,9 +1,9 @@
 """Threads and callbacks that a node starts inherit the node: they run below a marker frame of it (`graph.runtime.markers`).
 
 While an instrument watches, `Thread.start`, the calls that give work to a pool of threads (`ThreadPoolExecutor.submit`, which
-`asyncio.to_thread` and `run_in_executor` use, and those of `multiprocessing.pool.ThreadPool`) and the callbacks of an event
-loop, each step of a task among them, put the marker of the node that is current where they are called around what they are
-given. `markers.current_node` answers there, too.
+`asyncio.to_thread` and `run_in_executor` use, and those of `multiprocessing.pool.ThreadPool`), the callbacks of futures and of
+an event loop, each step of a task among them, and the initializers of pools put the marker of the node that is current where
+they are called around what they are given. `markers.current_node` answers there, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from time import thread_time
 from types import CodeType
 from typing import Any
@@ -31,6 +32,8 @@ _SERVANTS = (
     *(getattr(multiprocessing.pool.Pool, name) for name in ("_handle_workers", "_handle_tasks", "_handle_results")),
 )
 
+
+_FUNCTIONS = ("func", "fn", "callback", "error_callback")  # the parameters of calls that give work to others
 
 Edge = tuple[threading.Thread, bool, float, CodeType]  # whether it is the end, CPU seconds of the thread, marker
 
@@ -50,7 +53,10 @@ class Inheritance:
         """Make the changes."""
         self._is_active = True
         self._changes.wrap(threading.Thread, "start", self._thread_start)
+        self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "__init__", self._given_initializer)
         self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "submit", self._given_function)
+        self._changes.wrap(concurrent.futures.Future, "add_done_callback", self._given_function)
+        self._changes.wrap(multiprocessing.pool.ThreadPool, "__init__", self._given_initializer)
         for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
             self._changes.wrap(multiprocessing.pool.ThreadPool, name, self._given_function)
         self._changes.wrap(asyncio.Handle, "_run", self._callback)
@@ -113,13 +119,26 @@ class Inheritance:
     def _given_function(self, function: Any) -> Any:
         def give(pool: Any, /, *args: Any, **options: Any) -> Any:
             node = self._node()
-            if node is not None and args:
+            if node is not None and args and callable(args[0]):
                 args = (self._below(node, args[0]), *args[1:])
-            elif node is not None and "func" in options:
-                options["func"] = self._below(node, options["func"])
+            for name in _FUNCTIONS:
+                if node is not None and callable(options.get(name)):
+                    options[name] = self._below(node, options[name])
             return function(pool, *args, **options)
 
         return give
+
+    def _given_initializer(self, function: Any) -> Any:
+        def make(pool: Any, *args: Any, **options: Any) -> None:
+            node = self._node()
+            if node is not None:
+                given = signature(function).bind(pool, *args, **options)
+                if callable(initializer := given.arguments.get("initializer")):
+                    given.arguments["initializer"] = self._below(node, initializer)
+                args, options = given.args[1:], given.kwargs
+            function(pool, *args, **options)
+
+        return make
 
     def _callback(self, function: Any) -> Any:
         def run(handle: Any) -> None:

@@ -7,6 +7,7 @@ import concurrent.futures
 import multiprocessing.pool
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,7 +32,9 @@ def _functions() -> list[Any]:
     pools = [
         vars(multiprocessing.pool.ThreadPool).get(name) for name in ("apply_async", "_map_async", "imap", "imap_unordered")
     ]
-    return [threading.Thread.start, concurrent.futures.ThreadPoolExecutor.submit, asyncio.Handle._run, *pools]
+    made = [concurrent.futures.ThreadPoolExecutor.__init__, multiprocessing.pool.ThreadPool.__init__]
+    given = [concurrent.futures.ThreadPoolExecutor.submit, concurrent.futures.Future.add_done_callback]
+    return [threading.Thread.start, asyncio.Handle._run, *made, *given, *pools]
 
 
 def by_thread(function: Callable[[], Any], kind: Any = threading.Thread) -> Any:
@@ -100,7 +103,56 @@ def by_callback(function: Callable[[], Any]) -> Any:
     return asyncio.run(main())
 
 
-WAYS = (by_thread, by_own_thread, by_timer, by_pool, by_old_pool, by_task, by_to_thread, by_callback)
+def by_done_callback(function: Callable[[], Any]) -> Any:
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(time.sleep, 0.01).add_done_callback(lambda _: answers.put(function()))
+        return answers.get()
+
+
+def by_next_stage(function: Callable[[], Any]) -> Any:
+    """benfred/py-spy 392: a pipeline whose stages are joined by callbacks; its second stage was missing there."""
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with concurrent.futures.ThreadPoolExecutor(1) as first, concurrent.futures.ThreadPoolExecutor(1) as second:
+        first.submit(time.sleep, 0.01).add_done_callback(fn=lambda _: second.submit(lambda: answers.put(function())))
+        return answers.get()
+
+
+def by_initializer(function: Callable[[], Any]) -> Any:
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with concurrent.futures.ThreadPoolExecutor(1, "named", lambda: answers.put(function())) as pool:
+        pool.submit(int).result()
+    return answers.get()
+
+
+def by_old_initializer(function: Callable[[], Any]) -> Any:
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with multiprocessing.pool.ThreadPool(1, initializer=lambda put: put(function()), initargs=(answers.put,)):
+        return answers.get()
+
+
+def by_old_callback(function: Callable[[], Any]) -> Any:
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with multiprocessing.pool.ThreadPool(1) as pool:
+        pool.apply_async(int, callback=lambda _: answers.put(function()))
+        return answers.get()
+
+
+WAYS = (
+    by_thread,
+    by_own_thread,
+    by_timer,
+    by_pool,
+    by_old_pool,
+    by_task,
+    by_to_thread,
+    by_callback,
+    by_done_callback,
+    by_next_stage,
+    by_initializer,
+    by_old_initializer,
+    by_old_callback,
+)
 
 
 @pytest.mark.parametrize("way", WAYS)
