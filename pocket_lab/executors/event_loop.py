@@ -34,6 +34,11 @@ class Loop:
         return self
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether the loop runs in a helper thread."""
+        return self._helper is not None and not self._helper.is_closed()
+
+    @property
     def is_closed(self) -> bool:
         """Whether an interrupt has closed the loop and cancelled its tasks."""
         return self._helper is not None and self._helper.is_closed()

@@ -10,6 +10,7 @@ from typing import Any
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.event_loop import Loop
 from pocket_lab.executors.outcome import Outcome
+from pocket_lab.executors.pool import T
 from pocket_lab.executors.serial import SerialPool
 
 WORKER = "pocket-lab-task"
@@ -26,6 +27,16 @@ class TaskPool(SerialPool):
             raise UsageError(f"{self.name}: {size} workers make no pool, use at least 1")
         self.size = size
         self.loop = Loop().__enter__()
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """Call the function in the thread of the loop, if that is not the caller's."""
+        if self.loop is None or not self.loop.is_elsewhere:
+            return []
+
+        async def call() -> T:
+            return function()
+
+        return [self.loop.run(call())]
 
     def close(self) -> None:
         """Cancel the tasks that are still running, and close the loop."""

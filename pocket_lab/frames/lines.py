@@ -8,21 +8,23 @@ import pandas as pd
 
 from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
 from pocket_lab.records.record import Record
-from pocket_lab.records.sources import LineCost, Source
+from pocket_lab.records.sources import CALLERS, LineCost, Source
 
-_COLUMNS = ["node", "file", "line", "hits", "time_s"]
+_COLUMNS = ["node", "file", "line", "hits", "time_s", "function", "inside"]
 
 
 def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per point and line of each node, in the order of the source.
+    """One row per point and line of each node, in the order of the source, and one for each `function` on the line.
 
-    `time_s` includes what the line calls. `share` is of the time of all nodes at the point: that of a function of `also`, whose
-    time is in the lines that call it, does not add to it.
+    `time_s` includes what the line calls. `inside` names the function of the same node whose lines include that time, or its
+    callers for a helper. `share` is of the time of what the graph itself calls, where `inside` is empty: the others are parts.
     """
     sources = source_texts(records)
     frame = point_frame(records, LineCost, _COLUMNS)
-    nodes_s = frame["time_s"].where(~frame["node"].str.endswith("()").astype(bool), 0.0)
-    total = frame.assign(time_s=nodes_s).groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
+    earlier = (frame["function"] == "") & frame["node"].str.endswith("()").astype(bool)  # a helper of a result without names
+    frame["inside"] = frame["inside"].mask(earlier, CALLERS)
+    outermost_s = frame["time_s"].where(frame["inside"] == "", 0.0)
+    total = frame.assign(time_s=outermost_s).groupby(LOCATION_COLUMNS, dropna=False)["time_s"].transform("sum")
     frame.insert(5, "share", (frame["time_s"] / total.where(total > 0)).fillna(0.0))
     frame.insert(6, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])
     return frame

@@ -13,12 +13,14 @@ from markupsafe import Markup
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.lab.options.keywords import LinesOptions
 from pocket_lab.lab.options.signature import takes_options
-from pocket_lab.lab.profile_verb import ProfileVerb, node_sources
+from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
+from pocket_lab.profile.lines.code_blocks import traced_code
 from pocket_lab.profile.lines.instrument import profile_lines
+from pocket_lab.profile.lines.source_lines import line_sources
 from pocket_lab.profile.lines.traced_functions import traced_functions
 from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
@@ -43,7 +45,7 @@ class LineProfile(Result):
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Hits, seconds, share and source per line and node; the share is of the time of all lines at that point."""
+        """Hits, seconds, share and source per line, node and function; the share is of the time of all nodes at that point."""
         return lines_frame(self.records)
 
     @property
@@ -69,8 +71,9 @@ class _Own:
 
 
 def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
-    functions, caveats = traced_functions(own.also)
-    return partial(profile_lines, also=functions), [*caveats, *node_sources(job, functions)]
+    helpers, caveats = traced_functions(own.also)
+    functions, _ = traced_code(job.target, job.points[0].target, helpers)
+    return partial(profile_lines, also=helpers), [*caveats, *line_sources(functions)]
 
 
 LINES = ProfileVerb("lines", _Own, LineProfile, _prepare)

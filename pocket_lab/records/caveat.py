@@ -42,6 +42,7 @@ CODES = {
     "no-interval": "A point has too few samples for an interval: raise the budget.",
     "no-python-code": "A function is not written in Python, so its lines or stacks are not profiled.",
     "no-thread-cpu": "This system does not report the CPU time of a thread, so CPU times are missing.",
+    "no-source": "The source of a function is not known (exec made it, or its file has gone): its lines have numbers only.",
     "nodes-budget": "The budget left no time to trace some points of a bench, so the times of their nodes are missing.",
     "one-worker": 'One run of the target has one worker, so it was measured at one; the drive "map" varies runs in flight.',
     "other-environment": "The two stored runs come from different machines or interpreters.",

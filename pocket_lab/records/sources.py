@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pocket_lab.records.point import Point
 
+CALLERS = "(its callers)"  # a helper is inside of whatever calls it
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -18,7 +20,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LineCost:
-    """Hits and time of one source line of a node at a point; the time includes waits for the interpreter lock."""
+    """Hits and time of one source line of a node at a point; the time includes waits for the interpreter lock.
+
+    `function` is the name of its code: a line of a function has another record for a lambda on it. The time is also in the
+    lines of the function `inside`, which is CALLERS for a helper, and "" for what the graph calls.
+    """
 
     point: Point
     node: str
@@ -26,6 +32,8 @@ class LineCost:
     line: int
     hits: int
     time_s: float
+    function: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

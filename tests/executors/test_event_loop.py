@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pocket_lab.executors.event_loop import Loop, is_running
+from pocket_lab.executors.tasks import TaskPool
 
 FAR_S = 30.0
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
@@ -38,6 +39,20 @@ def called(request: pytest.FixtureRequest) -> Callable[[Callable[[], Any]], Any]
 def run(coroutine_function: Callable[[], Any]) -> Any:
     with Loop() as loop:
         return loop.run(coroutine_function())
+
+
+def test_a_pool_calls_everywhere_where_its_tasks_run() -> None:
+    async def thread() -> int:
+        return threading.get_ident()
+
+    def threads() -> tuple[list[int], int]:
+        with TaskPool(2) as pool:
+            assert pool.loop is not None
+            return pool.everywhere(threading.get_ident), pool.loop.run(thread())
+
+    assert outside(threads) == ([], threading.get_ident())
+    called, ran = inside(threads)
+    assert called == [ran] != [threading.get_ident()]
 
 
 def test_a_loop_is_seen_only_by_what_it_runs() -> None:

@@ -138,7 +138,7 @@ def test_line_hits_are_exact_and_the_dear_line_is_named() -> None:
     assert result.frame["share"].sum() == pytest.approx(1.0)
     dearest = result.frame.loc[result.frame["time_s"].idxmax()]
     assert dearest["source"].strip() == "total += sum(range(2000))"
-    columns = "node file line hits time_s share source size workers executor drive rate"
+    columns = "node file line hits time_s share source function inside size workers executor drive rate"
     assert list(result.frame.columns) == columns.split()
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.wrapped_pool import WrappedPool
 from pocket_lab.measure.job import Job
 from pocket_lab.profile.instrument import Instrument, profile_points
-from pocket_lab.profile.lines.line_hits import Hits, TracedTarget, collect_hits, disable
-from pocket_lab.profile.node_code import NodeCode, node_codes
+from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
+from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
+from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -38,15 +38,15 @@ _INCLUSIVE = Caveat(
 _NATIVE = Caveat("line-native", "time in C code, or in threads that C code started, is part of the line that called it")
 
 
-def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterator[Record]:
+def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
     """One run of each point under line_profiler, which traces the nodes and the functions of `also`.
 
     Yields Caveats and a LineCost for every line of every traced function.
     """
     label = job.points[0].target
-    codes, caveats = node_codes(job.target, label, also)
+    functions, caveats = traced_code(job.target, label, also)
     yield from caveats
-    if not codes:
+    if not functions:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
     yield _NATIVE
@@ -58,14 +58,14 @@ def profile_lines(job: Job, also: tuple[Callable[..., Any], ...] = ()) -> Iterat
         yield _WAITS
     if any(point.executor == "asyncio" for point in job.points):
         yield _AWAITS
-    yield from profile_points(job, _LineInstrument(codes, TracedTarget(job.target, also)))
+    yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also)))
 
 
 class _LineInstrument(Instrument):
     name = "line_profiler"
 
-    def __init__(self, codes: list[NodeCode], traced: TracedTarget) -> None:
-        self._codes = codes
+    def __init__(self, functions: Sequence[TracedFunction], traced: TracedTarget) -> None:
+        self._functions = sorted(functions, key=lambda function: (function.blocks[0].file, function.blocks[0].first))
         self._traced = traced
         self._hits: dict[int, Hits] = {}
 
@@ -75,7 +75,7 @@ class _LineInstrument(Instrument):
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
-        """Enable the profiler in this thread and in each thread of the pool, since it traces no other threads.
+        """Enable the profiler in this thread and in each thread of the pool.
 
         The hits of worker processes are collected at the end.
         """
@@ -95,10 +95,28 @@ class _LineInstrument(Instrument):
             self._hits = dict(hits)
 
     def records(self, point: Point) -> Iterator[Record]:
-        """Every line of every function once, in the order of the source; lines that never ran have no hits."""
-        for code in sorted({code.key: code for code in self._codes}.values(), key=lambda code: code.key):
-            found = [hits[code.key] for hits in self._hits.values() if code.key in hits]
-            last = max([code.last, *(line for lines in found for line in lines)])
-            for line in range(code.first, last + 1):
-                costs = [lines[line] for lines in found if line in lines]
-                yield LineCost(point, code.node, code.file, line, sum(c for c, _ in costs), sum(s for _, s in costs))
+        """Every line of every function, in the order of the source; lines that never ran have no hits.
+
+        A line has a record for each block of code on it that ran, the outermost first.
+        """
+        counts: dict[Key, Lines] = {}
+        for hits in self._hits.values():
+            for block, lines in hits:
+                total = counts.setdefault(block.key, {})
+                for line, (count, time_s) in lines.items():
+                    earlier, earlier_s = total.get(line, (0, 0.0))
+                    total[line] = earlier + count, earlier_s + time_s
+        for function in self._functions:
+            yield from _costs(point, function.blocks, counts)
+
+
+def _costs(point: Point, blocks: tuple[CodeBlock, ...], counts: dict[Key, Lines]) -> Iterator[LineCost]:
+    found = [(block, counts.get(block.key, {})) for block in blocks]
+    numbers = {line for block, lines in found for line in [block.first, *block.lines, *lines]}
+    for number in range(min(numbers), max(numbers) + 1):
+        costs = [(block, lines[number]) for block, lines in found if number in lines]
+        if not costs:
+            block = next((block for block in blocks if number in block.lines), blocks[0])
+            costs = [(block, (0, 0.0))]
+        for block, (hits, time_s) in costs:
+            yield LineCost(point, block.node, block.file, number, hits, time_s, block.function, block.inside)

@@ -1,40 +1,45 @@
-"""line_profiler in one process: the functions that are profiled there, and the hits and times of their lines."""
+"""line_profiler in one process: the code that is profiled there, and the hits and times of its lines."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from types import CodeType
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.profile.node_code import node_codes
+from pocket_lab.profile.lines.code_blocks import CodeBlock, TracedFunction, traced_code
+from pocket_lab.profile.lines.first_line import with_first_line
+from pocket_lab.profile.lines.started_threads import StartedThreads
+from pocket_lab.profile.lines.traced_functions import Helper
 
-Key = tuple[str, int]
-Hits = dict[Key, dict[int, tuple[int, float]]]
+Lines = dict[int, tuple[int, float]]
+Hits = list[tuple[CodeBlock, Lines]]
 
 
 class TracedTarget:
-    """The functions whose lines are profiled: those of a target's nodes, and others.
+    """The functions whose lines are profiled: those of a target's nodes, and helpers.
 
     It is sent to worker processes together with the work, as the target and not as its functions, since a node that is
     imported by name there has functions of its own.
     """
 
-    def __init__(self, target: Any, others: Sequence[Any] = ()) -> None:
+    def __init__(self, target: Any, label: str, helpers: Sequence[Helper] = ()) -> None:
         self._target = target
-        self._others = tuple(others)
-        self._functions: list[Any] | None = None
+        self._label = label
+        self._helpers = tuple(helpers)
+        self._functions: list[TracedFunction] | None = None
 
-    def __reduce__(self) -> tuple[type[TracedTarget], tuple[Any, tuple[Any, ...]]]:
-        return TracedTarget, (self._target, self._others)
+    def __reduce__(self) -> tuple[type[TracedTarget], tuple[Any, str, tuple[Helper, ...]]]:
+        return TracedTarget, (self._target, self._label, self._helpers)
 
     def enable(self) -> None:
         """Profile the functions in this thread until `disable` or `collect_hits` is called in it."""
         if self._functions is None:
-            self._functions = [code.function for code in node_codes(self._target, "", self._others)[0]]
+            self._functions = traced_code(self._target, self._label, self._helpers)[0]
         profiler = STATE.get_or_create(_ProcessProfiler, _ProcessProfiler)
         profiler.register(self._functions)
         profiler.enable()
@@ -46,50 +51,101 @@ class TracedTarget:
 
 
 class _ProcessProfiler:
-    """The LineProfiler of this process, the original code of its functions, and the threads in which it is enabled."""
+    """The LineProfiler of this process, the original code of its functions, and the threads in which it is enabled.
+
+    With sys.monitoring (Python 3.12) it counts in every thread as soon as it is enabled in one. Otherwise it is enabled in each
+    thread of the pool by the instrument, and in those that start meanwhile by `StartedThreads`.
+    """
 
     def __init__(self) -> None:
         from line_profiler import LineProfiler
 
         self._profiler = LineProfiler()
-        self._originals: dict[int, tuple[Any, CodeType]] = {}  # by the id of the function, since a cell may run again
+        self._originals: dict[int, tuple[FunctionType, CodeType]] = {}  # by the id of the function: a cell may run again
+        self._blocks: list[CodeBlock] = []
         self._lock = threading.Lock()
         self._thread = threading.local()
+        self._counts_every_thread = False
+        self._started_threads = StartedThreads(self._in_this_thread)
 
-    def register(self, functions: Iterable[Any]) -> None:
-        """Add functions; line_profiler replaces their code."""
+    def register(self, functions: Sequence[TracedFunction]) -> None:
+        """Add functions: their code is replaced, with that of the functions inside them."""
         with self._lock:
-            for function in functions:
+            for traced in functions:
+                function = traced.function
                 if id(function) not in self._originals:
                     self._originals[id(function)] = function, function.__code__
-                    self._profiler.add_callable(function)
+                    function.__code__ = self._counted(function.__code__, iter(traced.blocks))
+
+    def _counted(self, code: CodeType, blocks: Iterator[CodeBlock]) -> CodeType:
+        """The code as line_profiler counts it.
+
+        line_profiler tells code objects apart by their bytes, which it makes unique, but names its counts by file, name and
+        line: it sees the index of the block as the file.
+        """
+        if sys.version_info >= (3, 12):
+            code = with_first_line(code)
+        file, index = code.co_filename, len(self._blocks)
+        self._blocks.append(next(blocks))
+        inner = tuple(self._counted(part, blocks) if isinstance(part, CodeType) else part for part in code.co_consts)
+        carrier = FunctionType(
+            code.replace(co_consts=inner, co_filename=str(index)), {}, closure=tuple(CellType() for _ in code.co_freevars)
+        )
+        self._profiler.add_callable(carrier)
+        return carrier.__code__.replace(co_filename=file)
 
     def enable(self) -> None:
-        """Enable the profiler in this thread, unless it is enabled already: that takes a while."""
-        if not getattr(self._thread, "is_enabled", False):
-            self._thread.is_enabled = True
-            self._profiler.enable_by_count()
+        """Enable the profiler in this thread, until `disable`, and in those that start from now on."""
+        self._thread.is_kept = True
+        self._enable()
+        if not self._counts_every_thread:
+            self._started_threads.follow()
 
     def disable(self) -> None:
         """Disable the profiler in this thread."""
+        self._thread.is_kept = False
+        self._disable()
+
+    def _enable(self) -> None:
+        """Enable line_profiler in this thread, unless it is enabled already: that takes a while."""
+        if self._counts_every_thread or getattr(self._thread, "is_enabled", False):
+            return
+        self._thread.is_enabled = True
+        self._profiler.enable_by_count()
+        self._counts_every_thread = _monitors_every_thread()
+
+    def _disable(self) -> None:
         if self._thread.__dict__.pop("is_enabled", False):
             self._profiler.disable_by_count()
+
+    @contextmanager
+    def _in_this_thread(self) -> Iterator[None]:
+        """Enable the profiler for a call in another thread, and leave it enabled there if the call asks for it."""
+        self._enable()
+        try:
+            yield
+        finally:
+            if not getattr(self._thread, "is_kept", False):
+                self._disable()
 
     def close(self) -> Hits:
         """Disable the profiler in this thread and give the functions their own code back; the hits since the start."""
         self.disable()
+        self._started_threads.close()
         with self._lock:
             for function, code in self._originals.values():
                 function.__code__ = code
             self._originals.clear()
-        hits: Hits = {}
         stats = self._profiler.get_stats()
-        for (file, first, _), lines in stats.timings.items():
-            found = hits.setdefault((file, first), {})
-            for line, count, time in lines:
-                earlier, seconds = found.get(line, (0, 0.0))
-                found[line] = earlier + count, seconds + time * stats.unit
+        hits: Hits = [(block, {}) for block in self._blocks]
+        for (index, _, _), lines in stats.timings.items():
+            hits[int(index)][1].update({line: (count, time * stats.unit) for line, count, time in lines if line > 0})
         return hits
+
+
+def _monitors_every_thread() -> bool:
+    """Whether line_profiler uses sys.monitoring, which knows no threads: one that leaves it would end the counts of all."""
+    return sys.version_info >= (3, 12) and sys.monitoring.get_tool(sys.monitoring.PROFILER_ID) == "line_profiler"
 
 
 def disable() -> None:
@@ -100,6 +156,6 @@ def disable() -> None:
 
 
 def collect_hits() -> tuple[int, Hits]:
-    """Stop profiling in this process; its id, and by (file, first line) of each function the hits and seconds of its lines."""
+    """Stop profiling in this process; its id, and the hits and seconds of the lines of each block of code."""
     profiler = STATE.pop(_ProcessProfiler)
-    return os.getpid(), {} if profiler is None else profiler.close()
+    return os.getpid(), [] if profiler is None else profiler.close()

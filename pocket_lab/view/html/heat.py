@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from pocket_lab.records.sources import CALLERS
 from pocket_lab.units import format_count, format_duration, format_percent
 from pocket_lab.view.text.table import shorten
 
+_HEADING = Markup('<tr><th class="l" colspan="5">{} in {}</th></tr>')
 _HEAD = Markup(
     '<thead><tr><th class="r">line</th><th class="r">hits</th><th class="r">time</th><th class="r">share</th>'
     '<th class="l">source</th></tr></thead>'
@@ -17,22 +19,33 @@ _HEAD = Markup(
 
 
 def heat_html(frame: pd.DataFrame) -> Markup:
-    """A block per node, the node with the most time first."""
+    """A block per node, the node with the most time first; its total is that of its outermost functions."""
     if frame.empty:
         return Markup("<p>No lines were profiled.</p>")
-    totals = frame.groupby("node", sort=False)["time_s"].sum().sort_values(ascending=False)
+    outermost = frame[frame["inside"].isin(["", CALLERS])]
+    totals = outermost.groupby("node", sort=False)[["time_s", "share"]].sum()
+    nodes = totals.reindex(frame["node"].unique(), fill_value=0.0).sort_values("time_s", ascending=False)
     hottest = max(float(frame["share"].max()), 1e-9)
-    return Markup("").join(_block(str(node), frame[frame["node"] == node], hottest) for node in totals.index)
+    blocks = (_block(str(node), frame[frame["node"] == node], total, hottest) for node, total in nodes.iterrows())
+    return Markup("").join(blocks)
 
 
-def _block(node: str, rows: pd.DataFrame, hottest: float) -> Markup:
-    body = Markup("").join(_row(row, hottest) for row in rows.to_dict("records"))
-    totals = format_duration(rows["time_s"].sum()), format_percent(rows["share"].sum())
+def _block(node: str, rows: pd.DataFrame, total: pd.Series[float], hottest: float) -> Markup:
+    body = Markup("")
+    file, line = "", 0
+    for row in rows.to_dict("records"):
+        if (row["file"], line) != (file, line) or row["line"] < line:  # another function
+            if line:
+                body += _HEADING.format(row["function"], row["inside"])
+            file = row["file"]
+        body += _row(row, hottest, is_same_line=row["line"] == line)
+        line = row["line"]
+    figures = format_duration(float(total["time_s"])), format_percent(float(total["share"]))
     block = Markup('<h4>{} · {} · {}</h4><table class="heat">{}<tbody>{}</tbody></table>')
-    return block.format(shorten(node), *totals, _HEAD, body)
+    return block.format(shorten(node), *figures, _HEAD, body)
 
 
-def _row(row: dict[Any, Any], hottest: float) -> Markup:
+def _row(row: dict[Any, Any], hottest: float, is_same_line: bool) -> Markup:
     share = float(row["share"])
     strength = 0.55 * (share / hottest) ** 0.5
     hits = int(row["hits"])
@@ -43,4 +56,5 @@ def _row(row: dict[Any, Any], hottest: float) -> Markup:
     )
     numbers = Markup("").join(Markup('<td class="r">{}</td>').format(cell) for cell in cells)
     line = Markup('<tr style="background:rgba(213,94,0,{:.3f})">{}<td class="l"><code>{}</code></td></tr>')
-    return line.format(strength, numbers, str(row["source"]) or " ")
+    source = f"  in {row['function']}" if is_same_line else str(row["source"]) or " "
+    return line.format(strength, numbers, source)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import types
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import pytest
+from helpers_of_lines import Machine, area, cached_helper, layered
 
 from pocket_lab.errors import UsageError
+from pocket_lab.executors.pickling import dumps
 from pocket_lab.profile.lines.traced_functions import traced_functions
 
 
@@ -16,19 +20,8 @@ def helper(value: int) -> int:
     return value
 
 
-class Machine:
-    def run(self) -> None: ...
-
-    @staticmethod
-    def alone() -> None: ...
-
-    @property
-    def state(self) -> int:
-        return 1
-
-
 def names(also: Any) -> set[str]:
-    return {function.__qualname__ for function in traced_functions(also)[0]}
+    return {each.function.__qualname__ for each in traced_functions(also)[0]}
 
 
 def test_a_function_a_method_a_partial_and_several() -> None:
@@ -36,8 +29,32 @@ def test_a_function_a_method_a_partial_and_several() -> None:
     assert names([helper, Machine().run, functools.partial(helper, 1), functools.cache(helper)]) == {"helper", "Machine.run"}
 
 
-def test_a_class_means_its_methods() -> None:
-    assert names(Machine) == {"Machine.run", "Machine.alone", "Machine.state"}
+def test_a_class_means_its_methods_of_every_kind_and_the_classes_inside_it() -> None:
+    methods = "run alone of_class state kept turn turn_int Inner.deep"
+    assert names(Machine) == {f"Machine.{name}" for name in methods.split()}
+
+
+def test_a_descriptor_means_its_functions() -> None:
+    assert names(Machine.state) == {"Machine.state"}
+    assert names([vars(Machine)["kept"], vars(Machine)["short"]]) == {"Machine.kept", "Machine.run"}
+
+
+def test_all_implementations_have_the_name_of_what_is_called() -> None:
+    helpers, _ = traced_functions(area)
+    assert len(helpers) == 3
+    assert {each.name for each in helpers} == {"area()"}
+
+
+def test_what_is_named_itself_has_its_own_name() -> None:
+    def outer(value: int) -> int:
+        return inner(value)
+
+    def inner(value: int) -> int:
+        return value
+
+    place = "test_what_is_named_itself_has_its_own_name.<locals>"
+    assert [each.name for each in traced_functions([outer, inner])[0]] == [f"{place}.outer()", f"{place}.inner()"]
+    assert [each.name for each in traced_functions(outer)[0]] == [f"{place}.outer()"] * 2
 
 
 def test_a_module_means_what_it_defines_itself() -> None:
@@ -45,14 +62,14 @@ def test_a_module_means_what_it_defines_itself() -> None:
     own = types.FunctionType(helper.__code__, {"__name__": "some_module"}, "own")
     own.__module__ = "some_module"
     module.__dict__.update(own=own, foreign=helper, number=3)
-    (function,), caveats = traced_functions(module)
-    assert function is own
+    (found,), caveats = traced_functions(module)
+    assert found.function is own
     assert not caveats
 
 
 def test_code_that_is_not_python_is_left_out_with_a_caveat() -> None:
-    functions, caveats = traced_functions([len, helper])
-    assert functions == (helper,)
+    helpers, caveats = traced_functions([len, helper])
+    assert [each.function for each in helpers] == [helper]
     assert [caveat.message for caveat in caveats] == ["also: len has no Python function and was left out"]
 
 
@@ -61,3 +78,20 @@ def test_a_value_without_code_is_refused() -> None:
         traced_functions("helper")
     with pytest.raises(UsageError, match="also: 3 is not a function, class or module"):
         traced_functions([3])
+
+
+def test_a_mock_is_one_callable() -> None:
+    for mock in (Mock(), MagicMock(), Mock(spec=helper), Mock(spec=types.ModuleType)):
+        assert [each.function.__name__ for each in traced_functions(mock)[0]] == ["__call__"]
+
+
+@pytest.mark.parametrize(
+    "also",
+    [Machine, Machine.state, vars(Machine)["kept"], area, layered, layered.__wrapped__, cached_helper, Machine.of_class],
+    ids=str,
+)
+def test_another_process_finds_the_functions_that_are_called_there(also: Any) -> None:
+    helpers, _ = traced_functions(also)
+    found = pickle.loads(dumps(pickle.loads(dumps(helpers))))
+    assert [each.function for each in found] == [each.function for each in helpers], "here that is the same process"
+    assert [(each.name, each.inside) for each in found] == [(each.name, each.inside) for each in helpers]

@@ -1,0 +1,102 @@
+"""Nodes with decorators and a class with methods of every kind, in a module that a measuring process imports."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from pocket_lab import node
+
+
+def layered(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def around(*args: Any) -> Any:
+        layer = args
+        return function(*layer)  # of the layer
+
+    return around
+
+
+class Kept:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __call__(self, *args: Any) -> Any:
+        kept = args
+        return self.function(*kept)
+
+
+@node
+@layered
+def counted(size: int) -> list[int]:
+    return list(range(size))
+
+
+@node
+@layered
+@layered
+def twice(value: int) -> int:
+    return value + 100
+
+
+@node
+@layered
+@Kept
+def tally(value: int) -> int:
+    return value + 200
+
+
+class Workshop:
+    def plain(self) -> int:
+        return 1  # plain
+
+    @classmethod
+    def of_class(cls) -> int:
+        return 2  # of_class
+
+    @staticmethod
+    def static() -> int:
+        return 3  # static
+
+    @property
+    def state(self) -> int:
+        return 4  # getter
+
+    @state.setter
+    def state(self, value: int) -> None:
+        self.value = value  # setter
+
+    @functools.cached_property
+    def kept(self) -> int:
+        return 5  # kept
+
+    partial = functools.partialmethod(plain)
+
+    @functools.singledispatchmethod
+    def turn(self, value: Any) -> int:
+        return 6  # turn any
+
+    @turn.register
+    def _(self, value: int) -> int:
+        return 7  # turn int
+
+    class Inner:
+        def deep(self) -> int:
+            return 8  # deep
+
+
+@functools.singledispatch
+def area(shape: Any) -> int:
+    return 9  # area any
+
+
+@area.register
+def _(shape: int) -> int:
+    return 10  # area int
+
+
+@area.register
+def _(shape: str) -> int:
+    return 11  # area str

@@ -1,0 +1,311 @@
+"""Whatever runs because of a node counts for it: decorators, functions inside it, its threads and tasks, code made by exec."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from typing import Any
+from unittest.mock import MagicMock, Mock
+
+import pytest
+from layered import Workshop, area, counted, tally, twice
+
+from pocket_lab import Graph, MapReduce, Node, Retry, fan_in, fan_out, lines, node
+
+EXECUTORS = ["serial", "threads", "processes"]
+
+
+def hits(frame: Any, text: str, **where: str) -> list[int]:
+    """The hits of each row whose source has this text."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    found: list[int] = frame[frame["source"].str.contains(text, regex=False)]["hits"].tolist()
+    return found
+
+
+def of_line(frame: Any, node_: str, line: int) -> list[int]:
+    found: list[int] = frame[(frame["node"] == node_) & (frame["line"] == line)]["hits"].tolist()
+    return found
+
+
+def here(target: Any, **options: Any) -> Any:
+    return lines(target, isolation="kernel", **options).frame
+
+
+def test_functions_inside_a_node_have_their_own_lines() -> None:
+    @node
+    def outside(n: int) -> int:
+        def inner(i: int) -> int:
+            y = i + 1
+            return y  # noqa: RET504
+
+        doubled = lambda i: (  # noqa: E731
+            i * 2
+        )
+
+        class Local:
+            def method(self) -> int:
+                return 7
+
+        def lazily() -> Any:
+            for i in range(n):
+                yield i * 3
+
+        squares = [
+            i**2
+            for i in range(n)
+        ]  # fmt: skip
+        return sum(inner(i) + doubled(i) + Local().method() for i in range(n)) + sum(lazily()) + sum(squares)
+
+    frame = here(outside, size=50)
+    for text in ("y = i + 1", "return y", "i * 2", "return 7", "yield i * 3", "i**2"):
+        assert hits(frame, text) == [50], text
+    assert hits(frame, "for i in range(n):") == [51]
+    assert hits(frame, "def inner") == [1]
+    total = hits(frame, "return sum(inner(i)")
+    assert total[0] == 1, "the line itself, then the generator expression on it"
+    assert len(total) == 2
+    assert frame[frame["inside"] == ""]["share"].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_the_lines_of_each_decorator_count_for_each_node(executor: str) -> None:
+    frame = lines(Graph(counted >> fan_out(Graph(twice >> tally))), size=6, executor=executor, workers=2).frame
+    for name, calls in (("counted", [1]), ("twice", [6, 6]), ("tally", [6])):
+        assert hits(frame, "layer = args", node=name) == calls
+        assert hits(frame, "return function(*layer)  # of the layer", node=name) == calls
+    assert hits(frame, "kept = args", node="tally") == [6]
+    assert hits(frame, "return value + 100") == [6]
+    assert hits(frame, "return value + 200") == [6]
+    inside = frame.set_index("source")["inside"].to_dict()
+    assert inside["    return value + 200"] == "Kept.__call__"
+
+
+def test_decorators_that_keep_no_name_and_functions_of_combinators() -> None:
+    def unnamed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def layer(*args: Any) -> Any:
+            return function(*args)  # unnamed
+
+        return layer
+
+    def total(values: list[int]) -> int:
+        return sum(values)  # total
+
+    def each(value: int) -> int:
+        return value * 5
+
+    first = Node("a", exec=unnamed(each)) >> fan_in(total, Node("b", exec=each)) >> Node("c", exec=lambda n: [n])
+    frame = here(Graph(first >> MapReduce(None, unnamed(each), total, name="reduced")), size=3)
+    assert hits(frame, "return function(*args)  # unnamed", node="a") == [1]
+    assert sum(hits(frame, "return sum(values)")) == 2
+    assert sum(hits(frame, "return value * 5")) == 3
+
+
+def test_threads_and_tasks_that_a_node_starts_count() -> None:
+    with ThreadPoolExecutor(2) as ready:  # its threads run before the lines are counted
+        list(ready.map(abs, range(20)))
+
+        @node
+        def own(n: int) -> int:
+            def work(i: int) -> int:
+                return i + 11
+
+            def inner_of_a_thread() -> None:
+                work(0)
+
+            threads = [threading.Thread(target=inner_of_a_thread) for _ in range(n)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            with ThreadPoolExecutor(2) as pool, ThreadPool(2) as other:
+                done = sum(pool.map(work, range(n))) + sum(other.map(work, range(n)))
+            later = [ready.submit(work, i) for i in range(n)]
+            return done + sum(future.result() for future in later) + asyncio.run(tasks(n))
+
+        async def tasks(n: int) -> int:
+            def in_a_thread(i: int) -> int:
+                return i + 12
+
+            async def task(i: int) -> int:
+                await asyncio.sleep(0)
+                return i + 13
+
+            moved = [asyncio.to_thread(in_a_thread, i) for i in range(n)]
+            return sum(await asyncio.gather(*moved, *(task(i) for i in range(n))))
+
+        frame = here(own, size=9)
+        again = here(own, size=9)
+    for found in (frame, again):
+        assert hits(found, "return i + 11") == [4 * 9]
+        assert hits(found, "return i + 12") == [9]
+        assert hits(found, "return i + 13") == [9]
+        assert hits(found, "await asyncio.sleep(0)") == [9]
+    assert threading.Thread.start.__module__ == "threading"
+    assert sys.gettrace() is None
+
+
+class _Subclass(threading.Thread):
+    def __init__(self, count: list[int]) -> None:
+        super().__init__()
+        self.count = count
+
+    def run(self) -> None:
+        self.count.append(1)  # in the thread
+
+
+def test_threads_with_a_run_of_their_own_count_on_every_executor() -> None:
+    @node
+    def many(n: int) -> int:
+        count: list[int] = []
+        threads = [_Subclass(count) for _ in range(n)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(count)
+
+    graph = Graph(Node("split", exec=lambda n: [n] * n) >> fan_out(many))
+    frame = lines(graph, size=4, also=_Subclass, executors=EXECUTORS, workers=2).frame
+    assert hits(frame, "self.count.append(1)") == [16] * 3
+    assert hits(frame, "super().__init__()") == [16] * 3
+
+
+def test_functions_of_exec_have_their_own_hits_and_no_source() -> None:
+    one, two = {}, {}  # type: ignore[var-annotated]
+    exec("def made(n):\n    total = 0\n    for i in range(n): total += i\n    return [n] * n\n", one)
+    exec("#\ndef made(n):\n    other = 1\n    return n\n", two)
+    graph = Graph(Node("one", exec=one["made"]) >> fan_out(Node("two", exec=two["made"])))
+    for executor in EXECUTORS:
+        result = lines(graph, size=5, executor=executor, workers=2)
+        assert of_line(result.frame, "one", 2) == [1]
+        assert of_line(result.frame, "one", 4) == [1]
+        assert of_line(result.frame, "two", 3) == [5]
+        assert set(result.frame["source"]) == {""}
+        (said,) = [caveat.message for caveat in result.caveats if caveat.code == "no-source"]
+        assert said.startswith('no source is known for made of "one", made of "two" (in <string>)')
+
+
+def test_every_kind_of_method_is_followed_as_a_helper() -> None:
+    def use(n: int) -> int:
+        shop = Workshop()
+        for _ in range(n):
+            shop.plain()
+            shop.of_class()
+            shop.static()
+            _ = shop.state
+            shop.state = 1
+            shop.partial()
+            _ = shop.kept
+            shop.turn("text")
+            shop.turn(1)
+            area(1)
+            area("text")
+            shop.Inner().deep()
+        return n
+
+    for executor in EXECUTORS:
+        graph = Graph(Node("split", exec=lambda n: [n] * 2) >> fan_out(Node("use", exec=use)))
+        frame = lines(graph, size=7, also=[Workshop, area], executor=executor, workers=2).frame
+        for text in ("plain", "of_class", "static", "getter", "setter", "turn any", "turn int", "area int", "area str", "deep"):
+            assert hits(frame, f"# {text}") == [14 if text != "plain" else 28], (executor, text)
+        assert hits(frame, "# kept") == [2]
+        assert hits(frame, "# area any") == [0]
+    for also, text, count in (
+        (Workshop.state, "getter", 14),
+        (vars(Workshop)["kept"], "kept", 2),
+        (Workshop().turn, "turn int", 14),
+    ):
+        assert hits(lines(graph, size=7, also=also).frame, f"# {text}") == [count]
+
+
+def test_dispatch_classes_partials_and_mocks_as_nodes() -> None:
+    class Made:
+        def __init__(self, value: int) -> None:
+            self.value = value  # made
+
+        def __call__(self, value: int) -> int:
+            return value  # called
+
+    service = Mock(return_value=3, side_effect=lambda value: value + 21)
+    graph = Graph(
+        Node("dispatch", exec=area)
+        >> Node("partial", exec=functools.partial(lambda other, value: 1, 1))
+        >> Node("mock", exec=service)
+        >> Node("magic", exec=MagicMock(return_value=4))
+        >> Node("object", exec=Made(1))
+        >> Node("class", exec=Made)
+    )
+    frame = here(graph, size=1)
+    assert hits(frame, "# area int", node="dispatch") == [1]
+    assert hits(frame, "value + 21", node="mock")[-1] == 1
+    assert hits(frame, "# called", node="object") == [1]
+    assert hits(frame, "# made", node="class") == [1]
+    assert frame[frame["node"] == "partial"]["hits"].sum() >= 1
+    assert frame[frame["node"].str.contains("magic")]["hits"].sum() >= 1
+
+
+def test_hooks_and_every_phase_count() -> None:
+    def noted(store: Any) -> None:
+        store.set("noted", True)
+
+    def failing(value: int) -> int:
+        raise ValueError("always")
+
+    def instead(value: int, error: Exception) -> int:
+        return 5  # instead
+
+    graph = Graph(Node("a", exec=failing, fallback=instead, on_complete=noted, retry=Retry(2)))
+    frame = here(graph, size=1)
+    assert hits(frame, 'raise ValueError("always")') == [3]
+    assert hits(frame, "# instead") == [1]
+    assert hits(frame, 'store.set("noted", True)') == [1]
+
+
+def test_async_nodes_are_counted_in_place_inside_a_running_loop() -> None:
+    @node
+    async def later(item: int) -> int:
+        def inner() -> int:
+            return item + 31
+
+        await asyncio.sleep(0)
+        return inner()
+
+    async def measure() -> Any:
+        return here(
+            Graph(Node("split", exec=lambda n: list(range(n))) >> fan_out(later)), size=8, executor="asyncio", workers=3
+        )
+
+    inside, outside = asyncio.run(measure()), lines(later, size=1, isolation="kernel").frame
+    assert hits(inside, "return item + 31") == hits(inside, "await asyncio.sleep(0)") == hits(inside, "return inner()") == [8]
+    assert hits(outside, "return item + 31") == [1]
+
+
+def test_the_time_of_a_helper_counts_once() -> None:
+    def helper(value: int) -> int:
+        def inner(value: int) -> int:
+            return sum(range(value))
+
+        return inner(value)
+
+    @node
+    def work(value: int) -> int:
+        return helper(value)
+
+    result = lines(work, size=200_000, also=helper)
+    frame = result.frame
+    outermost = frame[frame["inside"] == ""]
+    assert set(outermost["node"]) == {"work"}
+    assert outermost["share"].sum() == pytest.approx(1.0)
+    of_helper = frame[frame["inside"] == "(its callers)"]
+    assert of_helper["time_s"].sum() <= outermost["time_s"].sum()
+    assert of_helper["share"].sum() <= 1
+    html = result.to_html()
+    name = "test_the_time_of_a_helper_counts_once.<locals>.helper()"
+    assert frame[(frame["node"] == name) & (frame["inside"] == f"{name[:-2]}")]["time_s"].sum() > 0
+    assert "100 %" in html
