@@ -85,7 +85,8 @@ def lines(target: Any, **options: Unpack[LinesOptions]) -> LineProfile:
     """Time every source line of every node in one run of each point with line_profiler, in a separate process.
 
     Hits are exact on every executor; the times of concurrent threads include their waits for each other, so one worker is
-    the default. `also=sys.modules["__main__"]` follows the whole notebook.
+    the default. Decorators, functions inside a node and threads that it starts count for the node. `also` follows other
+    functions, methods of every kind, classes and modules; `also=sys.modules["__main__"]` follows the whole notebook.
 
     Args:
         target: what to profile.

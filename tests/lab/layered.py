@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -100,3 +101,40 @@ def _(shape: int) -> int:
 @area.register
 def _(shape: str) -> int:
     return 11  # area str
+
+
+@node
+def use(value: int) -> int:
+    shop = Workshop()
+    shop.plain()
+    shop.of_class()
+    shop.static()
+    shop.state = shop.state
+    shop.partial()
+    _ = shop.kept, shop.kept
+    shop.turn("text")
+    shop.turn(1)
+    area(1)
+    area("text")
+    shop.Inner().deep()
+    return value
+
+
+class OwnRun(threading.Thread):
+    def __init__(self, count: list[int]) -> None:
+        super().__init__()
+        self.count = count
+
+    def run(self) -> None:
+        self.count.append(1)  # in the thread
+
+
+@node
+def many(value: int) -> int:
+    count: list[int] = []
+    threads = [OwnRun(count) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(count)

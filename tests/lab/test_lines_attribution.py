@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import MagicMock, Mock
 
 import pytest
-from layered import Workshop, area, counted, tally, twice
+from layered import OwnRun, Workshop, area, counted, many, tally, twice, use
 
 from pocket_lab import Graph, MapReduce, Node, Retry, fan_in, fan_out, lines, node
 
@@ -35,6 +35,68 @@ def of_line(frame: Any, node_: str, line: int) -> list[int]:
 
 def here(target: Any, **options: Any) -> Any:
     return lines(target, isolation="kernel", **options).frame
+
+
+def made_by_exec(text: str) -> Any:
+    names: dict[str, Any] = {}
+    exec(text, names)
+    return names["made"]
+
+
+@pytest.fixture(scope="module")
+def profile() -> Any:
+    """One profile on every executor, in which each node runs for six items."""
+    one = Node("one", exec=made_by_exec("def made(n):\n    total = 0\n    for i in range(3): total += i\n    return n\n"))
+    two = Node("two", exec=made_by_exec("#\ndef made(n):\n    other = 1\n    return n\n"))
+    graph = Graph(counted >> fan_out(Graph(twice >> tally >> use >> many >> one >> two)))
+    return lines(graph, size=6, also=[Workshop, area, OwnRun], executors=EXECUTORS, workers=2)
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_lines_of_each_decorator_count_for_each_node(profile: Any, executor: str) -> None:
+    frame = profile.frame[profile.frame["executor"] == executor]
+    for name, calls in (("counted", [1]), ("twice", [6, 6]), ("tally", [6])):
+        assert hits(frame, "layer = args", node=name) == calls
+        assert hits(frame, "return function(*layer)  # of the layer", node=name) == calls
+    assert hits(frame, "kept = args", node="tally") == [6]
+    assert hits(frame, "return value + 100") == [6]
+    assert hits(frame, "return value + 200") == [6]
+    inside = frame.set_index("source")["inside"].to_dict()
+    assert inside["    return value + 200"] == "Kept.__call__"
+
+
+def test_threads_with_a_run_of_their_own_count(profile: Any, executor: str) -> None:
+    frame = profile.frame[profile.frame["executor"] == executor]
+    assert hits(frame, "# in the thread") == [12]
+    assert hits(frame, "super().__init__()") == [12]
+
+
+def test_functions_of_exec_have_their_own_hits_and_no_source(profile: Any, executor: str) -> None:
+    frame = profile.frame[profile.frame["executor"] == executor]
+    assert [of_line(frame, "one", line) for line in (2, 4)] == [[6], [6]]
+    assert [of_line(frame, "two", line) for line in (3, 4)] == [[6], [6]]
+    assert set(frame[frame["file"] == "<string>"]["source"]) == {""}
+    (note,) = [caveat.message for caveat in profile.caveats if caveat.code == "no-source"]
+    assert note.startswith('no source is known for made of "one", made of "two" (in <string>)')
+
+
+def test_every_kind_of_method_is_followed_as_a_helper(profile: Any, executor: str) -> None:
+    frame = profile.frame[profile.frame["executor"] == executor]
+    for text in ("of_class", "static", "getter", "setter", "kept", "turn any", "turn int", "area int", "area str", "deep"):
+        assert hits(frame, f"# {text}") == [6], text
+    assert hits(frame, "# plain") == [12], "called by a partialmethod, too"
+    assert hits(frame, "# area any") == [0]
+
+
+def test_a_descriptor_alone_is_followed_in_the_measuring_process() -> None:
+    also = [Workshop.state, vars(Workshop)["kept"], Workshop().turn]
+    frame = lines(use, size=1, also=also).frame
+    assert [hits(frame, f"# {text}") for text in ("getter", "setter", "kept", "turn int")] == [[1]] * 4
+    assert not hits(frame, "# deep")
 
 
 def test_functions_inside_a_node_have_their_own_lines() -> None:
@@ -71,19 +133,6 @@ def test_functions_inside_a_node_have_their_own_lines() -> None:
     assert total[0] == 1, "the line itself, then the generator expression on it"
     assert len(total) == 2
     assert frame[frame["inside"] == ""]["share"].sum() == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_the_lines_of_each_decorator_count_for_each_node(executor: str) -> None:
-    frame = lines(Graph(counted >> fan_out(Graph(twice >> tally))), size=6, executor=executor, workers=2).frame
-    for name, calls in (("counted", [1]), ("twice", [6, 6]), ("tally", [6])):
-        assert hits(frame, "layer = args", node=name) == calls
-        assert hits(frame, "return function(*layer)  # of the layer", node=name) == calls
-    assert hits(frame, "kept = args", node="tally") == [6]
-    assert hits(frame, "return value + 100") == [6]
-    assert hits(frame, "return value + 200") == [6]
-    inside = frame.set_index("source")["inside"].to_dict()
-    assert inside["    return value + 200"] == "Kept.__call__"
 
 
 def test_decorators_that_keep_no_name_and_functions_of_combinators() -> None:
@@ -148,80 +197,6 @@ def test_threads_and_tasks_that_a_node_starts_count() -> None:
         assert hits(found, "await asyncio.sleep(0)") == [9]
     assert threading.Thread.start.__module__ == "threading"
     assert sys.gettrace() is None
-
-
-class _Subclass(threading.Thread):
-    def __init__(self, count: list[int]) -> None:
-        super().__init__()
-        self.count = count
-
-    def run(self) -> None:
-        self.count.append(1)  # in the thread
-
-
-def test_threads_with_a_run_of_their_own_count_on_every_executor() -> None:
-    @node
-    def many(n: int) -> int:
-        count: list[int] = []
-        threads = [_Subclass(count) for _ in range(n)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return len(count)
-
-    graph = Graph(Node("split", exec=lambda n: [n] * n) >> fan_out(many))
-    frame = lines(graph, size=4, also=_Subclass, executors=EXECUTORS, workers=2).frame
-    assert hits(frame, "self.count.append(1)") == [16] * 3
-    assert hits(frame, "super().__init__()") == [16] * 3
-
-
-def test_functions_of_exec_have_their_own_hits_and_no_source() -> None:
-    one, two = {}, {}  # type: ignore[var-annotated]
-    exec("def made(n):\n    total = 0\n    for i in range(n): total += i\n    return [n] * n\n", one)
-    exec("#\ndef made(n):\n    other = 1\n    return n\n", two)
-    graph = Graph(Node("one", exec=one["made"]) >> fan_out(Node("two", exec=two["made"])))
-    for executor in EXECUTORS:
-        result = lines(graph, size=5, executor=executor, workers=2)
-        assert of_line(result.frame, "one", 2) == [1]
-        assert of_line(result.frame, "one", 4) == [1]
-        assert of_line(result.frame, "two", 3) == [5]
-        assert set(result.frame["source"]) == {""}
-        (said,) = [caveat.message for caveat in result.caveats if caveat.code == "no-source"]
-        assert said.startswith('no source is known for made of "one", made of "two" (in <string>)')
-
-
-def test_every_kind_of_method_is_followed_as_a_helper() -> None:
-    def use(n: int) -> int:
-        shop = Workshop()
-        for _ in range(n):
-            shop.plain()
-            shop.of_class()
-            shop.static()
-            _ = shop.state
-            shop.state = 1
-            shop.partial()
-            _ = shop.kept
-            shop.turn("text")
-            shop.turn(1)
-            area(1)
-            area("text")
-            shop.Inner().deep()
-        return n
-
-    for executor in EXECUTORS:
-        graph = Graph(Node("split", exec=lambda n: [n] * 2) >> fan_out(Node("use", exec=use)))
-        frame = lines(graph, size=7, also=[Workshop, area], executor=executor, workers=2).frame
-        for text in ("plain", "of_class", "static", "getter", "setter", "turn any", "turn int", "area int", "area str", "deep"):
-            assert hits(frame, f"# {text}") == [14 if text != "plain" else 28], (executor, text)
-        assert hits(frame, "# kept") == [2]
-        assert hits(frame, "# area any") == [0]
-    for also, text, count in (
-        (Workshop.state, "getter", 14),
-        (vars(Workshop)["kept"], "kept", 2),
-        (Workshop().turn, "turn int", 14),
-    ):
-        assert hits(lines(graph, size=7, also=also).frame, f"# {text}") == [count]
 
 
 def test_dispatch_classes_partials_and_mocks_as_nodes() -> None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
+from pocket_lab.profile.libraries import is_library
+
 _MACHINERY = ("functools", "contextlib", "pocket_lab.graph")  # modules whose functions only call those of users
 _MOST = 200  # functions of one value, and members of one list
 _DEEPEST = 50  # layers around one another
-_LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Search:
         if str(called.function.__globals__.get("__name__", "")).startswith(_MACHINERY):
             self.machinery.append(called)
             return called.inside
-        if called.is_referred and code.co_filename.startswith(_LIBRARIES):
+        if called.is_referred and is_library(code.co_filename):
             return called.inside
         self.found.append(called)
         return code.co_qualname

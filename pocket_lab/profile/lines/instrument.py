@@ -32,10 +32,14 @@ _ONE_LINE = Caveat(
 )
 _INCLUSIVE = Caveat(
     "line-inclusive",
-    "the time of a line includes the functions that it calls: that of a function of `also` is in its own rows and in those of "
-    "its callers, and shares are of the nodes alone",
+    "the time of a line includes the functions that it calls: the time of a row with a function in the column `inside` is in "
+    "the lines of that function, too, and shares are of the rows without one",
 )
-_NATIVE = Caveat("line-native", "time in C code, or in threads that C code started, is part of the line that called it")
+_NATIVE = Caveat(
+    "line-native",
+    "C code, code that exec makes during the run and threads that C code starts have no lines: their time is in the line that "
+    "calls or awaits them",
+)
 
 
 def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
@@ -50,7 +54,7 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
     yield _NATIVE
-    if also:
+    if any(block.inside for function in functions for block in function.blocks):
         yield _INCLUSIVE
     if sys.version_info >= (3, 12):
         yield _ONE_LINE

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from pocket_lab.executors.worker_state import STATE
+from pocket_lab.profile.given_work import GivenWork
 from pocket_lab.profile.lines.code_blocks import CodeBlock, TracedFunction, traced_code
 from pocket_lab.profile.lines.first_line import with_first_line
-from pocket_lab.profile.lines.started_threads import StartedThreads
 from pocket_lab.profile.lines.traced_functions import Helper
 
 Lines = dict[int, tuple[int, float]]
@@ -54,7 +54,7 @@ class _ProcessProfiler:
     """The LineProfiler of this process, the original code of its functions, and the threads in which it is enabled.
 
     With sys.monitoring (Python 3.12) it counts in every thread as soon as it is enabled in one. Otherwise it is enabled in each
-    thread of the pool by the instrument, and in those that start meanwhile by `StartedThreads`.
+    thread of the pool by the instrument, and in other threads for the calls that they are given meanwhile.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,8 @@ class _ProcessProfiler:
         self._lock = threading.Lock()
         self._thread = threading.local()
         self._counts_every_thread = False
-        self._started_threads = StartedThreads(self._in_this_thread)
+        self._is_closed = False
+        self._given_work: GivenWork | None = None
 
     def register(self, functions: Sequence[TracedFunction]) -> None:
         """Add functions: their code is replaced, with that of the functions inside them."""
@@ -98,8 +99,10 @@ class _ProcessProfiler:
         """Enable the profiler in this thread, until `disable`, and in those that start from now on."""
         self._thread.is_kept = True
         self._enable()
-        if not self._counts_every_thread:
-            self._started_threads.follow()
+        with self._lock:
+            if not self._counts_every_thread and self._given_work is None:
+                self._given_work = GivenWork(self._counting)
+                self._given_work.start()
 
     def disable(self) -> None:
         """Disable the profiler in this thread."""
@@ -118,21 +121,28 @@ class _ProcessProfiler:
         if self._thread.__dict__.pop("is_enabled", False):
             self._profiler.disable_by_count()
 
-    @contextmanager
-    def _in_this_thread(self) -> Iterator[None]:
-        """Enable the profiler for a call in another thread, and leave it enabled there if the call asks for it."""
-        self._enable()
-        try:
-            yield
-        finally:
-            if not getattr(self._thread, "is_kept", False):
-                self._disable()
+    def _counting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with the profiler enabled in its thread, and left enabled there only if it asks for that."""
+
+        def count(*args: Any, **options: Any) -> Any:
+            if self._is_closed or getattr(self._thread, "is_enabled", False):
+                return function(*args, **options)
+            self._enable()
+            try:
+                return function(*args, **options)
+            finally:
+                if not getattr(self._thread, "is_kept", False):
+                    self._disable()
+
+        return count
 
     def close(self) -> Hits:
         """Disable the profiler in this thread and give the functions their own code back; the hits since the start."""
         self.disable()
-        self._started_threads.close()
         with self._lock:
+            self._is_closed = True
+            if self._given_work is not None:
+                self._given_work.close()
             for function, code in self._originals.values():
                 function.__code__ = code
             self._originals.clear()

@@ -85,11 +85,19 @@ def test_a_mock_is_one_callable() -> None:
         assert [each.function.__name__ for each in traced_functions(mock)[0]] == ["__call__"]
 
 
-@pytest.mark.parametrize(
-    "also",
-    [Machine, Machine.state, vars(Machine)["kept"], area, layered, layered.__wrapped__, cached_helper, Machine.of_class],
-    ids=str,
-)
+ALSO: dict[str, Any] = {
+    "class": Machine,
+    "property": Machine.state,
+    "cached_property": vars(Machine)["kept"],
+    "singledispatch": area,
+    "decorated": layered,
+    "function of a decorated one": layered.__wrapped__,
+    "cached": cached_helper,
+    "classmethod": Machine.of_class,
+}
+
+
+@pytest.mark.parametrize("also", ALSO.values(), ids=ALSO)
 def test_another_process_finds_the_functions_that_are_called_there(also: Any) -> None:
     helpers, _ = traced_functions(also)
     found = pickle.loads(dumps(pickle.loads(dumps(helpers))))

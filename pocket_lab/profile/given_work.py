@@ -1,0 +1,107 @@
+"""What threads and pools of threads are given to call, wrapped where it is given."""
+
+from __future__ import annotations
+
+import concurrent.futures.thread
+import multiprocessing.pool
+import threading
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+from pocket_lab.profile.changes import Changes
+
+Function = Callable[..., Any]
+_FUNCTIONS = ("func", "fn", "callback", "error_callback")  # the parameters of calls that give work to others
+
+# Threads that serve a pool for as long as it lives; what they are given is wrapped itself.
+_SERVANTS = (
+    concurrent.futures.thread._worker,
+    multiprocessing.pool.worker,  # type: ignore[attr-defined]
+    *(getattr(multiprocessing.pool.Pool, name) for name in ("_handle_workers", "_handle_tasks", "_handle_results")),
+)
+
+
+class GivenWork:
+    """Has `wrap(function)` called instead of each function that is given to a thread, from `start` to `close`.
+
+    That is to `Thread.start`, to `ThreadPoolExecutor.submit` (which `asyncio.to_thread` and `run_in_executor` use), to the
+    calls of `multiprocessing.pool.ThreadPool`, to futures as a callback, and to pools as an initializer. `wrap` is called where
+    the work is given, and may return the function itself.
+    """
+
+    def __init__(self, wrap: Callable[[Function], Function]) -> None:
+        self._wrap = wrap
+        self._is_active = False
+        self._changes = Changes()
+
+    def start(self) -> None:
+        """Make the changes."""
+        self._is_active = True
+        self._changes.wrap(threading.Thread, "start", self._thread_start)
+        self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "__init__", self._given_initializer)
+        self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "submit", self._given_function)
+        self._changes.wrap(concurrent.futures.Future, "add_done_callback", self._given_function)
+        self._changes.wrap(multiprocessing.pool.ThreadPool, "__init__", self._given_initializer)
+        for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
+            self._changes.wrap(multiprocessing.pool.ThreadPool, name, self._given_function)
+
+    def close(self) -> None:
+        """Undo them, but for those on which the target has put changes of its own: these do nothing more."""
+        self._is_active = False
+        self._changes.undo()
+
+    def _thread_start(self, function: Any) -> Any:
+        def start(thread: threading.Thread) -> None:
+            if self._is_active and not thread._started.is_set():  # type: ignore[attr-defined]
+                self._wrap_thread(thread)
+            function(thread)
+
+        return start
+
+    def _wrap_thread(self, thread: threading.Thread) -> None:
+        target = getattr(thread, "_target", None)
+        if getattr(target, "__func__", target) in _SERVANTS:
+            return
+        if type(thread).run is threading.Thread.run and "run" not in thread.__dict__:
+            if target is not None:
+                thread._target = self._wrap(target)  # type: ignore[attr-defined]
+            return
+        own = thread.__dict__.get("run")
+        run = thread.run
+        wrapped = self._wrap(run)
+        if wrapped is run:
+            return
+
+        def run_wrapped() -> None:
+            if own is None:
+                del thread.__dict__["run"]
+            else:
+                thread.__dict__["run"] = own
+            wrapped()
+
+        thread.__dict__["run"] = run_wrapped
+
+    def _given_function(self, function: Any) -> Any:
+        named = [name for name in _FUNCTIONS if name in signature(function).parameters]  # others are for the given function
+
+        def give(pool: Any, /, *args: Any, **options: Any) -> Any:
+            if self._is_active and args and callable(args[0]):
+                args = (self._wrap(args[0]), *args[1:])
+            for name in named:
+                if self._is_active and callable(options.get(name)):
+                    options[name] = self._wrap(options[name])
+            return function(pool, *args, **options)
+
+        return give
+
+    def _given_initializer(self, function: Any) -> Any:
+        def make(pool: Any, *args: Any, **options: Any) -> None:
+            if self._is_active:
+                given = signature(function).bind(pool, *args, **options)
+                if callable(initializer := given.arguments.get("initializer")):
+                    given.arguments["initializer"] = self._wrap(initializer)
+                args, options = given.args[1:], given.kwargs
+            function(pool, *args, **options)
+
+        return make
