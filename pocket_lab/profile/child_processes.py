@@ -99,16 +99,22 @@ def _stop_in_worker() -> tuple[Counter[str], float]:
     return (Counter(), 0.0) if counted is None else (counted.stop().by_node, counted.cpu_s)
 
 
-def children_caveats(point: Point, found: list[tuple[Counter[str], float]], what: str) -> Iterator[Caveat]:
-    """A Caveat that `what` the processes use is in no figure, if there were any."""
+def children_caveats(
+    point: Point, found: list[tuple[Counter[str], float]], what: str, *, marks_nodes: bool = True
+) -> Iterator[Caveat]:
+    """A Caveat that `what` the processes use is in no figure, if there were any.
+
+    It names the nodes that started them, unless the instrument has no marker frames (`marks_nodes` is False).
+    """
     by_node: Counter[str] = sum((count for count, _ in found), Counter())
     if not by_node:
         return
     parts = [f'{count} by node "{node}"' if node else f"{count} outside the nodes" for node, count in by_node.items()]
     total, cpu_s = by_node.total(), sum(cpu_s for _, cpu_s in found)
     started = "1 process was" if total == 1 else f"{total} processes were"
+    where = f" ({', '.join(parts)})" if marks_nodes else " by the target"
     message = (
-        f"{describe(point)}: {started} started ({', '.join(parts)}) and not followed: {what} is in no figure; those that have "
+        f"{describe(point)}: {started} started{where} and not followed: {what} is in no figure; those that have "
         f"ended used {format_duration(cpu_s)} of CPU time"
     )
     yield Caveat("own-processes", message, point)

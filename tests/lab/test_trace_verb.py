@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from dataclasses import fields
@@ -131,6 +132,18 @@ def test_the_targets_own_error_is_raised_and_the_spans_until_then_are_kept() -> 
     assert isinstance(kept, Trace)
     assert list(kept.frame["outcome"]) == ["ok", "failed"]
     assert "Failed: " in str(kept)
+
+
+def start_two(n: int) -> int:
+    return n + os.system("true") + os.system("true")
+
+
+def test_processes_that_a_node_starts_are_said_to_be_missing(four_naps: Trace) -> None:
+    """gaogaotiantian/viztracer 85 and 306: there children are missing from the trace without a word."""
+    result = trace(Graph(Node("start", exec=start_two)), size=1)
+    (caveat,) = [caveat for caveat in result.caveats if caveat.code == "own-processes"]
+    assert "2 processes were started by the target and not followed" in caveat
+    assert not [caveat for caveat in four_naps.caveats if caveat.code == "own-processes"]
 
 
 def test_a_run_beyond_its_budget_is_ended() -> None:

@@ -82,3 +82,10 @@ def test_worker_processes_are_asked_too_and_none_of_ours_counts() -> None:
         assert not list(children_caveats(POINT, found, "their memory"))
     assert caveat.code == "own-processes"
     assert '3 processes were started (3 by node "n") and not followed: their memory is in no figure' in caveat.message
+
+
+def test_where_no_marker_names_the_node_none_is_named() -> None:
+    with counted_children(SerialPool()) as found:
+        os.system("true")
+    (caveat,) = children_caveats(POINT, found, "what they do", marks_nodes=False)
+    assert "1 process was started by the target and not followed: what they do is in no figure" in caveat.message

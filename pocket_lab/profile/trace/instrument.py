@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import YIELDED, Run, Sink
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.timing.batch import Timing, Work
+from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import opaque, opaque_caveats, unconsumed, unconsumed_caveats
 from pocket_lab.profile.trace.recorder import Recorder, spans_of
@@ -29,6 +32,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Span, Traced
 
 MOST_SPANS = 50_000
+_UNSEEN = "what they do, apart from the wait for them,"  # of processes that the target starts
 _WAITS = Caveat(
     "span-waits",
     "a span is wall time: it includes waits for the interpreter lock, for a core, and (on an event loop) for other tasks",
@@ -51,6 +55,7 @@ class SpanInstrument(Instrument):
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
         self._is_window = False
+        self._children: list[tuple[Counter[str], float]] = []
 
     def begin(self, run: Run) -> Sink:
         """Observe a run of the target, for the point that is watched now."""
@@ -76,8 +81,13 @@ class SpanInstrument(Instrument):
         """Caveats, a Traced and the Spans of the run."""
         traced, spans, caveats = self.collect(point)
         yield from caveats
+        yield from children_caveats(point, self._children, _UNSEEN, marks_nodes=False)
         yield traced
         yield from spans
+
+    def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
+        with counted_children(pool) as self._children:
+            return super()._run_once(point, pool, work)
 
     def collect(self, point: Point) -> tuple[Traced, list[Span], list[Caveat]]:
         """The same, by kind."""
