@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
+import pandas as pd
+
 from pocket_lab.analysis.timeline import Step, Strand, Timeline, strands_by_worker
 from pocket_lab.errors import UsageError
+from pocket_lab.graph.lookup import leads
 
 _OWN = ("prep", "exec", "post", "yield")
 
@@ -39,9 +42,7 @@ def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive
     """
     if not speedup > 0:
         raise UsageError(f"speedup={speedup!r}: a node is some positive number of times as fast, for example 2")
-    names = list(dict.fromkeys(traced.spans["node"]))
-    if node not in names:
-        raise UsageError(f'the trace has no node "{node}"; it has {", ".join(names)}')
+    node = _label(traced.spans, node)
     strands = traced.strands
     if drive == "load":
         before_s, after_s = (sum(_strand_s(s, node, factor) for s in strands) for factor in (1.0, speedup))
@@ -52,6 +53,26 @@ def what_if(traced: Timeline, node: str, speedup: float, wall_s: float, *, drive
         measured_s = wall_s
     gain = 1 - after_s / before_s if before_s else 0.0
     return WhatIf(node, speedup, gain, before_s, after_s, measured_s, "a request" if drive == "load" else "the run")
+
+
+def _label(spans: pd.DataFrame, node: str) -> str:
+    """What the trace calls the node of this name, or of a path of names of nodes around it and its own."""
+    labels = list(dict.fromkeys(spans["node"]))
+    if node in labels:
+        return node
+    rows = {id: (label, parent) for id, label, parent in zip(spans["id"], spans["node"], spans["parent"], strict=True)}
+    found = {}
+    for label, parent in rows.values():
+        if node.endswith(f"/{label}") and label not in found:
+            names = [label]
+            while parent in rows:
+                around, parent = rows[parent]
+                names.insert(0, around)
+            if leads(node, tuple(names)):
+                found[label] = names
+    if len(found) != 1:
+        raise UsageError(f'the trace has no node "{node}"; it has {", ".join(labels)}')
+    return str(next(iter(found)))
 
 
 def _group_s(strands: Sequence[Strand], node: str, speedup: float) -> float:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 _SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
+_CTX = "ctx"
+F = TypeVar("F", bound=Callable[..., Any] | None)
 _UNKNOWN = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)  # of a builtin without a signature
 _MOST_WRAPPERS = 100
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -55,6 +60,46 @@ def unwrapped(function: Any) -> Any:
 def takes(function: Callable[..., Any], parameter: str) -> bool:
     """Whether it has a parameter of this name."""
     return parameter in _parameters(function)
+
+
+def fitted(function: F, arguments: int) -> tuple[F, bool]:
+    """The function as one that is called with so many arguments, and with `ctx=` if the second value is true.
+
+    Its parameter `ctx` receives the Context if it has others for all arguments, at any position; where `ctx` is needed for an
+    argument, it receives that, unless its hint says Context. Raises TypeError for a function with `ctx` that cannot be called
+    in either way.
+    """
+    parameters = {} if function is None else _parameters(function)
+    if function is None or _CTX not in parameters or parameters[_CTX].kind not in (*_BY_POSITION, _BY_NAME):
+        return function, False
+    if isinstance(function, partial) and _CTX in function.keywords:  # the user's own value
+        return function, False
+    names = [name for name, parameter in parameters.items() if parameter.kind in _BY_POSITION]
+    before = names.index(_CTX) if _CTX in names else -1
+    is_declared = re.search(r"\bContext\b", inspect.formatannotation(parameters[_CTX].annotation)) is not None
+    needed = [name for name in names if name != _CTX and parameters[name].default is inspect.Parameter.empty]
+    takes_ctx = is_declared or before < 0 or before >= arguments or len(needed) >= arguments
+    is_moved = takes_ctx and before >= 0 and (before < arguments or parameters[_CTX].kind is inspect.Parameter.POSITIONAL_ONLY)
+    given = [None] * (arguments + is_moved)
+    inspect.signature(function).bind(*given, **({_CTX: None} if takes_ctx and not is_moved else {}))
+    return (_with_ctx_at(before, function) if is_moved else function), takes_ctx
+
+
+def _with_ctx_at(position: int, function: Callable[..., Any]) -> Any:
+    """The function with its parameter `ctx` given by name."""
+    if is_async(function):
+
+        @wraps(function)
+        async def acall(*args: Any, ctx: Any) -> Any:
+            return await function(*args[:position], ctx, *args[position:])
+
+        return acall
+
+    @wraps(function)
+    def call(*args: Any, ctx: Any) -> Any:
+        return function(*args[:position], ctx, *args[position:])
+
+    return call
 
 
 def takes_argument(function: Callable[..., Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pocket_lab.errors import GraphError, UsageError
@@ -10,11 +10,11 @@ from pocket_lab.graph.callables import is_async, name_of
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.nested import FanOut
-from pocket_lab.graph.node import Function, Node
+from pocket_lab.graph.node import Function, Node, Route
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.runtime.fan_out import FanOutPlan
 from pocket_lab.graph.runtime.workers import Workers
-from pocket_lab.graph.store import ReadOnlyStore, Store
+from pocket_lab.graph.store import ReadOnlyStore, Store, StorePerScope
 
 _CONCURRENT = "concurrent"
 
@@ -45,13 +45,13 @@ def run_concurrent(
     *,
     workers: int | None = None,
     executor: str | None = None,
-    store: Store | None = None,
+    store: Store | Mapping[str, Any] | None = None,
     context: Context | None = None,
 ) -> list[Any]:
     """Run each node on its own input (None by default) at the same time, on its scope `concurrent-i`; results in order.
 
     By default each has a thread of its own, or is a task of an event loop where one of them is async. The first error in
-    the order of the nodes is raised.
+    the order of the nodes is raised. With `store={...}` each works on a fresh store that begins with copies of these contents.
     """
     graphs = _graphs(nodes)
     given = [None] * len(graphs) if inputs is None else list(inputs)
@@ -60,7 +60,7 @@ def run_concurrent(
     if not graphs:
         return []
     fan_out_plan = FanOutPlan([graph.plan for graph in graphs], _CONCURRENT)
-    kept = Store() if store is None else store
+    kept = Store() if store is None else store if isinstance(store, Store) else StorePerScope(Store(), store)
     if context is not None:
         return fan_out_plan.results(given, kept, context)
     with Workers.requested(len(graphs) if workers is None else workers, executor, fan_out_plan.is_async).context() as opened:
@@ -103,15 +103,20 @@ def _reducing(reduce: Function) -> Function:
     """A post that makes the output of the results."""
     if is_async(reduce):
 
-        async def areduced(store: Store, value: Any, items: Any, results: list[Any]) -> tuple[Any, str]:
-            return await reduce(results), DEFAULT
+        async def areduced(store: Store, value: Any, items: Any, results: list[Any]) -> Route[Any] | tuple[Any, str]:
+            return _leaving(await reduce(results))
 
         return areduced
 
-    def reduced(store: Store, value: Any, items: Any, results: list[Any]) -> tuple[Any, str]:
-        return reduce(results), DEFAULT
+    def reduced(store: Store, value: Any, items: Any, results: list[Any]) -> Route[Any] | tuple[Any, str]:
+        return _leaving(reduce(results))
 
     return reduced
+
+
+def _leaving(reduced: Any) -> Route[Any] | tuple[Any, str]:
+    """What a post returns: a Route chooses the next node, as it does from any function of a node."""
+    return reduced if isinstance(reduced, Route) else (reduced, DEFAULT)
 
 
 def _listing(extract: Function | None) -> Function:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError
 from pocket_lab.graph.context import Context
+from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names, walk
 from pocket_lab.graph.nested import GraphNode
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer
@@ -18,7 +20,11 @@ from pocket_lab.graph.runtime.fan_out import FanOutPlan, OnError
 from pocket_lab.graph.runtime.fast_loops import Chain
 from pocket_lab.graph.runtime.plan import Plan
 from pocket_lab.graph.runtime.workers import Workers
-from pocket_lab.graph.store import Store
+from pocket_lab.graph.site import Site
+from pocket_lab.graph.store import Store, StorePerScope, begun
+
+FirstContents = Store | Mapping[str, Any] | None
+_FRAMES = 9  # of Python for each graph in another one, at most
 
 
 class Graph(Linkable):
@@ -33,14 +39,16 @@ class Graph(Linkable):
         observers: they receive each visit to a node, also in inner graphs. They belong to this process: a pickled graph has
             none, and the visits of worker processes are reported here (but not to observers of an inner graph alone).
 
-    Raises GraphError for two nodes of one name, an action routed to two nodes, a node that cannot be reached, or
-    anything that is not a node.
+    `nodes` finds those inside fan-outs and inner graphs too: by name where it is unique, else by a path such as "inner/score".
+
+    Raises GraphError for two nodes of one name, an action routed to two nodes, a node that cannot be reached, graphs that are
+    nested too deeply, or anything that is not a node.
     """
 
     name: str
     first: Node
     edges: tuple[Edge, ...]
-    nodes: Mapping[str, Node]
+    nodes: Nodes
     routes: Mapping[str, Mapping[str, Node]]
     store: Store
     max_steps: int | None
@@ -71,7 +79,7 @@ class Graph(Linkable):
         self._set(
             first=first,
             edges=edges,
-            nodes=nodes,
+            nodes=Nodes(nodes),
             routes=_routes(edges, nodes),
             store=Store() if store is None else store,
             name=name or "_to_".join(ends),
@@ -80,6 +88,7 @@ class Graph(Linkable):
             observers=tuple(observers),
         )
         _refuse_unreachable(self)
+        _refuse_too_deep(self)
 
     @classmethod
     def from_edges(cls, edges: Iterable[tuple[Linkable, Linkable] | tuple[Linkable, str, Linkable]], **options: Any) -> Graph:
@@ -92,7 +101,8 @@ class Graph(Linkable):
     @cached_property
     def plan(self) -> Plan:
         """The compiled graph."""
-        return Plan(Source(self.name, self.first, dict(self.routes), self.strict, self.max_steps, self.observers))
+        site = Site(shared=shared_names(self.nodes.values()))
+        return Plan(Source(self.name, self.first, dict(self.routes), self.strict, self.max_steps, self.observers, site))
 
     @cached_property
     def _bare(self) -> Chain:
@@ -104,24 +114,30 @@ class Graph(Linkable):
         """The graph over many items."""
         return FanOutPlan([self.plan])
 
-    def run(self, value: Any = None, store: Store | None = None, context: Context | None = None) -> Any:
+    def run(self, value: Any = None, store: FirstContents = None, context: Context | None = None) -> Any:
         """Send one input through the graph and return the output of the last node.
+
+        It works on the graph's store, on another one (`store=Store(...)`), or on a fresh one of its own that begins with
+        copies of the values of a dictionary (`store={"unit": "m"}`), and with the initial contents of the graph's store.
 
         Fan-outs inside use the workers of the context (`Context(pool, workers)`), by default they run in place. A graph
         with async nodes runs on an event loop of its own, in a helper thread where this thread's loop is busy (a notebook):
         use `await graph.arun(...)` for objects that belong to the notebook's own loop. Raises NodeError from the user's
         exception, Cancelled, or DeadlineExceeded.
         """
-        if context is None:
-            return self._bare(value, self.store if store is None else store, None)
-        return self.plan.run(value, self.store if store is None else store, context)
+        kept = self.store if store is None else self._begun(store)
+        return self._bare(value, kept, None) if context is None else self.plan.run(value, kept, context)
 
-    async def arun(self, value: Any = None, store: Store | None = None, context: Context | None = None) -> Any:
+    def _begun(self, store: Store | Mapping[str, Any], begin: Callable[[Store, Mapping[str, Any]], Store] = begun) -> Store:
+        """The store itself, or what `begin` makes of the first contents of a new one."""
+        return store if isinstance(store, Store) else begin(self.store, store)
+
+    async def arun(self, value: Any = None, store: FirstContents = None, context: Context | None = None) -> Any:
         """As `run`, on the running event loop: async nodes are awaited, plain ones run in place.
 
         A fan-out of async nodes has `workers` items in flight, by default a hundred.
         """
-        return await self.plan.arun(value, self.store if store is None else store, context)
+        return await self.plan.arun(value, self.store if store is None else self._begun(store), context)
 
     def map(
         self,
@@ -130,18 +146,19 @@ class Graph(Linkable):
         workers: int | None = None,
         executor: str | None = None,
         on_error: OnError = "raise",
-        store: Store | None = None,
+        store: FirstContents = None,
         context: Context | None = None,
     ) -> list[Any]:
         """Run the graph on each item, and return the results in order.
 
         Each item works on its own store scope `item-i`, with the same effect on every executor ("serial", "threads",
-        "processes", and for async nodes "asyncio"). By default items run in place, in threads where `workers` are given,
+        "processes", and for async nodes "asyncio"). With `store={...}` each is a run on a fresh store with these contents
+        instead, as in `run`. By default items run in place, in threads where `workers` are given,
         and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item carries its index;
         with on_error="collect" it is in the list instead of the result.
         """
         _check_on_error(on_error)
-        kept = self.store if store is None else store
+        kept = self.store if store is None else self._begun(store, StorePerScope)
         if context is not None:
             return self.fan_out_plan.results(items, kept, context, on_error)
         with Workers.requested(workers, executor, self.plan.is_async).context() as opened:
@@ -154,7 +171,7 @@ class Graph(Linkable):
         workers: int | None = None,
         executor: str | None = None,
         on_error: OnError = "raise",
-        store: Store | None = None,
+        store: FirstContents = None,
         context: Context | None = None,
     ) -> Generator[Any]:
         """As `map`, one result after the other: for any number of items, only a few of which are in memory at once.
@@ -162,7 +179,7 @@ class Graph(Linkable):
         Closing it early, or leaving its loop, stops the running items.
         """
         _check_on_error(on_error)
-        kept = self.store if store is None else store
+        kept = self.store if store is None else self._begun(store, StorePerScope)
         if context is not None:
             return self.fan_out_plan.iresults(items, kept, context, on_error)
         return self._imap(items, Workers.requested(workers, executor, self.plan.is_async), kept, on_error)
@@ -177,28 +194,47 @@ class Graph(Linkable):
         *,
         workers: int | None = None,
         on_error: OnError = "raise",
-        store: Store | None = None,
+        store: FirstContents = None,
         context: Context | None = None,
     ) -> list[Any]:
         """As `map`, on the running event loop, with `workers` items in flight (by default a hundred)."""
         _check_on_error(on_error)
         given = Context(workers=workers) if context is None else context
-        return await self.fan_out_plan.aresults(items, self.store if store is None else store, given, on_error)
+        kept = self.store if store is None else self._begun(store, StorePerScope)
+        return await self.fan_out_plan.aresults(items, kept, given, on_error)
 
     def observed(self, *observers: Observer) -> Graph:
         """The same graph, on the same store, with observers added."""
+        return self._copy({}, self.store, (*self.observers, *observers))
+
+    def with_store(self, store: Store | Mapping[str, Any]) -> Graph:
+        """The same graph on another store, or on one like its own with more initial contents, of which a run can have copies.
+
+        `bench(graph.with_store({"unit": "m"}), ...)`, `compare` and profiles give each run a fresh store with these contents;
+        under the drive "map" items work on scopes of it.
+        """
+        return self._copy({}, store if isinstance(store, Store) else self.store.beginning(store), self.observers)
+
+    def _copy(self, swap: Mapping[Node, Node], store: Store, observers: Sequence[Observer]) -> Graph:
+        """The same graph on a store, with observers, and with other nodes instead of some."""
+        swaps: dict[Linkable, Linkable] = {old: new for old, new in swap.items()}  # noqa: C416 (a dict of Nodes is none of Linkables)
+        edges = [Edge(swaps.get(e.source, e.source), e.action, swaps.get(e.target, e.target)) for e in self.edges]
         return Graph(
-            Path.of(self.first),
-            *(Path(edge.source, edge.target, (edge,)) for edge in self.edges),
-            store=self.store,
+            Path.of(swap.get(self.first, self.first)),
+            *(Path(edge.source, edge.target, (edge,)) for edge in edges),
+            store=store,
             name=self.name,
             max_steps=self.max_steps,
             strict=self.strict,
-            observers=(*self.observers, *observers),
+            observers=observers,
         )
 
     def validate(self) -> Graph:
-        """Compare the type hints along every route; the graph itself, or a GraphError that names each mismatch."""
+        """Compare the type hints along every route; the graph itself, or a GraphError that names each mismatch.
+
+        And each named route out of an inner graph or a fan-out that is never taken: by their hints no node inside can leave
+        by it, or the fan-out has no post that could (by itself it leaves by "default").
+        """
         from pocket_lab.graph.type_hints import mismatches
 
         if found := mismatches(self.plan):
@@ -206,29 +242,24 @@ class Graph(Linkable):
         return self
 
     def replace(self, name: str, node: Node | Graph) -> Graph:
-        """A new graph with another node instead of the named one, on a fresh store."""
-        if name not in self.nodes:
-            raise GraphError(f'the graph has no node "{name}" to replace; it has {", ".join(self.nodes)}')
-        if not isinstance(node, Linkable):
+        """A new graph with another node instead of the named one, on a fresh store.
+
+        A node inside a fan-out or an inner graph is found by its name where that is unique, else by a path such as
+        "inner/score": the names of nodes around it and its own. A node at the top comes before those inside; `fan_out(score)`
+        is itself named score, and what it runs is "score/score".
+
+        Raises GraphError for a name that no node or several have, or that the graph has twice then.
+        """
+        if not isinstance(node, Node | Graph):
             raise GraphError(f'node "{name}" cannot be replaced by {node!r}, which is not a node')
-        swap: dict[Linkable, Linkable] = {self.nodes[name]: node.as_node()}
-        edges = [Edge(swap.get(e.source, e.source), e.action, swap.get(e.target, e.target)) for e in self.edges]
-        first = swap.get(self.first, self.first)
-        return Graph(
-            Path.of(first),
-            *(Path(edge.source, edge.target, (edge,)) for edge in edges),
-            store=self.store.fresh(),
-            name=self.name,
-            max_steps=self.max_steps,
-            strict=self.strict,
-            observers=self.observers,
-        )
+        return self._copy(replaced(self.nodes, name, node.as_node()), self.store.fresh(), self.observers)
 
     def as_node(self, name: str | None = None, *, store: Literal["own", "parent"] = "own") -> Node:
-        """This graph as one node of another, which leaves by "default".
+        """This graph as one node of another.
 
-        With store="own" each run has a fresh store of this graph's; with "parent" it works on the outer store, on the
-        scope of the node's name. A graph in a path has its own store.
+        It leaves by the last action that had no route inside, if there is a route for it outside, else by "default". With
+        store="own" each run has a fresh store of this graph's; with "parent" it works on the outer store, on the scope of the
+        node's name. A graph in a path has its own store.
         """
         if store not in ("own", "parent"):
             raise UsageError(f'store={store!r}: choose "own" or "parent"')
@@ -242,9 +273,12 @@ class Graph(Linkable):
         return GraphNode(self.name, nodes=tuple(self.nodes.values()), plan=self.plan, store=self.store)
 
     def walk(self) -> Iterator[Node]:
-        """Every node, those inside combinators and inner graphs too, outer ones first."""
-        for node in self.nodes.values():
-            yield from _walk(node)
+        """Every node once, those inside combinators and inner graphs too, outer ones first."""
+        return walk(self.nodes.values())
+
+    def labelled(self) -> Iterator[tuple[str, Node]]:
+        """The same with what results and errors call each: its name where that is unique, else its path."""
+        return labelled(self.nodes)
 
     def __repr__(self) -> str:
         routes = ", ".join(
@@ -269,7 +303,7 @@ class Graph(Linkable):
     def __getstate__(self) -> dict[str, Any]:
         derived = ("plan", "fan_out_plan", "_bare", "_node")
         state = {key: value for key, value in self.__dict__.items() if key not in derived}
-        return {**state, "nodes": dict(self.nodes), "routes": dict(self.routes), "observers": ()}
+        return {**state, "routes": dict(self.routes), "observers": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._set(**state)
@@ -278,12 +312,6 @@ class Graph(Linkable):
         """Set the attributes, mappings as read-only views."""
         views = {key: MappingProxyType(value) if isinstance(value, dict) else value for key, value in state.items()}
         self.__dict__.update(views)
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for inner in node.inner():
-        yield from _walk(inner)
 
 
 def _check_on_error(on_error: str) -> None:
@@ -314,8 +342,11 @@ def _routes(edges: tuple[Edge, ...], nodes: dict[str, Node]) -> dict[str, dict[s
     for edge in edges:
         targets = routes.setdefault(edge.source.name, {})
         if targets.setdefault(edge.action, nodes[edge.target.name]) is not edge.target:
-            both = f'"{targets[edge.action].name}" and "{edge.target.name}"'
-            raise GraphError(f'node "{edge.source.name}" routes "{edge.action}" to both {both}')
+            one, other = targets[edge.action].name, edge.target.name
+            raise GraphError(
+                f'node "{edge.source.name}" routes "{edge.action}" to both "{one}" and "{other}": a run takes one route, and '
+                f"one input goes to several nodes by fan_in(combine, {one}, {other}) or run_concurrent"
+            )
     return routes
 
 
@@ -329,3 +360,13 @@ def _refuse_unreachable(graph: Graph) -> None:
     for name in graph.nodes:
         if name not in reached:
             raise GraphError(f'node "{name}" cannot be reached from the first node "{graph.first.name}"')
+
+
+def _refuse_too_deep(graph: Graph) -> None:
+    """A graph in a graph takes frames of Python when it runs, and is refused where these might not be enough."""
+    depth, limit = 1 + max(node.depth for node in graph.nodes.values()), sys.getrecursionlimit()
+    if depth > (most := limit // _FRAMES):
+        raise GraphError(
+            f'graph "{graph.name}" has graphs inside each other {depth} deep (a fan-out counts twice), and Python\'s recursion '
+            f"limit of {limit} allows {most}: nest them less (a loop is a route back), or raise it by sys.setrecursionlimit"
+        )

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pocket_lab.errors import GraphError, UsageError
-from pocket_lab.graph.callables import declared, is_async
+from pocket_lab.graph.callables import declared, fitted, is_async
 from pocket_lab.graph.path import Linkable
 from pocket_lab.units import parse_duration
 
 if TYPE_CHECKING:
     from pocket_lab.graph.observers import Observer
+    from pocket_lab.graph.site import Site
 
+ARGUMENTS = {"prep": 2, "exec": 1, "fallback": 2, "post": 4, "on_success": 2, "on_failure": 2, "on_complete": 1, "on_error": 1}
 Function = Callable[..., Any]
 T = TypeVar("T")
 
@@ -65,9 +67,9 @@ class Node(Linkable):
 
     prep(store, input) gives the argument of exec, with a read-only store (default: the input). exec(prepared) has no
     store (default: what was prepared). fallback(prepared, error) replaces the result of an exec whose attempts all failed.
-    post(store, input, prepared, result) returns (output, action) (default: the result and "default"). A function that
-    has a parameter `ctx` receives the Context of the run. A function may return a Route instead of a plain output, and
-    each may be async.
+    post(store, input, prepared, result) returns (output, action) (default: the result and "default"). A function may return
+    a Route instead of a plain output, and each may be async. One that has a parameter `ctx` besides those for its arguments
+    receives the Context of the run there; where `ctx` is needed for an argument, as in exec(ctx), it receives that.
 
     `timeout` bounds the whole life cycle with its retries. An async function is stopped at that moment; for a plain one it
     is noticed when the function returns or calls `ctx.check()`. A fallback and the post after it are not bound by it.
@@ -94,6 +96,13 @@ class Node(Linkable):
         for phase, function in [*self.phases(), *self.hooks()]:
             if not callable(function):
                 raise GraphError(f'node "{self.name}": {phase} is {function!r}, which cannot be called')
+            try:
+                fitted(function, ARGUMENTS[phase])
+            except TypeError as error:
+                raise GraphError(
+                    f'node "{self.name}": {phase} has a parameter ctx, and cannot be called with {_given(phase)} and the '
+                    f"Context ({error}): give ctx another name if it is no Context"
+                ) from None
         if not isinstance(self.retry, Retry):
             raise GraphError(f'node "{self.name}": retry is {self.retry!r}, not a Retry')
         try:
@@ -120,8 +129,12 @@ class Node(Linkable):
     @property
     def is_async(self) -> bool:
         """Whether the node needs an event loop: a function of it, or of a node inside it, is async."""
-        own = any(is_async(function) for _, function in [*self.phases(), *self.hooks()])
-        return own or any(node.is_async for node in self.inner())
+        return self.has_async
+
+    @property
+    def has_async(self) -> bool:
+        """Whether a function of the node itself is async."""
+        return any(is_async(function) for _, function in [*self.phases(), *self.hooks()])
 
     def as_node(self) -> Node:
         """The node itself."""
@@ -131,7 +144,12 @@ class Node(Linkable):
         """The nodes that run inside this one (none, but for combinators)."""
         return ()
 
-    def body(self, on_loop: bool, observers: Sequence[Observer]) -> Function | None:
+    @property
+    def depth(self) -> int:
+        """How many graphs inside this node are in each other."""
+        return 0
+
+    def body(self, on_loop: bool, observers: Sequence[Observer], site: Site) -> Function | None:
         """The function called as exec(prepared, store=, ctx=) by combinators, None for others; may be async with `on_loop`."""
         return None
 
@@ -170,6 +188,12 @@ class Node(Linkable):
 def _name_of(function: Any) -> str:
     name = declared(function, "__name__")
     return name if isinstance(name, str) else ""
+
+
+def _given(phase: str) -> str:
+    """The arguments of a phase in words."""
+    count = ARGUMENTS[phase]
+    return f"its {count} arguments" if count > 1 else "its argument"
 
 
 def _find(module: str, path: str, *default: Any) -> Any:

@@ -84,5 +84,7 @@ def as_path(value: Any, role: str) -> Path:
         return Path.of(value.as_node())
     if isinstance(value, Exit):
         raise GraphError(f'node "{value.path.last.name}": the action "{value.action}" leads nowhere, add >> and a node')
+    several = isinstance(value, list | tuple | set | frozenset) and any(isinstance(one, Linkable) for one in value)
+    nodes = " (one input goes to several nodes by fan_in(combine, ...) or run_concurrent)" if several else ""
     hint = ", decorate the function with @node" if callable(value) else ""
-    raise GraphError(f"{role} {value!r}, which is not a node{hint}")
+    raise GraphError(f"{role} {value!r}{nodes}, which is not a node{hint}")

@@ -134,6 +134,17 @@ class Store:
         new = Store(_copies(self._initial), max_entries=self._max_entries, ttl=ttl, on_evict=self._on_evict, clock=self._clock)
         return new.scope(self._prefix[:-1]) if self._prefix else new
 
+    def beginning(self, contents: Mapping[str, Any]) -> Store:
+        """A new store with the options and the initial contents of this one, and with these; its `fresh` has them too."""
+        initial = {**self._initial, **{self._prefix + key: value for key, value in _checked_keys(contents).items()}}
+        ttl = None if self._ttl == _FOREVER else self._ttl
+        new = Store(initial, max_entries=self._max_entries, ttl=ttl, on_evict=self._on_evict, clock=self._clock)
+        return new.fresh().scope(self._prefix[:-1]) if self._prefix else new.fresh()
+
+    def has_scopes(self, kind: str) -> bool:
+        """Whether there is an entry in a scope named `<kind>-<number>`."""
+        return any(key.startswith(f"{kind}-") for key in self)
+
     def clear(self) -> None:
         """Delete every entry of this scope."""
         self.delete("*")
@@ -216,6 +227,23 @@ class Store:
                     import logging
 
                     logging.getLogger("pocket_lab").exception('on_evict failed for the key "%s"', entry[0])
+
+
+class StorePerScope(Store):
+    """The stores of many runs that begin with the same contents: each scope is a new store, which nothing else refers to."""
+
+    def __init__(self, like: Store, contents: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._like = like
+        self._contents = _checked_keys(contents)
+
+    def scope(self, prefix: str) -> Store:
+        """A new store, whatever the prefix."""
+        return begun(self._like, self._contents)
+
+    def has_scopes(self, kind: str) -> bool:
+        """Every scope has the first contents."""
+        return True
 
 
 class ReadOnlyStore:
@@ -308,6 +336,23 @@ def _copies(contents: Mapping[str, Any]) -> dict[str, Any]:
         except Exception:  # any class may fail to copy in its own way
             copies[key] = value
     return copies
+
+
+def begun(like: Store, contents: Mapping[str, Any]) -> Store:
+    """The store of one run: fresh, with the options and initial contents of another one, and copies of these contents."""
+    new = like.fresh()
+    for key, value in _copies(_checked_keys(contents)).items():
+        new.set(key, value)
+    return new
+
+
+def _checked_keys(contents: Any) -> Mapping[str, Any]:
+    if not isinstance(contents, Mapping):
+        raise UsageError(f"store={contents!r}: give a Store, or a dictionary with the first contents of a run's own store")
+    for key in contents:
+        if not isinstance(key, str):
+            raise UsageError(f"store: the key {key!r} is not a text")
+    return contents
 
 
 def apply_delta(store: Store, delta: Mapping[str, Delta]) -> None:

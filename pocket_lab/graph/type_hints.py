@@ -10,27 +10,41 @@ from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pocket_lab.graph.callables import declared, unwrapped
-from pocket_lab.graph.nested import FanOut, GraphNode
+from pocket_lab.graph.nested import FanOut, GraphNode, plans_of
 from pocket_lab.graph.node import Node, Route
+from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.runtime.plan import Plan
 
 _PROMOTED: dict[Any, Any] = {float: int | float, complex: int | float | complex}  # PEP 484, the numeric tower
 
 
 def mismatches(plan: Plan) -> list[str]:
-    """A sentence for each route whose ends have hints that do not fit, inner graphs included; what has no hint is skipped."""
-    found = []
+    """A sentence for each route whose ends have hints that do not fit, inner graphs included; what has no hint is skipped.
+
+    Also for each named route out of an inner graph that no node inside can take, by the hints of what they return, and out of
+    a fan-out without a post.
+    """
+    found: list[str] = []
+    seen, waiting = set[Plan](), [plan]
+    while waiting:
+        inside = waiting.pop()
+        if inside not in seen:
+            seen.add(inside)
+            found += _mismatches_of(inside)
+            waiting += [inner for node in dict.fromkeys(inside.source.nodes()) for inner in plans_of(node)][::-1]
+    return found
+
+
+def _mismatches_of(plan: Plan) -> Iterator[str]:
     for source, action, target in _routes(plan):
-        given, wanted = output_hint(source), input_hint(target)
-        if not fits(given, wanted):
-            found.append(
-                f'type mismatch: node "{source.name}" outputs {_text(given)} but node "{target.name}" expects '
+        given, wanted = _given(source, action, plan), input_hint(target)
+        if not given:
+            yield f'node "{source.name}" never leaves by "{action}", so its route to "{target.name}" is never taken'
+        elif not any(fits(hint, wanted) for hint in given):
+            yield (
+                f'type mismatch: node "{source.name}" outputs {_text(_union(given))} but node "{target.name}" expects '
                 f'{_text(wanted)} (via action "{action}")'
             )
-    for node in dict.fromkeys(plan.source.nodes()):
-        for inner in _plans(node):
-            found += mismatches(inner)
-    return found
 
 
 def fits(given: Any, wanted: Any) -> bool:
@@ -101,16 +115,60 @@ def _routes(plan: Plan) -> Iterator[tuple[Node, str, Node]]:
             yield nodes[name], action, target
 
 
-def _plans(node: Node) -> tuple[Plan, ...]:
-    if isinstance(node, GraphNode):
-        return (node.plan,)
-    return node.fan_out_plan.plans if isinstance(node, FanOut) else ()
+def _given(node: Node, action: str, plan: Plan) -> list[Any]:
+    """The hints of what a node of a graph gives to a route, one of which has to fit; empty where the route is never taken.
+
+    By a named route out of an inner graph comes what any node inside gives that may leave by it, by "default" then what those
+    give that cannot choose an action.
+    """
+    if isinstance(node, FanOut) and node.post is None and action != DEFAULT:
+        return []
+    if not isinstance(node, GraphNode) or node.post is not None:
+        return [output_hint(node)]
+    if action != DEFAULT:
+        return [output_hint(end) for end in _ends(node.plan, action) if _chooses(end)]
+    ends = _ends(node.plan)
+    if len(plan.source.routes[node.name]) > 1:
+        ends = [end for end in ends if not _chooses(end)] or ends
+    return [_union([output_hint(end) for end in ends])]
+
+
+def _ends(plan: Plan, action: str | None = None) -> list[Node]:
+    """The nodes at which a run may leave a graph by an action that has no route there, or that have no route at all.
+
+    Of a graph as a node, those inside it.
+    """
+    found: dict[Node, None] = {}
+    seen, waiting = set[Plan](), [plan]
+    while waiting:
+        inside = waiting.pop()
+        if inside in seen:
+            continue
+        seen.add(inside)
+        for node in inside.source.nodes():
+            routes = inside.source.routes.get(node.name, {})
+            if action in routes or (action is None and routes):
+                continue
+            if isinstance(node, GraphNode) and node.post is None:
+                waiting.append(node.plan)
+            else:
+                found[node] = None
+    return list(found)
+
+
+def _chooses(node: Node) -> bool:
+    """Whether a node may take another action than "default", as far as the hint of what it returns tells."""
+    if node.post is not None:
+        return True
+    if node.exec is None:
+        return False
+    returned = _returned(node.exec)
+    return returned in (Any, object) or any(Route in (part, get_origin(part)) for part in _parts(returned))
 
 
 def _last(plan: Plan) -> Any:
     """The hint of what comes out of a graph: that of every node without a route."""
-    ends = [output_hint(node) for node in dict.fromkeys(plan.source.nodes()) if not plan.source.routes.get(node.name)]
-    return _union(ends)
+    return _union([output_hint(node) for node in _ends(plan)])
 
 
 def _without_action(hint: Any, pair: bool = True) -> Any:

@@ -17,6 +17,8 @@ from typing import Any
 
 from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.runtime.fan_out import FanOutPlan
+from pocket_lab.graph.runtime.plan import Plan
 
 _PLAIN = (bool, int, float, complex, str, bytes, bytearray, type(None), type(Ellipsis), range, slice)
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -76,6 +78,11 @@ class _Walk:
         elif issubclass(kind, Graph):
             routes = {name: {action: node.name for action, node in leads.items()} for name, leads in obj.routes.items()}
             self._all("graph", (list(obj.nodes.values()), routes))
+        elif issubclass(kind, Plan):  # of a graph inside another
+            inner = {name: {action: node.name for action, node in leads.items()} for name, leads in obj.source.routes.items()}
+            self._all("graph", (list(dict.fromkeys(obj.source.nodes())), inner))
+        elif issubclass(kind, FanOutPlan):
+            self._all("graphs", obj.plans)
         elif issubclass(kind, Mapping) and kind.__module__ in ("builtins", "collections", "types"):
             self._all(f"mapping of {len(obj)}", [part for item in islice(obj.items(), _MOST_ELEMENTS) for part in item])
         elif issubclass(kind, list):

@@ -32,15 +32,16 @@ def with_hint(error: BaseException, job: Job, point: Point) -> BaseException:
     cause = root_cause(error)
     if not isinstance(error, NodeError) or not isinstance(cause, TypeError | AttributeError):
         return error
-    if "NoneType" not in text_of(cause) or error.node not in _first_names(job.target.first):
+    if "NoneType" not in text_of(cause) or error.node not in _first_names(job.target):
         return error
     hinted = NodeError(error.node, error.phase, error.item, f"{error.reason} ({_NO_INPUT})")
     hinted.__cause__ = error.__cause__
     return hinted.with_traceback(error.__traceback__)
 
 
-def _first_names(node: Node) -> Iterator[str]:
-    """The names of the nodes that a run calls first: of a graph as a node, its own and that of its first node."""
-    yield node.name
-    for first in node.inner()[:1]:
-        yield from _first_names(first)
+def _first_names(graph: Graph) -> Iterator[str]:
+    """What errors call the nodes that a run calls first: of a graph as a node, its own and that of its first node."""
+    first: tuple[Node, ...] = (graph.first,)
+    while first:
+        yield from (name for name, node in graph.labelled() if node is first[0])
+        first = first[0].inner()[:1]

@@ -143,6 +143,15 @@ def _parse_budget(value: float | str) -> float:
     return budget_s
 
 
+def _parse_store(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UsageError(
+            f"store is {' or '.join(STORES)} here, and not {type(value).__name__}: graph.with_store({{...}}) gives the runs "
+            "of a graph their first contents"
+        )
+    return parse_choice("store", STORES, value)
+
+
 def _parse_point_timeout(value: float | str | None) -> float | None:
     timeout_s = None if value is None else parse_duration(value)
     if timeout_s is not None and timeout_s <= 0:
@@ -162,7 +171,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "point_timeout": _parse_point_timeout,
     "isolation": partial(parse_choice, "isolation", ISOLATIONS),
     "fresh_input": parse_flag,
-    "store": partial(parse_choice, "store", STORES),
+    "store": _parse_store,
     "caches": partial(parse_choice, "caches", CACHES),
     "references": parse_flag,
 }

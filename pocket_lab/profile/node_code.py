@@ -51,7 +51,7 @@ def stack_codes(target: Any, label: str) -> list[NodeCode]:
 
 def _phases(target: Any, label: str) -> list[tuple[str, Callable[..., Any]]]:
     if isinstance(target, Graph):
-        return [(node.name, phase) for node in target.walk() for _, phase in node.phases()]
+        return [(name, phase) for name, node in target.labelled() for _, phase in node.phases()]
     return [(label, target)]
 
 

@@ -42,6 +42,15 @@ def test_items_are_dealt_anew_to_the_worker_that_is_free_first() -> None:
     assert gain(schedule, "x") == pytest.approx(0.5)  # one, half, half, one
 
 
+def test_a_node_may_be_named_by_a_path_of_nodes_around_it() -> None:
+    schedule = Schedule().work("a", 1).spread([[("x", 1.0)], [("x", 2.0)]], workers=1)
+    assert gain(schedule, "each/x") == gain(schedule, "x")
+    assert what_if(timeline(schedule.frame), "each/x", 2, 4.0).node == "x"
+    for wrong in ("a/x", "each/a", "each/each/x", "/x", "x/each"):
+        with pytest.raises(UsageError, match=f'^the trace has no node "{wrong}"; it has a, each, x$'):
+            gain(schedule, wrong)
+
+
 def test_a_fan_out_is_sped_up_with_all_that_it_holds() -> None:
     schedule = Schedule().work("a", 1).spread([[("x", 1.0)], [("x", 2.0)]], workers=1)
     assert gain(schedule, "each") == pytest.approx(1.5 / 4)

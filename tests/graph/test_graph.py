@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import warnings
 from typing import Any
@@ -10,10 +11,11 @@ import cloudpickle
 import pytest
 
 from pocket_lab.errors import GraphError, NodeError, UsageError
-from pocket_lab.graph.combinators import fan_out
+from pocket_lab.graph.combinators import fan_out, run_concurrent
+from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Route, node
-from pocket_lab.graph.store import Store
+from pocket_lab.graph.store import ReadOnlyStore, Store
 
 
 def plus(name: str, number: int) -> Node:
@@ -27,7 +29,11 @@ A, B, C = plus("a", 1), plus("b", 10), plus("c", 100)
     ("paths", "message"),
     [
         ([A >> plus("a", 2)], 'two different nodes are named "a"; give one of them another name'),
-        ([A >> B, A >> C], 'node "a" routes "default" to both "b" and "c"'),
+        (
+            [A >> B, A >> C],
+            'node "a" routes "default" to both "b" and "c": a run takes one route, and one input goes to several nodes by '
+            "fan_in(combine, b, c) or run_concurrent",
+        ),
         ([A - "x" >> B, B >> A, A - "x" >> C], 'node "a" routes "x" to both "b" and "c"'),
         ([A >> B, C], 'node "c" cannot be reached from the first node "a"'),
         ([A, B >> C], 'node "b" cannot be reached from the first node "a"'),
@@ -124,6 +130,88 @@ def test_a_run_works_on_the_store_it_is_given_and_else_on_the_graphs() -> None:
     graph.run(1)
     graph.run(2, store=other)
     assert (graph.store.get("last"), other.get("last")) == (1, 2)
+
+
+@pytest.mark.parametrize("several", [[B, C], (B, C), {B}], ids=["list", "tuple", "set"])
+def test_a_route_to_several_nodes_points_to_what_gives_them_one_input(several: Any) -> None:
+    for refused in (lambda: A >> several, lambda: A - "x" >> several, lambda: Graph.from_edges([(A, several)])):
+        with pytest.raises(
+            GraphError, match=r"\(one input goes to several nodes by fan_in\(combine, ...\) or run_concurrent\)"
+        ):
+            refused()
+
+
+def unit(store: Any, value: Any) -> Any:
+    return store.get("unit"), value
+
+
+def note(store: Store, value: Any, prepared: Any, result: Any) -> tuple[Any, str]:
+    store.get("seen", []).append(value)
+    store.set("count", store.get("count", 0) + 1)
+    return (*result, store.get("count"), store.get("seen")), "default"
+
+
+NOTE = Node("note", prep=unit, post=note)
+
+
+def test_a_run_can_be_given_the_first_contents_of_its_store() -> None:
+    graph, given = Graph(NOTE, store=Store({"count": 5})), {"unit": "m", "seen": [0]}
+    assert graph.run(1, store=given) == graph.run(1, given, Context()) == ("m", 1, 6, [0, 1])
+    assert asyncio.run(graph.arun(2, store=given)) == ("m", 2, 6, [0, 2])
+    assert given == {"unit": "m", "seen": [0]}
+    assert graph.store.snapshot() == {"count": 5}
+    assert Graph(NOTE, store=Store(max_entries=1)).run(1, store={"unit": "m", "seen": [0]})[0] is None  # the bound holds
+
+
+@pytest.mark.parametrize("executor", [None, "serial", "threads", "processes"])
+def test_each_item_of_a_map_begins_with_the_first_contents(executor: str | None) -> None:
+    graph, given = Graph(NOTE), {"unit": "m", "seen": [0]}
+    expected = [("m", item, 1, [0, item]) for item in range(3)]
+    assert graph.map(range(3), store=given, executor=executor, workers=1 if executor == "serial" else 2) == expected
+    assert given == {"unit": "m", "seen": [0]}
+    assert len(graph.store) == 0
+
+
+def test_each_item_of_imap_and_amap_and_each_concurrent_node_begins_with_them_too() -> None:
+    graph, given = Graph(NOTE), {"unit": "m", "seen": [0]}
+    expected = [("m", item, 1, [0, item]) for item in range(3)]
+    assert list(graph.imap(range(3), store=given)) == expected
+    assert list(graph.imap(range(3), store=given, context=Context())) == expected
+    assert asyncio.run(graph.amap(range(3), store=given)) == expected
+
+    async def later(value: Any) -> Any:
+        return value
+
+    waiting = Graph(Node("later", exec=later) >> NOTE)
+    assert asyncio.run(waiting.amap(range(3), store=given)) == waiting.map(range(3), store=given) == expected
+    assert run_concurrent([NOTE, graph], [0, 1], store=given) == expected[:2]
+
+
+def test_first_contents_reach_scopes_by_their_keys() -> None:
+    each = Graph(fan_out(NOTE), name="each")
+    assert each.run([7], store={"item-0:unit": "m"}) == [("m", 7, 1, None)]
+    inner = Graph(NOTE, name="inner").as_node(store="parent")
+    assert Graph(inner).run(7, store={"inner:unit": "m"})[0] == "m"
+
+
+@pytest.mark.parametrize("store", [3, "fresh", [("unit", "m")], ReadOnlyStore(Store())], ids=lambda store: type(store).__name__)
+def test_what_is_neither_a_store_nor_a_dictionary_is_refused(store: Any) -> None:
+    for run in (Graph(NOTE).run, lambda value, store: Graph(NOTE).map([value], store=store, workers=1)):
+        with pytest.raises(UsageError, match="give a Store, or a dictionary with the first contents of a run's own store"):
+            run(1, store=store)
+
+
+def test_a_graph_on_another_store_is_a_new_graph() -> None:
+    graph = Graph(NOTE, store=Store({"count": 5}, max_entries=4), name="g", max_steps=3, strict=True)
+    other, store = graph.with_store({"unit": "m"}), Store({"unit": "s"})
+    assert [other.run(1)[:3], other.run(1)[:3], other.run(1, other.store.fresh())[:3]] == [
+        ("m", 1, 6),
+        ("m", 1, 7),
+        ("m", 1, 6),
+    ]
+    assert (other.name, other.max_steps, other.strict, other.store.limits) == ("g", 3, True, graph.store.limits)
+    assert graph.with_store(store).store is store
+    assert graph.run(1)[:2] == (None, 1)
 
 
 def test_replace_gives_a_new_graph_on_a_fresh_store_and_leaves_the_old_one() -> None:

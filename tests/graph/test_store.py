@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocket_lab.errors import UsageError
-from pocket_lab.graph.store import JournalStore, ReadOnlyStore, Store, apply_delta
+from pocket_lab.graph.store import JournalStore, ReadOnlyStore, Store, StorePerScope, apply_delta, begun
 
 KEYS = st.sampled_from(["a", "ab", "s:a"])
 SCOPES = st.sampled_from(["", "s"])
@@ -350,3 +350,22 @@ def test_what_was_written_last_in_a_journal_is_the_most_recent_at_home() -> None
         journal.set(key, 1)
     apply_delta(home, journal.delta)
     assert home.items() == [("b", 1), ("a", 1)]
+
+
+def test_a_store_that_begins_with_more_contents_gives_copies_of_them_to_fresh_ones() -> None:
+    given = {"list": [1]}
+    store = Store({"unit": "m"}, max_entries=3, ttl="1m").beginning(given)
+    store.get("list").append(2)
+    fresh = store.fresh()
+    assert (dict(fresh.items()), given, fresh.limits) == ({"unit": "m", "list": [1]}, {"list": [1]}, store.limits)
+    scope = Store().scope("s").beginning({"k": 1})
+    assert (scope.get("k"), scope.fresh().get("k")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"), [({3: 1}, "the key 3 is not a text"), ([1], r"store=\[1\]: give a Store, or a d")]
+)
+def test_first_contents_are_a_dictionary_with_texts_as_keys(contents: Any, message: str) -> None:
+    for begin in (Store().beginning, lambda given: begun(Store(), given), lambda given: StorePerScope(Store(), given)):
+        with pytest.raises(UsageError, match=message):
+            begin(contents)

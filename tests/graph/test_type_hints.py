@@ -211,6 +211,38 @@ def test_a_graph_as_a_node_takes_what_its_first_node_takes_and_gives_what_its_la
     )
 
 
+def test_a_named_route_out_of_an_inner_graph_is_compared_with_the_nodes_that_may_leave_by_it() -> None:
+    judge, end = giving(Route[int], "judge"), giving(bytes, "end")
+    inner = Graph(judge - "done" >> end, name="inner")
+    assert complaint(inner - "bad" >> taking(int)) == ""
+    assert complaint(inner - "bad" >> taking(str), inner >> taking(bytes, "c")) == (
+        'type mismatch: node "inner" outputs int but node "b" expects str (via action "bad")'
+    )
+    assert "outputs int but" in complaint(Graph(inner, name="outer") - "bad" >> taking(str))
+    both = Graph(judge - "done" >> giving(Route[str], "other"), name="inner")
+    for wanted in (int, str):  # cannot tell which of the two leaves by it
+        assert complaint(both - "bad" >> taking(wanted)) == ""
+    assert "outputs int | str but" in complaint(both - "bad" >> taking(bytes))
+
+
+def test_by_default_comes_what_nodes_give_that_choose_no_action_where_there_are_named_routes() -> None:
+    first = giving(Route[str], "first")
+    ends = Graph(first - "x" >> giving(Route[int], "judge"), first - "y" >> giving(bytes, "end"), name="inner")
+    assert complaint(ends - "bad" >> taking(int), ends >> taking(bytes, "c")) == ""
+    assert "outputs int | bytes but" in complaint(ends >> taking(bytes))
+
+
+def test_a_route_out_of_an_inner_graph_that_no_node_can_take_is_found() -> None:
+    never = 'node "inner" never leaves by "bad", so its route to "b" is never taken'
+    for inside in (giving(int), Node("pass"), fan_out(giving(Route[int]), name="each"), giving(None)):
+        assert complaint(Graph(inside, name="inner") - "bad" >> taking(int)) == never
+    judge = giving(Route[int], "judge")
+    assert complaint(Graph(judge - "bad" >> giving(int, "end"), name="inner") - "bad" >> taking(int)) == never
+    post = Node("a", exec=function(int), post=lambda store, value, prepared, result: (result, "bad"))
+    for inside in (giving(Route), giving(NOTHING), giving(Any), giving(int | Route[int]), giving(object), post, Graph(judge)):
+        assert complaint(Graph(inside, name="inner") - "bad" >> Node("b")) == ""
+
+
 def test_a_mismatch_inside_a_graph_or_a_fan_out_is_found() -> None:
     inner = Graph(giving(int, "x") >> taking(str, "y"), name="inner")
     found = 'type mismatch: node "x" outputs int but node "y" expects str (via action "default")'

@@ -394,6 +394,16 @@ def test_runs_of_a_point_can_share_a_store() -> None:
     assert bench(graph, size=1, budget=0.2, store="shared").metrics["value"][0] > 5.0
 
 
+def test_the_runs_of_a_graph_begin_with_the_contents_of_its_store() -> None:
+    def report(store: Any, value: int, ctx: Context) -> int:
+        ctx.report("seen", len(store.get("seen")))
+        store.get("seen").append(value)
+        return value
+
+    graph = Graph(Node("n", prep=report)).with_store({"seen": [1, 2, 3]})
+    assert set(bench(graph, size=1, isolation="kernel", budget=0.1).metrics["value"]) == {3.0}
+
+
 @pytest.mark.parametrize(("how", "words"), [("cold", "cleared before each run"), ("warm", "kept warm")])
 def test_caches_are_cold_in_every_run_or_kept_warm_and_the_result_says_which(how: str, words: str) -> None:
     result = bench(uses_cache, size=3, caches=how, budget=0.2)

@@ -172,6 +172,16 @@ def test_a_graph_counts_with_its_nodes_routes_and_options(change: dict[str, Any]
     assert code_version(graph_of(**change)) != code_version(graph_of())
 
 
+def test_the_routes_of_inner_graphs_count_too() -> None:
+    def inside(action: str, wrap: Any) -> Graph:
+        inner = Graph(Node("first", exec=abs) - action >> Node("second", exec=len), name="inner")
+        return Graph(wrap(inner) >> Node("end", exec=abs))
+
+    for wrap in (lambda inner: inner, fan_out):
+        assert code_version(inside("x", wrap)) == code_version(inside("x", wrap))
+        assert code_version(inside("x", wrap)) != code_version(inside("y", wrap))
+
+
 def test_bound_methods_and_callable_objects_count_with_their_attributes() -> None:
     class Adder:
         def __init__(self, by: int) -> None:

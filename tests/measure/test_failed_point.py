@@ -35,6 +35,7 @@ def test_the_first_node_without_an_input_says_that_there_was_none(first: Any) ->
     graph = Graph(Node("first", exec=first) >> Node("second", exec=str))
     assert failure(graph).endswith(HINT)
     assert failure(Graph(Graph(Node("inner", exec=first), name="nested") >> Node("last", exec=str))).endswith(HINT)
+    assert failure(Graph(Graph(Node("n", exec=first), name="nested") >> Node("n", exec=str))).endswith(HINT)
 
 
 @pytest.mark.parametrize("profile", ["cpu", "leaks"])

@@ -60,6 +60,11 @@ def test_a_flag_takes_the_booleans_of_numpy_too() -> None:
         ({"executors": 5}, "executors: 5 is not a valid value; write for example threads,processes"),
         ({"sizes": np.ones((2, 2))}, "sizes: "),
         ({"budget": np.ones((2, 2))}, "budget: "),
+        ({"store": "new"}, "store: 'new' is not known; choose from fresh, shared"),
+        (
+            {"store": {"unit": "m"}},
+            "store is fresh or shared here, and not dict: graph.with_store({...}) gives the runs",
+        ),
         ({"fresh_input": "no"}, "fresh_input: 'no' is not True or False"),
         ({"fresh_input": 1}, "fresh_input: 1 is not True or False"),
         ({"rate": True, "drive": "load"}, "rate=True"),

@@ -29,6 +29,9 @@ assert "<svg" in mail._repr_html_() and "quarantine" in mail._repr_html_()
 assert mail.run("Win a free prize now") == "held back (60%)" and mail.run("Lunch at noon") == "delivered (0%)"
 assert len(attempts) == 3 and forecast.store.get("answers:Oslo") == "about 12 °C in Oslo"
 assert facts.run("a bb a") == {"longest": 2, "distinct": 2}
+assert greet.run("Ada") == "Hello, Ada" and greet.run("Ada", store={"word": "Good morning"}) == "Good morning, Ada"
+assert office.run("Win a free prize now") == "held back (60%)" and office.run("Lunch at noon") == "delivered (0%)"
+assert stricter_office.run("a free lunch with many good friends").startswith("held back") and office.nodes["score"] is score
 assert total == 130 and float(took) < 0.7
 assert [Visit.of(event).node for event in log.events] == ["tokenize", "score", "classify", "quarantine"]
 """,

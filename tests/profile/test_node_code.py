@@ -48,6 +48,11 @@ def test_every_phase_of_every_node_is_found_inside_combinators_too() -> None:
     assert not caveats
 
 
+def test_a_node_whose_name_is_not_unique_has_its_path() -> None:
+    graph = Graph(outer >> Graph(Node("outer", exec=wrapped.exec), name="inner"))
+    assert [code.node for code in node_codes(graph, "graph")[0]] == ["outer", "inner/outer"]
+
+
 def test_the_span_of_a_function_reaches_over_its_inner_code() -> None:
     (code,), _ = node_codes(Graph(outer), "graph")
     assert code.last - code.first >= 5

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from pocket_lab.errors import GraphError
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT
@@ -21,6 +22,7 @@ from pocket_lab.graph.runtime.fast_loops import (
 )
 from pocket_lab.graph.runtime.lifecycle import driven, general_chain
 from pocket_lab.graph.runtime.steps import Kind, Step, prepare
+from pocket_lab.graph.site import OUTERMOST, Site
 
 Routes = Mapping[str, Mapping[str, Node]]
 _FAST_CHAINS = {
@@ -35,7 +37,11 @@ _NOTHING: Mapping[str, Node] = {}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The nodes, routes and options that a plan is compiled from."""
+    """The nodes, routes and options that a plan is compiled from.
+
+    `site` is that of the node whose graph this is. A graph that `leaves` gives the action by which it ended to the graph around
+    it; one that does not, since it is the outermost or that of an item, ends with its output.
+    """
 
     name: str
     first: Node
@@ -43,6 +49,8 @@ class Source:
     strict: bool = False
     max_steps: int | None = None
     observers: tuple[Observer, ...] = ()
+    site: Site = OUTERMOST
+    leaves: bool = False
 
     def nodes(self) -> Iterator[Node]:
         """Every node, some of them more than once."""
@@ -50,10 +58,30 @@ class Source:
         for targets in self.routes.values():
             yield from targets.values()
 
+    def site_of(self, node: Node) -> Site:
+        """The site of one of the nodes; by "default" a run goes on here and not further out."""
+        actions = tuple(self.routes.get(node.name, ()))
+        beyond = self.site.exits if self.leaves and DEFAULT not in actions else frozenset[str]()
+        return Site(actions, beyond.union(actions), self.site.label_of(node.name), self.site.shared)
+
+    def swapped(self, new: Mapping[Node, Node]) -> Source:
+        """The same with other nodes instead of some; raises GraphError where two different nodes get one name."""
+        before = {node.name: node for node in self.nodes()}
+        names: dict[str, Node] = {}
+        for node in before.values():
+            after = new.get(node, node)
+            if names.setdefault(after.name, after) is not after:
+                raise GraphError(f'two different nodes are named "{after.name}"; give one of them another name')
+        routes = {
+            new.get(before[name], before[name]).name: {action: new.get(target, target) for action, target in targets.items()}
+            for name, targets in self.routes.items()
+        }
+        return replace(self, first=new.get(self.first, self.first), routes=routes)
+
 
 @dataclass(slots=True)
 class Left:
-    """How a chain ended other than by "default" at its last node."""
+    """How a chain ended other than by "default" at its last node; also what a graph inside another gives to it."""
 
     value: Any
     action: Any
@@ -105,7 +133,9 @@ class Block:
 
 def compile_blocks(source: Source, on_loop: bool) -> dict[str, Block]:
     """The blocks of a graph by the names of their first nodes."""
-    routes, steps = source.routes, {node.name: prepare(node, on_loop, source.observers) for node in source.nodes()}
+    routes = source.routes
+    nodes = {node.name: node for node in source.nodes()}
+    steps = {name: prepare(node, on_loop, source.observers, source.site_of(node)) for name, node in nodes.items()}
     entered_from = _entries(source)
     blocks: dict[str, Block] = {}
     names: dict[str, list[str]] = {}

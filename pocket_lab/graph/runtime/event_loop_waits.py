@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pocket_lab.graph.callables import takes
 from pocket_lab.graph.context import NAP_S, Context
 
 
@@ -23,9 +22,8 @@ async def pause(context: Context, wait_s: float) -> bool:
     return context.deadline_s is None or time.monotonic() < context.deadline_s
 
 
-def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def bounded(function: Callable[..., Any], takes_ctx: bool = False) -> Callable[..., Any]:
     """An async function that ends at the deadline of its `ctx`, with that context's error."""
-    takes_ctx = takes(function, "ctx")
 
     async def call(*args: Any, ctx: Context, **keywords: Any) -> Any:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from pocket_lab.graph.observers import Collected, Collector, Observer
 from pocket_lab.graph.runtime.lazy_results import lazy_results
 from pocket_lab.graph.runtime.plan import Plan
 from pocket_lab.graph.runtime.workers import TASKS_IN_FLIGHT
+from pocket_lab.graph.site import Site
 from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
 
 if TYPE_CHECKING:
@@ -99,9 +100,22 @@ class FanOutPlan:
             return self
         return FanOutPlan([plan.observed(observers) for plan in self.plans], self._kind)
 
-    def also_observed(self, observers: Sequence[Observer]) -> FanOutPlan:
-        """The same inside another run: with the observers of each plan, then those of the outer run."""
-        return FanOutPlan([plan.also_observed(observers) for plan in self.plans], self._kind) if observers else self
+    def inside(self, site: Site, observers: Sequence[Observer]) -> FanOutPlan:
+        """The same inside another run, at this site: with the observers of each plan, then those of the outer run."""
+        if not observers and not site.shared:
+            return self
+        sites = [site if len(self.plans) == 1 else replace(site, label=f"{site.label}/{scope}") for scope in self.scopes]
+        pairs = zip(self.plans, sites, strict=True)
+        return self.with_plans([plan.inside(site, observers, leaves=False) for plan, site in pairs])
+
+    def with_plans(self, plans: Sequence[Plan]) -> FanOutPlan:
+        """The same with other plans."""
+        return FanOutPlan(plans, self._kind)
+
+    @property
+    def scopes(self) -> list[str]:
+        """The name of the scope of each plan, where there are several."""
+        return [self.scope(index) for index in range(len(self.plans))]
 
     def plan(self, index: int) -> Plan:
         """The plan of the item with this index."""
@@ -176,7 +190,7 @@ class FanOutPlan:
         return self.is_async and context.pool.name in ("serial", "asyncio")
 
     def _remote_outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
-        occupied = any(key.startswith(f"{self._kind}-") for key in store)
+        occupied = store.has_scopes(self._kind)
 
         def task(numbered: tuple[int, Any]) -> Task:
             index, item = numbered

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pocket_lab.graph.callables import is_async, takes
-
-if TYPE_CHECKING:
-    from pocket_lab.graph.node import Node
+from pocket_lab.graph.callables import fitted, is_async
+from pocket_lab.graph.node import ARGUMENTS, Node
 
 Hook = Callable[..., Any]
 
@@ -27,7 +25,8 @@ def after_failure(node: Node) -> Hook:
 
 
 def _in_order(node: Node, names: tuple[str, ...]) -> Hook:
-    hooks = [(name, hook, takes(hook, "ctx")) for name in names if (hook := getattr(node, name)) is not None]
+    given = [(name, hook) for name in names if (hook := getattr(node, name)) is not None]
+    hooks = [(name, *fitted(hook, ARGUMENTS[name])) for name, hook in given]
 
     def arguments(name: str, store: Any, outcome: Any) -> tuple[Any, ...]:
         return {"on_complete": (store,), "on_error": (outcome,)}.get(name, (store, outcome))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 from pocket_lab.errors import GraphError, NodeError
 from pocket_lab.executors.outcome import is_machinery, text_of
 from pocket_lab.graph.context import Context, TooManySteps
+from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer, Run, Sink, begin
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.runtime.block import Block, Left, Source, compile_blocks
 from pocket_lab.graph.runtime.failures import not_an_action
 from pocket_lab.graph.runtime.fast_loops import Chain
 from pocket_lab.graph.runtime.steps import Step
+from pocket_lab.graph.site import Site
 from pocket_lab.graph.store import Store
 
 
@@ -30,6 +32,7 @@ class Plan:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self._inside: dict[tuple[Site, bool], Plan] = {}
 
     def run(self, value: Any, store: Store, context: Context | None) -> Any:
         """The output of the last node for this input; raises NodeError, GraphError, Cancelled or DeadlineExceeded."""
@@ -56,6 +59,15 @@ class Plan:
         return any(node.is_async for node in self.source.nodes())
 
     @cached_property
+    def depth(self) -> int:
+        """How many graphs are in each other, this one included."""
+        return 1 + max(node.depth for node in self.source.nodes())
+
+    def swapped(self, new: Mapping[Node, Node]) -> Plan:
+        """The plan with other nodes instead of some; raises GraphError where two different nodes get one name."""
+        return Plan(self.source.swapped(new))
+
+    @cached_property
     def bare(self) -> Chain:
         """The function of a run without a context; for a graph of one chain it is the chain."""
         return self.run if self.is_async else self._plain.bare
@@ -64,10 +76,18 @@ class Plan:
         """The same plan, compiled with these observers and no others."""
         return self if tuple(observers) == self.source.observers else Plan(replace(self.source, observers=tuple(observers)))
 
-    def also_observed(self, observers: Sequence[Observer]) -> Plan:
-        """The same plan for a run inside another: its own observers, then those of the outer run."""
-        own = self.source.observers
-        return self.observed([*own, *(observer for observer in observers if observer not in own)])
+    def inside(self, site: Site, observers: Sequence[Observer], leaves: bool = True) -> Plan:
+        """The same plan for a run inside another, at this site: its own observers, then those of the outer run.
+
+        One that `leaves` returns a Left where it ends by another action than "default".
+        """
+        own, key = self.source.observers, (replace(site, actions=(), label=site.label if site.shared else ""), leaves)
+        added = [observer for observer in observers if observer not in own]
+        if added:
+            return Plan(replace(self.source, observers=(*own, *added), site=key[0], leaves=leaves))
+        if key not in self._inside:
+            self._inside[key] = Plan(replace(self.source, site=key[0], leaves=leaves))
+        return self._inside[key]
 
     @cached_property
     def _plain(self) -> _Program:
@@ -122,7 +142,7 @@ class _Program:
                     raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
-                    self._unrouted(block.steps[-1].name, DEFAULT)
+                    self._unrouted(block.steps[-1], DEFAULT)
             if following is None:
                 return value
             block = following
@@ -147,7 +167,7 @@ class _Program:
                     raise self._too_many(block.steps[int(steps_left)], context)
                 following = block.after
                 if following is None and self._source.strict:
-                    self._unrouted(block.steps[-1].name, DEFAULT)
+                    self._unrouted(block.steps[-1], DEFAULT)
             if following is None:
                 return value
             block = following
@@ -189,23 +209,27 @@ class _Program:
         return TooManySteps(f'more than max_steps={most} steps, at node "{step.name}": a loop without an end?')
 
     def _follow(self, block: Block, left: Left) -> tuple[Any, Block | None]:
-        """The output of a node, and the block that its action leads to."""
+        """The output of a node, and the block that its action leads to; a graph inside another keeps an action for that one."""
         step, action = block.steps[left.position], left.action
         if not isinstance(action, str):
             error = not_an_action(action)
             raise NodeError(step.name, "post" if step.post else "exec", None, text_of(error)) from error
         following = block.routes[left.position].get(action)
         if following is None:
-            self._unrouted(step.name, action)
+            self._unrouted(step, action)
+            if self._source.leaves and action != DEFAULT:
+                return left, None
         return left.value, following
 
-    def _unrouted(self, node: str, action: str) -> None:
-        routes = self._source.routes.get(node)
-        if not routes or (action == DEFAULT and not self._source.strict):
+    def _unrouted(self, step: Step, action: str) -> None:
+        source = self._source
+        if not step.actions or (action == DEFAULT and not source.strict):
             return
-        known = ", ".join(f'"{other}"' for other in routes)
-        message = f'node "{node}" took the action "{action}", which has no route (it has {known}): the run ends here'
-        if self._source.strict:
+        if source.leaves and action != DEFAULT and action in source.site.exits:
+            return
+        known = ", ".join(f'"{other}"' for other in step.actions)
+        message = f'node "{step.name}" took the action "{action}", which has no route (it has {known}): the run ends here'
+        if source.strict:
             raise GraphError(message)
         warnings.warn(message, stacklevel=_callers_level())
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pocket_lab.graph.callables import is_async, takes
-from pocket_lab.graph.node import Function, Node, Route
+from pocket_lab.graph.callables import fitted, is_async
+from pocket_lab.graph.node import ARGUMENTS, Function, Node, Route
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.runtime.hooks import after_failure, after_success
 from pocket_lab.graph.runtime.lazy_results import LazyKinds, LazyResults, lazy_results
 from pocket_lab.graph.runtime.markers import marked
+from pocket_lab.graph.site import OUTERMOST, Site
 
 HandOn = Callable[..., Any]
 Kind = Literal["plain", "awaited", "observed", "followed", "phased", "general"]
@@ -21,13 +22,14 @@ Kind = Literal["plain", "awaited", "observed", "followed", "phased", "general"]
 class Step:
     """What the runtime needs of a node.
 
-    `waits_s` holds the wait after each attempt and ends with None. A function `shows` the context if it takes it as `ctx`.
-    `runs_nodes` says that exec runs other nodes (it takes the store and the context). A step without details is recorded
-    with the times at which its only call began and ended. A result of one of `lazy_kinds` goes through `hand_on`, which
-    wraps it where an observer asks for that.
+    `name` is what errors and observers call it, `actions` are those that have a route. `waits_s` holds the wait after each
+    attempt and ends with None. A function `shows` the context if it takes it as `ctx`. `runs_nodes` says that exec runs other
+    nodes (it takes the store and the context). A step without details is recorded with the times at which its only call began
+    and ended. A result of one of `lazy_kinds` goes through `hand_on`, which wraps it where an observer asks for that.
     """
 
     name: str
+    actions: tuple[str, ...]
     kind: Kind
     prep: Callable[..., Any] | None
     exec_: Callable[..., Any] | None
@@ -56,15 +58,22 @@ class Step:
     hand_on: HandOn
 
 
-def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
-    """The step of a node for plain code, or for an event loop with `on_loop`."""
-    body = node.body(on_loop, observers)
-    timeout_s = node.timeout_s
-    prep, post, fallback = _bounded(node.prep, timeout_s), _bounded(node.post, timeout_s), node.fallback
-    exec_ = _bounded(body or node.exec or (None if node.prep or node.post else _pass_on), timeout_s)
+def prepare(node: Node, on_loop: bool, observers: Sequence[Observer], site: Site = OUTERMOST) -> Step:
+    """The step of a node at its site, for plain code, or for an event loop with `on_loop`."""
+    body = node.body(on_loop, observers, site)
+    timeout_s, name = node.timeout_s, site.label or node.name
+    own = {"prep": node.prep, "exec": node.exec, "fallback": node.fallback, "post": node.post}
+    fit = {phase: fitted(function, ARGUMENTS[phase]) for phase, function in own.items()}
+    if body is not None:
+        fit["exec"] = (body, True)
+    elif node.exec is None and node.prep is None and node.post is None:
+        fit["exec"] = (_pass_on, False)
+    if timeout_s is not None:
+        fit |= {phase: _bounded(*fit[phase]) for phase in ("prep", "exec", "post")}
+    prep, exec_, fallback, post = (function for function, _ in fit.values())
+    shows = {phase: takes_ctx for phase, (_, takes_ctx) in fit.items()}
     succeed, fail = (after_success(node), after_failure(node)) if node.hooks() else (None, None)
     waits_s = (*node.retry.waits_s(), None)
-    shows = {name: _takes_ctx(f) for name, f in (("prep", prep), ("exec", exec_), ("fallback", fallback), ("post", post))}
     awaits = {name: _is_async(f) for name, f in (("prep", prep), ("exec", exec_), ("fallback", fallback), ("post", post))}
     awaits |= {"succeed": _is_async(succeed), "fail": _is_async(fail)}
     retries, is_timed = len(waits_s) > 1, timeout_s is not None
@@ -72,11 +81,12 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
     is_phased = prep is not None or post is not None
     shows_context = any(shows.values()) or succeed is not None  # a hook may take the context too
     if lazy_results(observers) == "marked":
-        prep, post, fallback = _marked(prep, node), _marked(post, node), _marked(fallback, node)
-        succeed, fail = _marked(succeed, node), _marked(fail, node)
-        exec_ = exec_ if body is not None or exec_ is _pass_on else _marked(exec_, node)  # the nodes inside have their own
+        prep, post, fallback = _marked(prep, name), _marked(post, name), _marked(fallback, name)
+        succeed, fail = _marked(succeed, name), _marked(fail, name)
+        exec_ = exec_ if body is not None or exec_ is _pass_on else _marked(exec_, name)  # the nodes inside have their own
     return Step(
-        name=node.name,
+        name=name,
+        actions=site.actions,
         kind=_kind(is_guarded or shows_context, is_phased, observers, any(awaits.values())),
         prep=prep,
         exec_=exec_,
@@ -102,7 +112,7 @@ def prepare(node: Node, on_loop: bool, observers: Sequence[Observer]) -> Step:
         needs_context=retries or is_timed or bool(observers) or shows_context,
         has_details=retries or is_phased,
         lazy_kinds=LazyKinds(Route, observers),
-        hand_on=LazyResults(node.name, observers, on_loop).hand_on,
+        hand_on=LazyResults(name, observers, on_loop).hand_on,
     )
 
 
@@ -119,12 +129,8 @@ def _is_async(function: Function | None) -> bool:
     return function is not None and is_async(function)
 
 
-def _takes_ctx(function: Function | None) -> bool:
-    return function is not None and takes(function, "ctx")
-
-
-def _marked(function: Function | None, node: Node) -> Function | None:
-    return None if function is None else marked(function, node.name)
+def _marked(function: Function | None, name: str) -> Function | None:
+    return None if function is None else marked(function, name)
 
 
 def _pass_on(value: Any) -> Any:
@@ -132,10 +138,10 @@ def _pass_on(value: Any) -> Any:
     return value
 
 
-def _bounded(function: Function | None, timeout_s: float | None) -> Function | None:
+def _bounded(function: Function | None, shows: bool) -> tuple[Function | None, bool]:
     """An async function that ends at the timeout; a plain function notices the timeout when it returns."""
-    if function is None or timeout_s is None or not is_async(function):
-        return function
+    if function is None or not is_async(function):
+        return function, shows
     from pocket_lab.graph.runtime.event_loop_waits import bounded
 
-    return bounded(function)
+    return bounded(function, shows), True

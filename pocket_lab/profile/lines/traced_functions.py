@@ -12,6 +12,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pocket_lab.errors import UsageError
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.lookup import walk
+from pocket_lab.graph.node import Node
 from pocket_lab.profile.lines.called_functions import Called, called_functions, class_attribute
 from pocket_lab.records.caveat import Caveat
 
@@ -56,8 +59,8 @@ class Helper:
 def traced_functions(also: Any) -> tuple[tuple[Helper, ...], list[Caveat]]:
     """The functions of one value or several, once each, and a Caveat for each value that has no Python function.
 
-    A class means its methods and those of the classes inside it, a module its functions and classes; the module `__main__` is a
-    notebook. Raises UsageError for any other value.
+    A node means its functions and a graph those of all its nodes, a class its methods and those of the classes inside it, a
+    module its functions and classes; the module `__main__` is a notebook. Raises UsageError for any other value.
     """
     is_one = _is_traceable(also) or not isinstance(also, Iterable) or isinstance(also, str | bytes)
     caveats = []
@@ -82,12 +85,15 @@ def traced_functions(also: Any) -> tuple[tuple[Helper, ...], list[Caveat]]:
 
 
 def _is_traceable(value: Any) -> bool:
-    return callable(value) or isinstance(value, (ModuleType, *_DESCRIPTORS))
+    return callable(value) or isinstance(value, (ModuleType, Graph, *_DESCRIPTORS))
 
 
 def _parts_of(value: Any) -> Iterator[Any]:
     """The callables and descriptors that a value means."""
-    if issubclass(type(value), ModuleType):
+    if issubclass(type(value), Node | Graph):
+        for node in walk([value]) if isinstance(value, Node) else value.walk():
+            yield from (function for _, function in node.phases())
+    elif issubclass(type(value), ModuleType):
         for member in list(vars(value).values()):
             if _module_of(member) == value.__name__ and callable(member):
                 yield from _parts_of(member)

@@ -56,6 +56,14 @@ def test_actions_are_labels_and_loops_are_dashed() -> None:
     assert len([path for path in svg.iter(f"{SVG}path") if path.get("stroke-dasharray")]) == 2
 
 
+def test_named_routes_out_of_an_inner_graph_are_drawn_with_its_nodes() -> None:
+    inner = Graph(A >> B, A - "retry" >> A, name="inner")
+    svg = svg_of(Graph(inner - "bad" >> C, inner >> Node("end")))
+    assert sorted(labels(svg)) == ["bad"]
+    assert "inner: graph: a, b" in texts(svg, "title")
+    assert len([path for path in svg.iter(f"{SVG}path") if path.get("marker-end")]) == 2
+
+
 def test_the_first_node_has_the_heavy_line() -> None:
     svg = svg_of(Graph(B >> A, A - "x" >> B))
     heavy = [

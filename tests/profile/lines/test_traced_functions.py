@@ -13,6 +13,9 @@ from helpers_of_lines import Machine, area, cached_helper, layered
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pickling import dumps
+from pocket_lab.graph.combinators import fan_out
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
 from pocket_lab.profile.lines.traced_functions import traced_functions
 
 
@@ -32,6 +35,12 @@ def test_a_function_a_method_a_partial_and_several() -> None:
 def test_a_class_means_its_methods_of_every_kind_and_the_classes_inside_it() -> None:
     methods = "run alone of_class state kept turn turn_int Inner.deep"
     assert names(Machine) == {f"Machine.{name}" for name in methods.split()}
+
+
+def test_a_node_means_its_functions_and_a_graph_those_of_all_its_nodes() -> None:
+    made = Node("n", exec=helper, post=Machine().run)
+    assert names(made) == names([fan_out(made), helper]) == names(Graph(made)) == {"helper", "Machine.run"}
+    assert names(Graph(made >> Graph(Node("alone", exec=Machine.alone)))) == {"helper", "Machine.run", "Machine.alone"}
 
 
 def test_a_descriptor_means_its_functions() -> None:
