@@ -12,7 +12,7 @@ from pocket_lab.executors.registry import is_remote
 from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
 from pocket_lab.records.leaks import MAIN, WORKER
 from pocket_lab.stats.median_interval import FEWEST, NAN
-from pocket_lab.stats.theil_sen import Slope, estimate_slope, rises
+from pocket_lab.stats.theil_sen import RISES, STOPPED, UNCLEAR, Slope, course_of, steady_slope
 
 GROWS, KEPT, NONE, CANNOT_TELL = "grows", "kept", "no growth", "cannot tell"
 FEWEST_RUNS = 3
@@ -20,7 +20,9 @@ MEASURES = {"rss_bytes": "resident memory", "heap_bytes": "memory of malloc", "t
 COLUMNS = ["kind", "name", "per_run", "low", "high", "unit", "left", "verdict", "node", "function", "file", "line", "process"]
 
 _NEARLY = 0.9  # of the largest growth: then the more familiar measure is reported
+WHILE = " while "
 _MATERIAL_BYTES = 65_536.0
+_EXPLAINED = 0.5  # of the growth, by a container that is being filled
 _ORIGIN = ["kind", "node", "function", "file", "line", "process"]
 
 
@@ -52,8 +54,12 @@ def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float
     if len(series) < FEWEST:
         return Growth(CANNOT_TELL, "rss_bytes", Slope(_slope(series, "rss_bytes").value, NAN, NAN))
     names = ("blocks", "heap_bytes", "rss_bytes")
-    steps = len(series) - 1
-    rising = [name for name, most in zip(names, least, strict=True) if rises(_values(series, name), most / steps)]
+    readings = {name: _values(series, name) for name in names if np.isfinite(_values(series, name)).all()}
+    further = int(series["is_further"].sum()) if "is_further" in series else 0
+    asked = len(series) - 1 - further
+    by_name = dict(zip(names, least, strict=True))
+    courses = {name: course_of(values, by_name[name], asked) for name, values in readings.items()}
+    rising = [name for name, course in courses.items() if course == RISES]
     if rising:
         in_bytes = {name: _slope(series, name) for name in rising if name != "blocks"}
         traced_slope = _slope(traced, "traced_bytes")
@@ -64,7 +70,12 @@ def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float
         most_bytes = max(slope.value for slope in in_bytes.values())
         measure = next(name for name in MEASURES if name in in_bytes and in_bytes[name].value >= _NEARLY * most_bytes)
         return Growth(GROWS, measure, in_bytes[measure])
-    known = [_slope(series, name) for name in names[1:] if np.isfinite(_values(series, name)).all()]
+    precise = ("heap_bytes", "blocks") if "heap_bytes" in readings else ("rss_bytes", "blocks")  # resident memory varies
+    for course, verdict in ((UNCLEAR, CANNOT_TELL), (STOPPED, KEPT)):
+        for name in precise:
+            if courses[name] == course:
+                return Growth(verdict, name, _slope(series, name))
+    known = [_slope(series, name) for name in names[1:] if name in readings]
     doubtful = all(slope.high > _MATERIAL_BYTES for slope in known)
     return Growth(CANNOT_TELL if doubtful else NONE, "rss_bytes", _slope(series, "rss_bytes"))
 
@@ -73,13 +84,15 @@ def leaks_frame(
     left: pd.DataFrame,
     memory: pd.DataFrame,
     lines: pd.DataFrame,
+    filling: pd.DataFrame,
     least: tuple[float, float, float],
     least_apart: tuple[float, float, float],
 ) -> pd.DataFrame:
     """One row per group of resources of one origin, leaks first, and one per point for the memory of each process.
 
     `per_run` in `unit` ("count", "B" or "blocks"), for memory with the 95 % interval of the slope; `left` is how many
-    remain; `verdict` is "grows", "kept" (left, but not in run after run), "no growth" or "cannot tell".
+    remain; `verdict` is "grows", "kept" (left, but not in run after run), "no growth" or "cannot tell", as of memory that rises
+    while a container with a bound, one of `filling`, is being filled.
     """
     rows: list[dict[str, Any]] = []
     for point_key, readings in memory.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
@@ -94,6 +107,7 @@ def leaks_frame(
             if len(series):
                 growth = memory_growth(series, traced if process == MAIN else traced.iloc[:0], apart)
                 where = _largest_line(lines, point) if growth.verdict == GROWS and process == MAIN else {}
+                where |= _while_filling(growth, at_point(filling, point)) if process == MAIN else {}
                 rows.append({**_memory_row(growth, process, series), **where, **point})
     return pd.DataFrame(rows, columns=[*COLUMNS, *LOCATION_COLUMNS])
 
@@ -123,6 +137,16 @@ def _memory_row(growth: Growth, process: str, series: pd.DataFrame) -> dict[str,
     return {"kind": "memory", "name": name, **slope, "verdict": growth.verdict, **empty, "process": process}
 
 
+def _while_filling(growth: Growth, filling: pd.DataFrame) -> dict[str, Any]:
+    """The doubt about growth that a container explains which has a bound and is not full."""
+    explained = float(filling["bytes_per_run"].sum()) if len(filling) else 0.0
+    if growth.verdict != GROWS or growth.measure == "blocks" or explained < _EXPLAINED * growth.slope.value:
+        return {}
+    most = filling.sort_values("bytes_per_run").to_dict("records")[-1]
+    name = f"{MEASURES[growth.measure]}{WHILE}{most['name']} is being filled, {most['entries']:,} of {most['limit']:,}"
+    return {"verdict": CANNOT_TELL, "name": name}
+
+
 def _largest_line(lines: pd.DataFrame, point: dict[str, Any]) -> dict[str, Any]:
     """The line that retains most."""
     here = at_point(lines, point)
@@ -134,4 +158,4 @@ def _values(series: pd.DataFrame, name: str) -> list[float]:
 
 
 def _slope(series: pd.DataFrame, name: str) -> Slope:
-    return estimate_slope(_values(series, name))
+    return steady_slope(_values(series, name))

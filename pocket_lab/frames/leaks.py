@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, point_frame, with_point_types
-from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.leaks import Filling, Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.record import Record
 
 _RESOURCE = ["kind", "name", "run", "node", "function", "file", "line", "process"]
-_MEMORY = ["run", "process", "blocks", "heap_bytes", "rss_bytes", "traced_bytes"]
+_MEMORY = ["run", "process", "blocks", "heap_bytes", "rss_bytes", "traced_bytes", "is_further"]
+_FILLING = ["name", "entries", "limit", "per_run", "bytes_per_run"]
 _LINE = ["node", "file", "line", "bytes_per_run", "blocks_per_run"]
 
 
@@ -32,11 +33,16 @@ def memory_series(records: Iterable[Record]) -> pd.DataFrame:
         if isinstance(record, MemoryReading):
             rows.append({**asdict(record), **location_columns(record.point)})
         elif isinstance(record, TracedMemory):
-            rows.append({**asdict(record), "process": "traced", **location_columns(record.point)})
+            rows.append({**asdict(record), "process": "traced", "is_further": False, **location_columns(record.point)})
     frame = pd.DataFrame(rows, columns=[*_MEMORY, *LOCATION_COLUMNS])
-    return with_point_types(frame.astype(dict.fromkeys(_MEMORY[2:], float)))
+    return with_point_types(frame.astype(dict.fromkeys(_MEMORY[2:-1], float) | {"is_further": bool}))
 
 
 def retained_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per source line that keeps memory from run to run, the most first."""
     return point_frame(records, Retained, _LINE)
+
+
+def filling_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per bounded container that the runs were still filling."""
+    return point_frame(records, Filling, _FILLING)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 
 from pocket_lab.analysis.leaks import GROWS, leaks_frame
-from pocket_lab.frames.leaks import leftovers_frame, memory_series, retained_frame
+from pocket_lab.frames.leaks import filling_frame, leftovers_frame, memory_series, retained_frame
 from pocket_lab.lab.options.keywords import LeaksOptions
 from pocket_lab.lab.options.signature import takes_options
 from pocket_lab.lab.profile_verb import ProfileVerb
@@ -55,7 +55,7 @@ class LeakReport(Result):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """What is left by kind and origin, and memory: `kind, name, per_run, low, high, unit, left, verdict, node, ...`."""
-        return leaks_frame(self.left, self.memory, self.lines, LEAST, LEAST_APART)
+        return leaks_frame(self.left, self.memory, self.lines, self.filling, LEAST, LEAST_APART)
 
     @cached_property
     def left(self) -> pd.DataFrame:
@@ -64,13 +64,18 @@ class LeakReport(Result):
 
     @cached_property
     def memory(self) -> pd.DataFrame:
-        """One row per run: `run, process, blocks, heap_bytes, rss_bytes, traced_bytes`, and the point."""
+        """One row per run: `run, process, blocks, heap_bytes, rss_bytes, traced_bytes, is_further`, and the point."""
         return memory_series(self.records)
 
     @cached_property
     def lines(self) -> pd.DataFrame:
         """The source lines that keep memory, most first, where it grows."""
         return retained_frame(self.records)
+
+    @cached_property
+    def filling(self) -> pd.DataFrame:
+        """The containers with a bound that runs were still filling, where memory grows."""
+        return filling_frame(self.records)
 
     @property
     def table(self) -> TextTable:
@@ -115,9 +120,11 @@ def leaks(target: Any, **options: Unpack[LeaksOptions]) -> LeakReport:
     Three warm-up runs come before the counted ones (three at least, six for a statement about memory). A resource is a leak
     if it still exists a second after the last run and appeared in three runs or more, one of them in the later half; the
     report names the line that created it. A resource that appeared once is not a leak. Memory grows if Python's blocks, the
-    bytes of malloc or the resident memory have a positive slope (Theil-Sen, 95 % interval); then six more runs under
-    tracemalloc find the lines that keep it. Less than a hundred small objects and 8 KiB over all runs are not detected,
-    since Python itself keeps as much: more runs find smaller leaks. Under the drive "load" a run is a window of clients.
+    bytes of malloc or the resident memory have a positive slope (Theil-Sen, 95 % interval) that goes on to the end. Where it
+    rises, up to 200 runs in all (or ten times `runs`) tell a leak from a cache, a pool or a ring that is being filled, within
+    a quarter of the budget's rest; what rose and stopped is kept, and no leak. A few more runs under tracemalloc find the lines
+    that keep memory. Less than a hundred small objects and 8 KiB over all runs are not detected, since Python itself keeps as
+    much: more runs find smaller leaks. Under the drive "load" a run is a window of clients.
 
     Args:
         target: what to run.

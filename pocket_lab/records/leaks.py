@@ -35,7 +35,7 @@ class MemoryReading:
 
     `process` is "main" for the measuring process, "worker" for the sum of all worker processes. `blocks` are the blocks of
     Python's own allocator, `heap_bytes` the bytes that malloc has handed out (None where the C library does not report them),
-    `rss_bytes` the resident memory.
+    `rss_bytes` the resident memory. `is_further` is whether the run was added because memory rose before.
     """
 
     point: Point
@@ -44,6 +44,7 @@ class MemoryReading:
     blocks: int
     heap_bytes: int | None
     rss_bytes: int
+    is_further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,18 @@ class TracedMemory:
     point: Point
     run: int
     traced_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A container with a bound that runs fill: entries, the most that it takes, entries a run, and the bytes of these."""
+
+    point: Point
+    name: str
+    entries: int
+    limit: int
+    per_run: float
+    bytes_per_run: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
-from pocket_lab.records.leaks import Leftover, MemoryReading, Retained, TracedMemory
+from pocket_lab.records.leaks import Filling, Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.progress import Closed, Failure, Forecast, Heartbeat, Output, Planned, Started
 from pocket_lab.records.samples import Block, Latency, Metric, Probe, Reference, Sample, Waits
@@ -45,4 +45,5 @@ Record = (
     | MemoryReading
     | TracedMemory
     | Retained
+    | Filling
 )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import subprocess
 import threading
 import time
-from functools import cache
+from collections import deque
+from functools import cache, lru_cache
 from typing import Any
 
 from pocket_lab import node
 
 KEPT: list[Any] = []
+RING: deque[bytearray] = deque(maxlen=8)
+RECENT: dict[int, bytearray] = {}
+POOL: list[bytearray] = []
+COUNT = itertools.count()
 
 
 @node
@@ -77,3 +83,48 @@ def mebibyte(n: int) -> None:
 @node
 def objects(n: int) -> None:
     KEPT.append({number: object() for number in range(20)})
+
+
+@node
+def ring(n: int) -> None:
+    RING.append(bytearray(1_000_000))
+
+
+@lru_cache
+def page(number: int) -> bytearray:
+    return bytearray(50_000)
+
+
+@node
+def lru(n: int) -> None:  # 128 entries, more than a report has runs
+    page(next(COUNT))
+
+
+@node
+def recent(n: int) -> None:
+    RECENT[next(COUNT)] = bytearray(20_000)
+    while len(RECENT) > 40:
+        del RECENT[min(RECENT)]
+
+
+@node
+def pool(n: int) -> None:
+    if len(POOL) < 25:
+        POOL.append(bytearray(100_000))
+
+
+@node
+def bursts(n: int) -> None:  # a leak that a ring hides
+    RING.append(bytearray(1_000_000))
+    if next(COUNT) % 5 == 0:
+        KEPT.append(bytearray(100_000))
+
+
+@lru_cache(maxsize=100_000)
+def row(number: int) -> bytearray:
+    return bytearray(50_000)
+
+
+@node
+def fills(n: int) -> None:
+    row(next(COUNT))

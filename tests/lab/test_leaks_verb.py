@@ -17,7 +17,24 @@ from typing import Any
 import leaking
 import matplotlib.figure
 import pytest
-from leaking import caches, clean, daemon, file, mebibyte, objects, process, sockets, task, thread
+from leaking import (
+    bursts,
+    caches,
+    clean,
+    daemon,
+    file,
+    fills,
+    lru,
+    mebibyte,
+    objects,
+    pool,
+    process,
+    recent,
+    ring,
+    sockets,
+    task,
+    thread,
+)
 from targets import many
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
@@ -131,22 +148,41 @@ def test_few_runs_cannot_tell_whether_memory_grows() -> None:
     assert report.ok
 
 
-def test_scipy_is_loaded_only_after_the_last_reading(tmp_path: Path) -> None:
+def test_scipy_is_not_loaded_where_memory_is_watched(tmp_path: Path) -> None:
     seen = tmp_path / "loaded.txt"
-    kept: list[bytearray] = []
 
     @node
     def records_scipy(n: int) -> None:
         import sys
-        import tracemalloc
 
-        if not tracemalloc.is_tracing():
-            with open(seen, "a", encoding="utf-8") as lines:
-                lines.write(f"{any(name.partition('.')[0] == 'scipy' for name in sys.modules)}\n")
-        kept.append(bytearray(1 << 20))
+        with open(seen, "a", encoding="utf-8") as lines:
+            lines.write(f"{any(name.partition('.')[0] == 'scipy' for name in sys.modules)}\n")
 
-    assert leaked(leaks(records_scipy, size=1, runs=6), "memory")["per_run"] == pytest.approx(1 << 20, rel=0.02)
-    assert seen.read_text().split() == ["False"] * 9, "three runs to warm up, and six more"
+    leaks(records_scipy, sizes=[1, 2], runs=6)
+    assert seen.read_text().split() == ["False"] * 18, "two points, three runs to warm up and six more"
+
+
+def test_buffers_with_a_bound_are_no_leak_however_long_they_take_to_fill() -> None:
+    report = leaks(Graph(ring >> lru >> recent >> pool), size=1)
+    assert list(report.frame["verdict"]) == ["kept"]
+    assert report.ok
+    assert report.frame["left"].iloc[0] == pytest.approx(5e6 + 125 * 5e4 + 37 * 2e4 + 22 * 1e5, rel=0.1)
+    assert report.findings[0].startswith("Memory: rose by ")
+    assert not any("Leaks" in finding for finding in report.findings)
+
+
+def test_a_leak_in_bursts_is_found_beside_a_ring() -> None:
+    row = leaked(leaks(bursts, size=1), "memory")
+    assert row["per_run"] == pytest.approx(20_000, rel=0.15)
+
+
+def test_a_cache_that_is_not_full_yet_leaves_a_doubt() -> None:
+    report = leaks(fills, size=1)
+    assert list(report.frame["verdict"]) == ["cannot tell"]
+    assert report.filling["name"].iloc[0] == "lru_cache of row"
+    assert report.filling["per_run"].iloc[0] == pytest.approx(1)
+    assert "while lru_cache of row is being filled" in report.findings[0]
+    assert report.ok
 
 
 def patched() -> list[Any]:

@@ -37,22 +37,29 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class Footprints:
-    """A footprint before the first run and after each run, in memory that is allocated in advance."""
+    """A footprint before the first run and after each run, in memory that is allocated in advance for this many runs."""
 
-    def __init__(self, runs: int) -> None:
-        self._columns = tuple(array("q", bytes(8 * (runs + 1))) for _ in Footprint._fields)
+    def __init__(self, most_runs: int) -> None:
+        self._columns = tuple(array("q", bytes(8 * (most_runs + 1))) for _ in Footprint._fields)
+        self._kept = 0
 
     def keep(self, run: int, several: Sequence[Footprint]) -> None:
-        """Store the sum of the footprints of one or more processes after a run."""
+        """Store the sum of the footprints of one or more processes after a run, the next one."""
+        self._kept = run + 1
         for column, parts in zip(self._columns, zip(*several, strict=True), strict=True):
             column[run] = sum(parts)
 
+    @property
+    def last(self) -> Footprint:
+        """The footprint that was kept last."""
+        return Footprint(*(column[self._kept - 1] for column in self._columns))
+
     def series(self) -> tuple[array[int], ...]:
         """Return blocks, heap bytes and resident bytes by run."""
-        return self._columns
+        return tuple(column[: self._kept] for column in self._columns)
 
     def __iter__(self) -> Iterator[Footprint]:
-        return map(Footprint, *self._columns)
+        return map(Footprint, *self.series())
 
 
 @cache

@@ -44,6 +44,10 @@ class Watch:
         self._new = {key: self._new.get(key, (run, resource)) for key, resource in present.items()}
         return memory
 
+    def keeps_leaving(self) -> bool:
+        """Whether three runs or more left something that is still there."""
+        return len({run for run, _ in self._new.values()}) >= 3
+
     def remaining(self, patience_s: float) -> list[tuple[int, Resource]]:
         """Return what the runs left, with the run after which it was first seen; waits for resources that are about to end."""
         end_s = time.monotonic() + patience_s
@@ -71,6 +75,11 @@ def set_baseline_here() -> Footprint:
 def observe_here(run: int) -> Footprint:
     """Call `Watch.observe`."""
     return _watch_here().observe(run)
+
+
+def keeps_leaving_here() -> bool:
+    """Call `Watch.keeps_leaving`."""
+    return _watch_here().keeps_leaving()
 
 
 def remaining_here(patience_s: float) -> list[tuple[int, Resource]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.analysis.leaks import CANNOT_TELL, GROWS, KEPT
+from pocket_lab.analysis.leaks import CANNOT_TELL, GROWS, KEPT, WHILE
 from pocket_lab.frames.points import LOCATION_COLUMNS
 from pocket_lab.records.leaks import WORKER
 from pocket_lab.view.text.leaks_table import amount, creation_site, series_name
@@ -37,8 +37,13 @@ def _memory_sentence(row: Row, runs: int) -> str:
         source = f"; most of it from {creation_site(row)}{node}" if row["file"] else ""
         per_run, low, high = (amount(row[name], row["unit"]) for name in ("per_run", "low", "high"))
         return f"Leaks {per_run} a run [{low}, {high}] ({row['name']}){source}."
+    if row["verdict"] == CANNOT_TELL and WHILE in row["name"]:
+        per_run = amount(row["per_run"], row["unit"])
+        return f"Memory: cannot tell yet: it rises by {per_run} a run ({row['name']}); use more runs, so that it gets full."
+    if row["verdict"] == KEPT:
+        return f"Memory: rose by {amount(row['left'], row['unit'])} and has stopped, so it is kept and does not grow."
     if row["verdict"] == CANNOT_TELL:
-        return f"Memory: cannot tell from {runs} runs whether it grows; use more runs, for example runs=30."
+        return f"Memory: cannot tell from {runs} runs whether it grows; use more runs, for example runs={max(30, 3 * runs)}."
     return f"Memory: no growth seen in {runs} runs."
 
 

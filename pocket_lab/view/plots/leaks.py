@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.analysis.leaks import GROWS, MEASURES
 from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
-from pocket_lab.stats.theil_sen import estimate_slope
+from pocket_lab.stats.theil_sen import steady_slope
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
 from pocket_lab.view.text.leaks_table import series_name
@@ -63,7 +63,7 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str, verdicts: pd.DataFrame) 
         verdict = found[0] if found else ""
         label = "" if len(groups) == 1 else ": ".join(filter(None, [series_name(location), verdict]))
         ax.plot(run, more, "o", markersize=5, color=PALETTE[index], alpha=0.8, label=label)
-        slope = estimate_slope(list(more))
+        slope = steady_slope(list(more))
         if is_rising := verdict == GROWS and slope.low > 0:
             offset = float(np.median(more - slope.value * run))
             ax.plot(run, offset + slope.value * run, color=PALETTE[index], linewidth=1.4)

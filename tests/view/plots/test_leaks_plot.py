@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pocket_lab.analysis.leaks import leaks_frame
-from pocket_lab.frames.leaks import leftovers_frame, memory_series, retained_frame
+from pocket_lab.frames.leaks import filling_frame, leftovers_frame, memory_series, retained_frame
 from pocket_lab.profile.leaks.instrument import LEAST, LEAST_APART
 from pocket_lab.records.leaks import MemoryReading
 from pocket_lab.records.point import Point
@@ -21,7 +21,8 @@ def report(blocks: list[int], heap: list[int], rss: list[int]) -> tuple[pd.DataF
     point = Point("t", 1, 1, "serial", "run")
     records = [MemoryReading(point, run, "main", blocks[run], heap[run], rss[run]) for run in range(RUNS + 1)]
     memory = memory_series(records)
-    return memory, leaks_frame(leftovers_frame(records), memory, retained_frame(records), LEAST, LEAST_APART)
+    left, lines, filling = leftovers_frame(records), retained_frame(records), filling_frame(records)
+    return memory, leaks_frame(left, memory, lines, filling, LEAST, LEAST_APART)
 
 
 MIB = 2**20
