@@ -56,9 +56,9 @@ def memory_growth(series: pd.DataFrame, traced: pd.DataFrame, least: tuple[float
     names = ("blocks", "heap_bytes", "rss_bytes")
     readings = {name: _values(series, name) for name in names if np.isfinite(_values(series, name)).all()}
     further = int(series["is_further"].sum()) if "is_further" in series else 0
-    asked = len(series) - 1 - further
+    planned = len(series) - 1 - further
     by_name = dict(zip(names, least, strict=True))
-    courses = {name: course_of(values, by_name[name], asked) for name, values in readings.items()}
+    courses = {name: course_of(values, by_name[name], planned) for name, values in readings.items()}
     rising = [name for name, course in courses.items() if course == RISES]
     if rising:
         in_bytes = {name: _slope(series, name) for name in rising if name != "blocks"}

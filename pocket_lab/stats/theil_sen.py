@@ -70,12 +70,15 @@ def course_of(values: Sequence[float], least: float, steps: int) -> str:
     series, material = _without_spikes(np.asarray(values, np.float64)), _MATERIAL * least
     least /= max(steps, 1)
     slope, half = estimate_slope(values), len(values) // 2
-    has_stopped = _has_stopped(_without_last_ascent(series, least), least)
-    if slope.low >= least and estimate_slope(values[half:]).value >= least and not has_stopped and _remains(series[half:]):
+    lasting = _lasting(_without_last_ascent(series, least))
+    goes_on = slope.low >= least and estimate_slope(values[half:]).value >= least
+    if goes_on and not _has_stopped(lasting, least) and _remains(series[half:]):
         return RISES
     if series[-1] - series[0] < material:
         return FLAT
-    return STOPPED if has_stopped else UNCLEAR
+    usual = _SMALLEST_STEP * float(series[-1] - series[0]) / len(values)
+    rises_at_last = estimate_slope(lasting[len(lasting) * 3 // 4 :].tolist()).value >= least
+    return STOPPED if not rises_at_last and _has_stopped(lasting, max(least, usual)) else UNCLEAR
 
 
 def _without_spikes(series: Floats) -> Floats:
@@ -108,13 +111,18 @@ def _falls(series: Floats) -> Floats:
     return np.maximum.accumulate(series) - series
 
 
-def _has_stopped(series: Floats, least: float) -> bool:
-    """Whether the level below which the series never falls again has not risen for too long to be chance.
+def _lasting(series: Floats) -> Floats:
+    """Return the level below which the series never falls again."""
+    return np.minimum.accumulate(series[::-1])[::-1]
+
+
+def _has_stopped(lasting: Floats, least: float) -> bool:
+    """Whether a level that never falls has not risen for too long to be chance.
 
     If its rises came at random among all steps, all of them would come among the first `m` of `n` with the probability
     (m / n) ** rises.
     """
-    steps = np.diff(np.minimum.accumulate(series[::-1])[::-1])
+    steps = np.diff(lasting)
     if not len(steps):
         return False
     usual = float(steps[len(steps) // 2 :].mean())

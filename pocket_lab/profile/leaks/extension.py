@@ -8,7 +8,7 @@ from time import perf_counter, process_time
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.budget import deadline_of
 
-_LONGER, _LEAST_RUNS = 10, 200  # more entries than `lru_cache` keeps if it is not told otherwise
+_LONGER, _LEAST_RUNS = 10, 200  # more entries than `lru_cache` keeps by default
 _LEAST_S, _LEAST_CPU_S = 10.0, 3.0  # wall time depends on what else the machine does
 _SHARE = 0.25  # of what remains of the budget and of the time for a point
 _MOST_BYTES = 2**29

@@ -58,7 +58,7 @@ def find_leaks(job: Job, runs: int) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """Says what memory does, by the least growth that counts over the runs that were asked for; further runs add to it."""
+    """Says what memory does, by the least growth that counts over the runs that were requested; further runs add to it."""
 
     least: tuple[float, float, float]
     runs: int
@@ -106,6 +106,7 @@ class _LeakInstrument(Instrument):
         with self.watching(point, pool):
             for _ in range(WARM_UP):
                 work.once()
+            course_of(range(most_runs), 1.0, 1)  # what a first judgement loads belongs to the baseline
             if pool.is_remote:
                 there.keep(0, pool.everywhere(set_baseline_here))
             here.keep(0, [self._watch.set_baseline()])
