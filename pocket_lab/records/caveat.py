@@ -26,7 +26,7 @@ CODES = {
     "lazy-opaque": "A node returns an iterator whose work cannot be followed: it counts for the node that consumes it.",
     "lazy-result": "A run returns a generator, another iterator or an awaitable, whose work is not measured: consume it.",
     "leaks-worker-lines": "The source lines that keep memory are not traced inside worker processes.",
-    "line-awaits": "The time of a line with an await includes the time in which other tasks run.",
+    "line-awaits": "The time of a line with an await or a yield from ends where it is suspended for the first time.",
     "line-inclusive": "The time of a line includes the functions that it calls, also those with rows of their own.",
     "line-loops": "A loop on a single line counts as one hit, however many iterations it has.",
     "line-native": "Time in C code, and in code that exec makes during the run, counts for the line that called it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -93,6 +94,17 @@ def test_what_has_no_python_code_is_said_and_skipped() -> None:
     assert "helper()" in set(result.frame["node"])
     with pytest.raises(UsageError, match="not a function, class or module"):
         lines(work, size=1, also="helper")
+
+
+def starts_a_process(n: int) -> int:
+    return os.system("true") + n
+
+
+def test_processes_that_a_node_starts_are_said_to_be_missing() -> None:
+    """rkern/line_profiler 54: the functions that multiprocessing runs are missing there without a word."""
+    caveats = lines(starts_a_process, size=1).caveats
+    (found,) = [caveat for caveat in caveats if caveat.code == "own-processes"]
+    assert "1 process was started by the target and not followed" in found
 
 
 def test_nothing_is_left_in_this_process_after_an_error_and_an_interrupt() -> None:

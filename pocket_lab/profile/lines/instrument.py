@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,9 +11,12 @@ from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.wrapped_pool import WrappedPool
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.timing.batch import Timing, Work
+from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
 from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
+from pocket_lab.profile.lines.line_times import time_caveats
 from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
@@ -26,19 +30,13 @@ _SLOWED = Caveat(
 _WAITS = Caveat(
     "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
 )
-_AWAITS = Caveat("line-awaits", "the time of a line with an await includes the time in which other tasks run")
 _ONE_LINE = Caveat(
     "line-loops", "a loop on a single line counts as one hit, however many iterations it has (since Python 3.12)"
-)
-_INCLUSIVE = Caveat(
-    "line-inclusive",
-    "the time of a line includes the functions that it calls: the time of a row with a function in the column `inside` is in "
-    "the lines of that function, too, and shares are of the rows without one",
 )
 _NATIVE = Caveat(
     "line-native",
     "C code, code that exec makes during the run and threads that C code starts have no lines: their time is in the line that "
-    "calls or awaits them",
+    "calls or waits for them",
 )
 
 
@@ -54,14 +52,11 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
     yield _SLOWED
     yield _NATIVE
-    if any(block.inside for function in functions for block in function.blocks):
-        yield _INCLUSIVE
+    yield from time_caveats(functions)
     if sys.version_info >= (3, 12):
         yield _ONE_LINE
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):
         yield _WAITS
-    if any(point.executor == "asyncio" for point in job.points):
-        yield _AWAITS
     yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also)))
 
 
@@ -72,6 +67,7 @@ class _LineInstrument(Instrument):
         self._functions = sorted(functions, key=lambda function: (function.blocks[0].file, function.blocks[0].first))
         self._traced = traced
         self._hits: dict[int, Hits] = {}
+        self._children: list[tuple[Counter[str], float]] = []
 
     def wrap_pool(self, pool: Pool) -> Pool:
         """In worker processes the profiler is enabled by the work itself, which brings the functions."""
@@ -98,11 +94,16 @@ class _LineInstrument(Instrument):
             hits += pool.in_worker_processes(collect_hits)  # last: a worker may have died
             self._hits = dict(hits)
 
+    def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
+        with counted_children(pool) as self._children:
+            return super()._run_once(point, pool, work)
+
     def records(self, point: Point) -> Iterator[Record]:
         """Every line of every function, in the order of the source; lines that never ran have no hits.
 
         A line has a record for each block of code on it that ran, the outermost first.
         """
+        yield from children_caveats(point, self._children, "what they run", marks_nodes=False)
         counts: dict[Key, Lines] = {}
         for hits in self._hits.values():
             for block, lines in hits:

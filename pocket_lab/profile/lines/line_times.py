@@ -1,0 +1,55 @@
+"""What line_profiler's times mean: which time is in two lines, and which is in none, by what the profiled code does."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from types import CodeType
+
+from pocket_lab.profile.lines.code_blocks import TracedFunction, code_tree
+from pocket_lab.records.caveat import Caveat
+
+_OUTSIDE = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF")
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_INSIDE = Caveat(
+    "line-inclusive",
+    "the time of a line includes the functions that it calls: the time of a row with a function in the column `inside` is in "
+    "the lines of that function, too, and shares are of the rows without one",
+)
+_TWICE = Caveat(
+    "line-inclusive",
+    "the time of a line includes the functions that it calls: where a profiled function calls itself or another one, that time "
+    "is in a line of each, so that the times add up to more than the run took; hits are exact",
+)
+_SUSPENDED = Caveat(
+    "line-awaits",
+    "the time of a line with an await, an async loop or a yield from ends where it is suspended for the first time: waits, and "
+    "what runs below that line afterwards, are in no line; a profile of the calls (cpu) has both",
+)
+
+
+def time_caveats(functions: Sequence[TracedFunction]) -> Iterator[Caveat]:
+    """A Caveat for each way in which the times of the lines of these functions may mislead."""
+    codes = [code for traced in functions for code, _ in code_tree(traced.function.__code__, "")]
+    if any(block.inside for traced in functions for block in traced.blocks):
+        yield _INSIDE
+    outermost = {traced.function.__name__ for traced in functions if not traced.blocks[0].inside}
+    if any(not _called_names(code).isdisjoint({*outermost, code.co_name}) for code in codes):
+        yield _TWICE
+    if any(map(_is_suspended, codes)):
+        yield _SUSPENDED
+
+
+def _called_names(code: CodeType) -> set[str]:
+    """The variables from outside that the code reads, and the methods of its own object."""
+    return {
+        str(step.argval)
+        for before, step in pairwise(dis.get_instructions(code))
+        if step.opname in _OUTSIDE or (step.opname in _ATTRIBUTES and before.argval in ("self", "cls"))
+    }
+
+
+def _is_suspended(code: CodeType) -> bool:
+    """Whether a line of it may be suspended and go on: by an await, an async loop or block, or a yield from."""
+    return any(step.opname == "SEND" for step in dis.get_instructions(code))
