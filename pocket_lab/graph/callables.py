@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, TypeVar
 
-_SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
+SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
 _CTX = "ctx"
 F = TypeVar("F", bound=Callable[..., Any] | None)
 _UNKNOWN = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)  # of a builtin without a signature
@@ -120,7 +120,7 @@ def leading_parameters(function: Callable[..., Any]) -> list[str]:
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
     kinds = (*_BY_POSITION, inspect.Parameter.VAR_POSITIONAL)
-    return [p for name, p in _parameters(function).items() if name not in _SUPPLIED and p.kind in kinds]
+    return [p for name, p in _parameters(function).items() if name not in SUPPLIED and p.kind in kinds]
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

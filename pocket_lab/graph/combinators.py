@@ -20,7 +20,10 @@ _CONCURRENT = "concurrent"
 
 
 def fan_out(body: Node | Graph, *, name: str | None = None) -> Node:
-    """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order."""
+    """A node that takes a list and runs `body` on each item, each on its own store scope `item-i`, results in order.
+
+    It leaves by "default", whatever the actions by which the items end; with a post it can choose another one.
+    """
     graph = body if isinstance(body, Graph) else Graph(body)
     return FanOut(name or graph.name, nodes=tuple(graph.nodes.values()), fan_out_plan=graph.fan_out_plan)
 

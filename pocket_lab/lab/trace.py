@@ -115,7 +115,7 @@ class Trace(Result):
     def what_if(self, node: str, speedup: float = 2.0) -> NodeGain:
         """What the run would gain if the node were so many times as fast, by a replay of its schedule.
 
-        Raises UsageError for a node that is not there.
+        A node may be named by a path such as "each page/score", too. Raises UsageError for a node that is not there.
         """
         traced = self._traced
         return NodeGain(*astuple(what_if(self._timeline, node, float(speedup), traced.wall_s, drive=traced.point.drive)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.graph.callables import declared, is_async, name_of, needs_argument, takes, takes_argument
+from pocket_lab.graph.callables import SUPPLIED, declared, is_async, name_of, needs_argument, takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
@@ -74,7 +74,9 @@ def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
         raise UsageError(f"{label} requires an argument: give sizes, or an input")
     if not isinstance(target, Graph) and not takes_argument(target):
         if sized or input is not Input.ABSENT:
-            raise UsageError(f"{label} takes no argument, so it can have neither sizes nor an input")
+            filled = ", ".join(name for name in SUPPLIED if takes(target, name))
+            besides = f" besides {filled} (Pocket Lab gives it that)" if filled else ""
+            raise UsageError(f"{label} takes no argument{besides}, so it can have neither sizes nor an input")
         if sweep.drive == "map":
             raise UsageError(f'{label} takes no argument, so the drive "map" has nothing to pass to it')
     if isinstance(input, Iterator) and (sweep.drive != "run" or sized):

@@ -127,7 +127,7 @@ def test_points_are_sizes_times_levels_under_the_targets_name() -> None:
         (double, Input.ABSENT, {"drive": "map"}, "needs sizes"),
         (double, [1, 2], {"fresh_input": True}, "fresh_input builds an input for each run, and this input is a list"),
         (double, iter([1, 2]), {"drive": "load"}, "an iterator, which the first run exhausts"),
-        (lambda ctx: None, 5, {}, "takes no argument"),
+        (lambda ctx: None, 5, {}, "takes no argument besides ctx .Pocket Lab gives it that., so it can have neither sizes nor"),
     ],
 )
 def test_what_cannot_be_measured_is_said(target: Any, given: Any, options: dict[str, Any], words: str) -> None:

@@ -83,7 +83,7 @@ def code_tree(code: CodeType, inside: str) -> Iterator[tuple[CodeType, str]]:
 
 def _phases(target: Any, label: str) -> list[tuple[str, Callable[..., Any]]]:
     if isinstance(target, Graph):
-        return [(node.name, function) for node in target.walk() for _, function in [*node.phases(), *node.hooks()]]
+        return [(name, function) for name, node in target.labelled() for _, function in [*node.phases(), *node.hooks()]]
     return [(label, target)]
 
 
