@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -118,15 +118,20 @@ def leaf_node(leaf: Leaf, is_async: bool) -> Node:
     return Node(leaf.name, exec=awaited if is_async and leaf.is_async else lambda value: Route(*leaf.visit(value)))
 
 
-def graph_of(plot: Plot, is_async: bool) -> Graph:
-    nodes = [leaf_node(part, is_async) if isinstance(part, Leaf) else graph_of(part, is_async).as_node() for part in plot.parts]
+def reachable(plot: Plot) -> set[int]:
     found, waiting = set[int](), [0]
     while waiting:
         place = waiting.pop()
         if place not in found:
             found.add(place)
             waiting += plot.routes[place].values()
-    edges = [nodes[place] - action >> nodes[to] for place in sorted(found) for action, to in plot.routes[place].items()]
+    return found
+
+
+def graph_of(plot: Plot, is_async: bool) -> Graph:
+    nodes = [leaf_node(part, is_async) if isinstance(part, Leaf) else graph_of(part, is_async).as_node() for part in plot.parts]
+    found = sorted(reachable(plot))
+    edges = [nodes[place] - action >> nodes[to] for place in found for action, to in plot.routes[place].items()]
     return Graph(nodes[0], *edges, name=plot.name, strict=plot.strict)
 
 
@@ -182,6 +187,40 @@ def test_graphs_in_graphs_do_what_the_model_does(plot: Plot, value: int) -> None
         if not is_async:
             assert outcome(pickle.loads(dumps(graph)).run, value) == (end, model.warned)
         assert outcome(lambda given, graph=graph: Graph(fan_out(graph)).run([given])[0], value) == (end, model.warned)
+
+
+def leaves(plot: Plot, around: tuple[str, ...] = ()) -> list[tuple[str, Leaf]]:
+    """Every leaf that can be reached, with its path."""
+    found: list[tuple[str, Leaf]] = []
+    for place in sorted(reachable(plot)):
+        part = plot.parts[place]
+        path = (*around, part.name)
+        found += [("/".join(path), part)] if isinstance(part, Leaf) else leaves(part, path)
+    return found
+
+
+def with_leaf(plot: Plot, old: Leaf, new: Leaf) -> Plot:
+    parts = tuple(new if part is old else part if isinstance(part, Leaf) else with_leaf(part, old, new) for part in plot.parts)
+    return replace(plot, parts=parts)
+
+
+@settings(max_examples=40)
+@given(plots(), st.integers(0, 5), st.data())
+def test_a_graph_with_a_replaced_node_is_the_graph_made_with_that_node(plot: Plot, value: int, data: st.DataObject) -> None:
+    """By its name and by its path, of the same name or another one."""
+    path, old = data.draw(st.sampled_from(leaves(plot)))
+    new = replace(old, name=data.draw(st.sampled_from([old.name, "new"])), number=old.number + 1, actions=("x", "default"))
+    made, expected = with_leaf(plot, old, new), Model()
+    try:
+        end: Any = expected.run(made, value)[0]
+    except NoRouteError as error:
+        end = ("no route", str(error))
+    except NoFuelError:
+        assume(False)
+    for name in (old.name, path):
+        changed = graph_of(plot, False).replace(name, leaf_node(new, False))
+        assert outcome(changed.run, value) == (end, expected.warned)
+        assert {label for label, _ in changed.labelled()} == {label for label, _ in graph_of(made, False).labelled()}
 
 
 def plus(name: str, number: int) -> Node:
