@@ -129,6 +129,44 @@ if __name__ == "__main__":
     assert json.loads(done.stdout) == [[["serial"], [], []], [["processes"], [], [25.0]]]
 
 
+def test_a_dispatcher_made_here_travels_with_its_implementations() -> None:
+    class Leaf:
+        value = 5
+
+    @functools.singledispatch
+    def total(part: Any) -> Any:
+        """The sum."""
+        raise TypeError(part)
+
+    @total.register
+    def _(part: list) -> Any:  # type: ignore[type-arg]
+        return sum(total(inner) for inner in part)
+
+    total.register(int, lambda part: part)
+    total.register(Leaf, lambda part: part.value)
+    again, leaf, method = pickle.loads(dumps((total, Leaf, functools.singledispatchmethod(total))))
+    assert again([1, [2, leaf()], 3]) == 11
+    assert (again.__name__, again.__doc__) == ("total", "The sum.")
+    assert again.__wrapped__ is again.registry[object]
+    assert method.dispatcher.registry.keys() == again.registry.keys()
+    with pytest.raises(TypeError, match=r"^text$"):
+        again("text")
+    assert pickle.loads(dumps(pickle.loads(dumps(total))))([4]) == 4
+
+
+def test_cached_properties_of_a_class_made_here_travel_with_it() -> None:
+    class Circle:
+        count = 0
+
+        @functools.cached_property
+        def area(self) -> int:
+            self.count += 1
+            return self.count
+
+    circle = pickle.loads(dumps(Circle))()
+    assert (circle.area, circle.area, circle.count) == (1, 1, 1)
+
+
 def test_a_function_sent_by_value_keeps_its_file_and_so_do_those_inside_it() -> None:
     def outer() -> Any:
         return lambda: None

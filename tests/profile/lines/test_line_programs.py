@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from line_programs import Program, programs, wrong
 
 from pocket_lab import lines
-
-sys.path.append(str(Path(__file__).parent.parent / "profile" / "lines"))
-from line_programs import Program, programs, wrong
 
 FEW = settings(max_examples=settings().max_examples // 8, suppress_health_check=[HealthCheck.too_slow])
 
