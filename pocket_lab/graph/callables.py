@@ -17,7 +17,7 @@ SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
 _CTX = "ctx"
 F = TypeVar("F", bound=Callable[..., Any] | None)
 _UNKNOWN = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)  # of a builtin without a signature
-_MOST_WRAPPERS = 100
+MOST_WRAPPERS = 100
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
@@ -49,7 +49,7 @@ def name_of(function: Any) -> str:
 
 def unwrapped(function: Any) -> Any:
     """The callable inside decorators that name it as `__wrapped__`, and inside partials."""
-    for _ in range(_MOST_WRAPPERS):
+    for _ in range(MOST_WRAPPERS):
         inner = function.func if issubclass(type(function), functools.partial) else declared(function, "__wrapped__")
         if not callable(inner):
             break

@@ -8,7 +8,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from pocket_lab.executors.outcome import is_machinery
-from pocket_lab.graph.callables import declared, unwrapped
+from pocket_lab.graph.callables import MOST_WRAPPERS, declared, unwrapped
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.runtime.markers import is_marker, node_of_marker
 from pocket_lab.records.caveat import Caveat
@@ -38,15 +38,23 @@ def node_names(target: Any, label: str) -> list[str]:
 
 
 def stack_codes(target: Any, label: str) -> list[NodeCode]:
-    """The plain functions of every node, for a `NodeFinder`; nodes may share them.
+    """The plain functions of every node, for a `NodeFinder`, also inside decorators; nodes may share them.
 
     A method, a callable object, a partial and a closure are left out: others of the same code are no nodes.
     """
-    return [
-        _code(node, function)
-        for node, phase in _phases(target, label)
-        if type(phase) is FunctionType and (function := python_function(phase)) is not None and function.__closure__ is None
-    ]
+    return [_code(node, inner) for node, phase in _phases(target, label) if (inner := _plain_function(phase)) is not None]
+
+
+def _plain_function(phase: Any) -> FunctionType | None:
+    """The function inside decorators that are functions themselves, if no object is bound to it."""
+    for _ in range(MOST_WRAPPERS):
+        if type(phase) is not FunctionType:
+            return None
+        inner = declared(phase, "__wrapped__")
+        if inner is None:
+            return phase if phase.__closure__ is None else None
+        phase = inner
+    return None
 
 
 def _phases(target: Any, label: str) -> list[tuple[str, Callable[..., Any]]]:

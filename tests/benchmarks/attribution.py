@@ -31,7 +31,7 @@ from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.sources import Stack
 
-EXACT_BYTES = 128 * 1024  # the runtime's own small objects; a block has a MiB or more
+EXACT_BYTES = 2**19  # more than small objects of the standard library, as threads are; every block has twice that, or more
 MOST_OFF = 0.05
 
 Check = Callable[[int, bool, Path], Iterator[tuple[str, float, bool]]]
