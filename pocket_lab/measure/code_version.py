@@ -170,9 +170,11 @@ def _globals(code: CodeType) -> list[str]:
 
 def _shape(obj: Any) -> str:
     """The shape and type of an array or a frame; "" for anything else."""
+    shape = declared(obj, "shape")
+    if not isinstance(shape, tuple):
+        return ""
     try:
-        shape = obj.shape
-        return f"{shape} {getattr(obj, 'dtype', '')}" if isinstance(shape, tuple) else ""
+        return f"{shape} {declared(obj, 'dtype') or ''}"
     except Exception:  # any class may fail to answer
         return ""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any, Protocol
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pickling import dumps
+from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
+
+_DEEPEST = 20  # objects inside each other, of which the one that cannot be pickled is named
 
 
 class Sendable(Protocol):
@@ -33,14 +37,16 @@ def dump(task: Callable[..., Any], job: Sendable) -> bytes:
 
 
 def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
-    found = _unpicklable(job.parts(), error)
-    while found is not None:
-        path, part, error = found
-        inner = {f"{path}: {name}": value for name, value in _parts(part)}
-        found = _unpicklable(inner, error)
+    name, parts = "the job", job.parts()
+    seen: dict[int, Any] = {}  # objects may refer to each other in circles, and make up new ones without end
+    for _ in range(_DEEPEST):
+        found = _unpicklable({path: part for path, part in parts.items() if id(part) not in seen}, error)
         if found is None:
-            return path, error
-    return "the job", error
+            break
+        name, part, error = found
+        seen[id(part)] = part
+        parts = {f"{name}: {path}": value for path, value in _parts(part)}
+    return name, error
 
 
 def _unpicklable(parts: dict[str, Any], error: Exception) -> tuple[str, Any, Exception] | None:
@@ -60,10 +66,10 @@ def _parts(obj: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(obj, Node):
         yield from obj.phases()
         yield from ((f'node "{node.name}"', node) for node in obj.inner())
-    elif inspect.isfunction(obj):
+    elif type(obj) is FunctionType:
         used = inspect.getclosurevars(obj)
         yield from ((f'variable "{name}"', value) for name, value in {**used.nonlocals, **used.globals}.items())
     elif isinstance(obj, dict):
         yield from ((f"key {key!r}", value) for key, value in obj.items())
-    elif hasattr(obj, "__dict__") and not inspect.ismodule(obj):
+    elif type(declared(obj, "__dict__")) is dict and not inspect.ismodule(obj):
         yield from ((f'attribute "{name}"', value) for name, value in vars(obj).items())
