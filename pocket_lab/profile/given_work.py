@@ -6,7 +6,7 @@ import concurrent.futures.thread
 import multiprocessing.pool
 import threading
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 from pocket_lab.profile.changes import Changes
@@ -83,7 +83,8 @@ class GivenWork:
         thread.__dict__["run"] = run_wrapped
 
     def _given_function(self, function: Any) -> Any:
-        named = [name for name in _FUNCTIONS if name in signature(function).parameters]  # others are for the given function
+        parameters = signature(function).parameters  # what else is given by name is for the given function
+        named = [name for name in _FUNCTIONS if name in parameters and parameters[name].kind is not Parameter.POSITIONAL_ONLY]
 
         def give(pool: Any, /, *args: Any, **options: Any) -> Any:
             if self._is_active and args and callable(args[0]):

@@ -20,7 +20,7 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "profile"))
 
-from random_programs import ITEMS, Program, executors, random_program, room_for_small_objects
+from random_programs import ITEMS, Program, executors, random_program
 
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.planning import plan_job
@@ -40,7 +40,7 @@ Check = Callable[[int, bool, Path], Iterator[tuple[str, float, bool]]]
 def job_of(program: Program, executor: str, scratch: Path) -> Job:
     workers = 1 if executor == "serial" else 2
     sweep = parse_sweep(size=ITEMS, workers=workers, executor=executor, drive="map")
-    return replace(plan_job(program.graph, room_for_small_objects, sweep), scratch=str(scratch))
+    return replace(plan_job(program.graph, range, sweep), scratch=str(scratch))
 
 
 def check_memory(seed: int, is_async: bool, scratch: Path) -> Iterator[tuple[str, float, bool]]:

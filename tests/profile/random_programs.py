@@ -308,8 +308,8 @@ def random_program(seed: int, is_async: bool, megabytes: int, seconds: float) ->
         name = f"{seed}-{number}"
         nodes.append(Node(name, exec=body.arun if is_async else source.choice(KINDS)(body)))
         sizes[name], times[name] = sum(size for _, size, _ in parts), math.fsum(s for _, _, s in parts)
-    path: Any = nodes[0]
-    for node in nodes[1:]:
+    path: Any = Node("room", exec=make_room)
+    for node in nodes:
         path = path >> node
     return Program(Graph(path), is_async, sizes, times)
 
@@ -322,12 +322,15 @@ class _Small:
     __slots__ = ("value",)
 
 
-def room_for_small_objects(count: int) -> list[Any]:
-    """The items of a run; before that, arenas with free places, so that no node has to take a new one."""
-    objects = [_Small() for _ in range(400_000)]
-    texts = [[index, str(index), (index, index), {index: index}] for index in range(40_000)]
-    _room[:] = [objects[::40], texts[::20]]
-    return list(range(count))
+def make_room(value: Any) -> Any:
+    """What a process needs once: arenas with free places for small objects, and the modules that threads and pools import."""
+    if not _room:
+        for way in PLAIN:
+            way(Load(0, 0.0))
+        objects = [_Small() for _ in range(400_000)]
+        texts = [[index, str(index), (index, index), {index: index}] for index in range(40_000)]
+        _room[:] = [objects[::40], texts[::20]]
+    return value
 
 
 _room: list[Any] = []

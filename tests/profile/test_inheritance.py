@@ -205,6 +205,17 @@ def test_what_the_target_has_put_on_top_stays_and_works() -> None:
         threading.Thread.start = ours.__wrapped__  # type: ignore[attr-defined,method-assign]
 
 
+def test_the_arguments_of_what_is_called_stay_as_they_are() -> None:
+    def work(*args: Any, **options: Any) -> Any:
+        return args, options
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        given = {"func": print, "callback": len, "fn": repr}
+        args, options = marked(pool.submit, "n")(work, sorted, **given).result()
+    assert args == (sorted,)
+    assert options == given
+
+
 def test_errors_and_results_pass_through() -> None:
     def fails() -> None:
         raise ValueError("own")
