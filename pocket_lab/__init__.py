@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NodeError,
         PocketLabError,
         ProcessDied,
+        StoredError,
         UsageError,
     )
     from pocket_lab.graph.combinators import MapReduce, fan_in, fan_out, for_each, run_concurrent
@@ -58,6 +59,7 @@ _HOME = {
         "NodeError",
         "PocketLabError",
         "ProcessDied",
+        "StoredError",
         "UsageError",
     ),
     "graph.combinators": ("MapReduce", "fan_in", "fan_out", "filter", "for_each", "run_concurrent"),
@@ -102,6 +104,7 @@ __all__ = [  # not `filter`, so that a star import leaves Python's own alone
     "Retry",
     "Route",
     "Store",
+    "StoredError",
     "Trace",
     "UsageError",
     "Variant",

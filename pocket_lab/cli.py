@@ -16,7 +16,7 @@ from rich.console import Console
 
 import pocket_lab
 from pocket_lab import demo
-from pocket_lab.errors import UsageError
+from pocket_lab.errors import UsageError, printable
 from pocket_lab.lab.options.arguments import add_arguments, with_nearest
 from pocket_lab.lab.options.completion import SHELLS, completion_script
 from pocket_lab.lab.options.option import Kind
@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
         known = [str(choice) for action in self._actions for choice in action.choices or ()]
         wrong = re.search(r"invalid choice: '([^']*)'", message)
         near = difflib.get_close_matches(wrong[1], known, 1) if wrong is not None else []
-        super().error(f"{message}; did you mean {near[0]}?" if near else message)
+        super().error(printable(f"{message}; did you mean {near[0]}?" if near else message))
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:

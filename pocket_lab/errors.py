@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
+_UNPRINTABLE = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text with escape codes, other control characters, changes of direction and lone surrogates as in a Python string.
+
+    Names, messages and stored texts come from anywhere: in a terminal or on a page they must be text and nothing else. Line
+    ends and tabs stay.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def valid_unicode(text: str) -> str:
+    """The text with lone surrogates, which files, tables of pandas and fonts refuse, as in a Python string."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 class PocketLabError(Exception):
     """The base class of the errors of Pocket Lab."""
+
+    def __str__(self) -> str:
+        """The message as printable text, whatever names are in it."""
+        return printable(super().__str__())
 
 
 class UsageError(PocketLabError):
@@ -52,3 +74,15 @@ class HistoryError(PocketLabError):
     def _render_traceback_(self) -> list[str]:
         """One line where IPython shows the error, as of a UsageError."""
         return [f"{type(self).__name__}: {self}"]
+
+
+class StoredError(PocketLabError):
+    """An error of the target in a stored run: the name of its `type` and its text; its traceback has the frames.
+
+    Nothing from a file is unpickled, so that its class and its state are not rebuilt.
+    """
+
+    @property
+    def type(self) -> str:
+        """The name of the class that the error had."""
+        return str(self).partition(":")[0]

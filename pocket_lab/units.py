@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from itertools import chain, islice
 from operator import index
 from typing import Any
 
@@ -17,7 +18,7 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60
 _COUNT_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _COUNT = re.compile(r"(?:(?P<base>\d+)\^(?P<power>\d+)|(?P<number>-?\d+(?:\.\d+)?)(?P<suffix>[kMG]?))")
 _QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s]*)")
-_MOST_COUNTS = 1024
+_MOST_COUNTS, _MOST_LISTED = 1024, 10_000
 _TOO_LARGE = 2**63
 _MOST_DIGITS = 20
 
@@ -52,10 +53,12 @@ def parse_counts(value: int | str | Iterable[int], what: str, smallest: int = 0)
     base where both ends are powers ("2^4..2^12" is 16, 32, ..., 4096), by decades where an end has a suffix
     ("1k..1M" is 1k, 10k, 100k, 1M), else by ones ("1..16").
     """
-    if isinstance(value, str):
-        counts = [count for part in value.split(",") for count in _parse_range(part.strip(), what)]
-    else:
-        counts = _listed(value)
+    parts = (_parse_range(part.strip(), what) for part in value.split(",")) if isinstance(value, str) else [_listed(value)]
+    counts = list(islice(chain.from_iterable(parts), _MOST_LISTED + 1))
+    if len(counts) > _MOST_LISTED:
+        raise UsageError(
+            f"{what}: the list has more than {_MOST_LISTED:,} values; write a range of powers such as 2^4..2^12 or 1k..1M"
+        )
     for count in counts:
         if isinstance(count, bool) or not hasattr(count, "__index__"):
             raise UsageError(f"{what}: {count!r} is not a whole number")
@@ -68,12 +71,12 @@ def parse_counts(value: int | str | Iterable[int], what: str, smallest: int = 0)
     return tuple(dict.fromkeys(count.__index__() for count in counts))
 
 
-def _listed(value: Any) -> list[Any]:
-    """The elements of an iterable, or one whole number, NumPy's included, as a list."""
+def _listed(value: Any) -> Iterable[Any]:
+    """The elements of an iterable, which may have no end, or one whole number, NumPy's included."""
     try:
         return [value if isinstance(value, bool) else index(value)]
     except TypeError:
-        return list(value) if isinstance(value, Iterable) else [value]
+        return value if isinstance(value, Iterable) else [value]
 
 
 def _parse_range(part: str, what: str) -> list[int]:

@@ -61,6 +61,7 @@ NAMES = [
     "Retry",
     "Route",
     "Store",
+    "StoredError",
     "Trace",
     "UsageError",
     "Variant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -148,3 +149,17 @@ def test_an_interval_has_one_unit() -> None:
     assert units.format_interval(0.0009, 1.0) == "0.0009 … 1.00 s"
     assert units.format_interval(2.0, 2.0) == "2.00 … 2.00 s"
     assert {units.format_interval(*ends) for ends in ((NAN, 1.0), (1.0, NAN), (0.0, INF), (0.0, 0.0))} == {"–"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [",".join(["1..1000"] * 20_000), itertools.count(), range(10**12), [1] * 10_001],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_list_without_an_end_is_refused_at_its_length(value: Any) -> None:
+    with pytest.raises(UsageError, match=r"^sizes: the list has more than 10,000 values; write a range of powers"):
+        units.parse_counts(value, "sizes")
+
+
+def test_ten_thousand_values_are_a_list() -> None:
+    assert len(units.parse_counts(range(10_000), "sizes")) == 10_000

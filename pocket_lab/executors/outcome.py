@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from os.path import dirname, join, realpath
 from typing import Any
 
+from pocket_lab.errors import StoredError
+
 FrameTuple = tuple[str, int, str]
-Link = tuple[str, str, tuple[FrameTuple, ...]]
+Link = tuple[str | None, str, tuple[FrameTuple, ...]]
 
 _REMOTE_FRAMES = "_pocket_lab_frames"
 _PACKAGE = dirname(dirname(realpath(__file__)))
 _EXAMPLE = join(_PACKAGE, "demo.py")
 _MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/", "<node:")
+_LONGEST_TEXT, _LARGEST_PICKLE = 10_000, 16 << 20  # characters, bytes
+_MOST_FRAMES, _MOST_LINKS = 200, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,13 @@ class Outcome:
 class RemoteTraceback(Exception):
     """The cause of an error that was raised in another process; `frames` are its frames there: (file, line, function)."""
 
-    def __init__(self, frames: tuple[FrameTuple, ...]) -> None:
-        super().__init__(frames)
+    def __init__(self, frames: tuple[FrameTuple, ...], is_stored: bool = False) -> None:
+        super().__init__(frames, is_stored)
         self.frames = frames
+        self.is_stored = is_stored
 
     def __str__(self) -> str:
-        import traceback
-
-        return "\n" + "".join(traceback.StackSummary.from_list([(*frame, None) for frame in self.frames]).format())
+        return "\n" + "".join(format_frames(self.frames, self.is_stored))
 
 
 def attempt(function: Callable[[Any], Any], index: int, item: Any) -> Outcome:
@@ -82,53 +85,89 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
     return tuple(frame for frame in frames[start:] if not is_machinery(frame[0]))
 
 
+def format_frames(frames: Iterable[FrameTuple], is_stored: bool = False) -> list[str]:
+    """Frames as a traceback has them, with their source lines; without them for a stored run.
+
+    Its source may have changed since, and its frames may name any file, also one whose reading never ends.
+    """
+    import traceback
+
+    lines = [(*frame, "" if is_stored or "\0" in frame[0] else None) for frame in frames]  # with a null, no file has that name
+    return traceback.StackSummary.from_list(lines).format()
+
+
 def is_machinery(file: str) -> bool:
     """Whether a file belongs to this package, to the pools or to the event loop, and not to the user."""
     return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 
 def text_of(error: BaseException) -> str:
-    """The type and the message of an error, also if its `__str__` fails."""
+    """The type and the message of an error, also if its `__str__` fails; at most 10,000 characters."""
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, StoredError) else f"{type(error).__name__}: {error}"
     except Exception:  # a foreign __str__ may raise anything
-        return f"{type(error).__name__}: (an error without a printable text)"
+        text = f"{type(error).__name__}: (an error without a printable text)"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT:,} more characters)"
 
 
 def pack_error(error: BaseException) -> tuple[Link, ...]:
-    """The chain of an error as (base64 pickle, text, frames), innermost last; without a pickle if that is impossible."""
+    """The chain of an error as (base64 pickle, text, frames), innermost last; without a pickle if that is impossible.
+
+    Of a long chain the outer and the inner links are kept, of a deep stack the outer and the inner frames.
+    """
     import base64
 
     import cloudpickle
 
+    links = list(chain(error))
     packed = []
-    for link in chain(error):
+    for link in links if len(links) <= _MOST_LINKS else links[: _MOST_LINKS // 2] + links[-_MOST_LINKS // 2 :]:
         try:
-            pickled = base64.b64encode(cloudpickle.dumps(link)).decode("ascii")
+            pickled = cloudpickle.dumps(link)
         except Exception:  # any class may fail to pickle in its own way
-            pickled = ""
-        packed.append((pickled, text_of(link), user_frames(link)))
+            pickled = b""
+        sent = base64.b64encode(pickled).decode("ascii") if len(pickled) <= _LARGEST_PICKLE else ""
+        packed.append((sent, text_of(link), _without_middle(user_frames(link))))
     return tuple(packed)
 
 
+def _without_middle(frames: tuple[FrameTuple, ...]) -> tuple[FrameTuple, ...]:
+    left_out = len(frames) - _MOST_FRAMES
+    if left_out <= 0:
+        return frames
+    half = _MOST_FRAMES // 2
+    return (*frames[:half], ("…", 0, f"({left_out:,} frames left out)"), *frames[-half:])
+
+
 def unpack_error(packed: Iterable[Link]) -> BaseException:
-    """The error rebuilt, each link with its remote frames; one that cannot be rebuilt becomes a RuntimeError of its text."""
+    """The error rebuilt, each link with its remote frames; one that cannot be rebuilt becomes a RuntimeError of its text.
+
+    A link of a stored run has no pickle: it becomes a StoredError.
+    """
+    cause: BaseException | None = None
+    for pickled, text, frames in reversed(list(packed)):
+        error = StoredError(text) if pickled is None else _unpickled(pickled, text)
+        remote = tuple((file, line, function) for file, line, function in frames)
+        with suppress(Exception):  # a class may forbid it
+            setattr(error, _REMOTE_FRAMES, remote)
+        error.__cause__ = cause or RemoteTraceback(remote, is_stored=pickled is None)
+        cause = error
+    assert cause is not None, "the chain of an error contains at least the error"
+    return cause
+
+
+def _unpickled(pickled: str, text: str) -> BaseException:
+    """An error that another process of this measurement has just sent."""
     import base64
 
     import cloudpickle
 
-    cause: BaseException | None = None
-    for pickled, text, frames in reversed(list(packed)):
-        try:
-            error = cloudpickle.loads(base64.b64decode(pickled))
-            if not isinstance(error, BaseException):
-                raise TypeError(text)
-        except Exception:  # as above: a foreign __reduce__ may raise anything
-            error = RuntimeError(text)
-        remote = tuple((file, line, function) for file, line, function in frames)
-        with suppress(Exception):  # a class may forbid it
-            setattr(error, _REMOTE_FRAMES, remote)
-        error.__cause__ = cause or RemoteTraceback(remote)
-        cause = error
-    assert cause is not None, "the chain of an error contains at least the error"
-    return cause
+    try:
+        error = cloudpickle.loads(base64.b64decode(pickled))
+        if not isinstance(error, BaseException):
+            raise TypeError(text)
+    except Exception:  # as above: a foreign __reduce__ may raise anything
+        return RuntimeError(text)
+    return error

@@ -51,7 +51,8 @@ def bench_frame(records: Sequence[Record], samples: pd.DataFrame | None = None) 
         if (run_memory := memory.get(point)) is not None:
             row |= {name: getattr(run_memory, name) for name in _MEMORY_COLUMNS}
         rows.append(row)
-    return with_point_types(pd.DataFrame(rows))
+    columns = [*POINT_COLUMNS, *_figures(None, {}), *_reading(None), "status"]  # also of a run that has no points
+    return with_point_types(pd.DataFrame(rows, columns=columns))
 
 
 def _figures(samples: pd.DataFrame | None, latencies: dict[int, Latency]) -> dict[str, Any]:

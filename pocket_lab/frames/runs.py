@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,9 +38,9 @@ def history_frame(entries: Iterable[Entry]) -> pd.DataFrame:
             "samples": entry.samples,
             "status": entry.status,
             "tags": ", ".join(entry.tags),
-            "command_line": entry.options.get("command_line", ""),
+            "command_line": str(entry.options.get("command_line", "")),
             "version": entry.version,
-            "reference_s": speed["reference_s"] if (speed := entry.options.get(MACHINE)) else NAN,
+            "reference_s": speed["reference_s"] if (speed := _speed_of(entry)) else NAN,
             "machine_ratio": speed["reference_s"] / usual.get(speed["where"], NAN) if speed else NAN,
         }
         for entry in entries
@@ -49,14 +50,23 @@ def history_frame(entries: Iterable[Entry]) -> pd.DataFrame:
 
 def earlier_speeds(entries: Iterable[Entry], speed: Mapping[str, Any] | None, run: int) -> list[float]:
     """`reference_s` of the runs before this one on the same machine with the same interpreter."""
-    noted = [entry.options.get(MACHINE) for entry in entries if entry.id < run]
-    return [] if speed is None else [one["reference_s"] for one in noted if one and one["where"] == speed["where"]]
+    noted = [_speed_of(entry) for entry in entries if entry.id < run]
+    return [] if speed is None else [one["reference_s"] for one in noted if one and one["where"] == speed.get("where")]
 
 
 def _usual_speeds(entries: list[Entry]) -> dict[str, float]:
     """The median `reference_s` of each machine that has enough runs."""
     speeds: dict[str, list[float]] = {}
     for entry in entries:
-        if speed := entry.options.get(MACHINE):
+        if speed := _speed_of(entry):
             speeds.setdefault(speed["where"], []).append(speed["reference_s"])
     return {where: float(pd.Series(runs).median()) for where, runs in speeds.items() if len(runs) >= FEWEST_RUNS}
+
+
+def _speed_of(entry: Entry) -> Mapping[str, Any] | None:
+    """`reference_s` and `where` of a run; None where it has none, or something else is stored in their stead."""
+    speed = entry.options.get(MACHINE)
+    if not isinstance(speed, dict) or not isinstance(speed.get("where"), str):
+        return None
+    seconds = speed.get("reference_s")
+    return speed if isinstance(seconds, int | float) and 0 < seconds < math.inf else None

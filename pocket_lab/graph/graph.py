@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pocket_lab.errors import GraphError, UsageError
+from pocket_lab.errors import GraphError, UsageError, printable
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names, walk
 from pocket_lab.graph.nested import GraphNode
@@ -287,7 +287,7 @@ class Graph(Linkable):
             else f'{e.source.name} - "{e.action}" >> {e.target.name}'
             for e in self.edges
         )
-        return f"Graph({routes or self.first.name})"
+        return printable(f"Graph({routes or self.first.name})")
 
     def _repr_html_(self) -> str:
         """A drawing in the colours of the page, without a network."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -10,14 +11,16 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pocket_lab.errors import HistoryError
+from pocket_lab.errors import HistoryError, valid_unicode
 from pocket_lab.history.database import Database
 from pocket_lab.history.entry import Entry, read_entries
+from pocket_lab.history.errors import Unreadable
 from pocket_lab.history.location import default_path
 from pocket_lab.history.session import Session
 from pocket_lab.history.stream import last_seq, read_other_records, read_points, read_records, read_sample_columns
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +51,7 @@ class Archive:
 
     def begin(self, verb: str, name: str, target: str, options: Mapping[str, Any]) -> Session:
         """A new run to write to; `options` are JSON."""
-        values = (verb, _text(name, "a name"), target, json.dumps(dict(options)), _version(), time.time())
+        values = (verb, _text(name, "a name"), valid_unicode(target), json.dumps(dict(options)), _version(), time.time())
         with self._database.transaction("IMMEDIATE") as connection:
             id = connection.execute(_BEGIN, values).lastrowid
         assert id is not None
@@ -57,6 +60,7 @@ class Archive:
     def resume(self, entry: Entry) -> Session:
         """The run, to go on writing where it stopped; until it is closed again it reads as broken off."""
         with self._database.transaction("IMMEDIATE") as connection:
+            self._readable(connection, entry)
             changed = connection.execute("UPDATE session SET ended_at = NULL, status = NULL WHERE id = ?", (entry.id,))
             self._expect(changed.rowcount, entry)
             return Session(self._database, entry.id, read_points(connection, entry.id), last_seq(connection, entry.id))
@@ -78,6 +82,7 @@ class Archive:
                 key = index(key)
             except TypeError:
                 raise HistoryError(f"{key!r}: give the name of a run, or its number") from None
+        key = valid_unicode(key) if isinstance(key, str) else key
         with self._database.transaction("DEFERRED") as connection:
             found = read_entries(connection, "name = ?", (key,)) if isinstance(key, str) else []
             found = [entry for entry in found if verb in (None, entry.verb)]
@@ -89,23 +94,32 @@ class Archive:
             there = dict.fromkeys(entry.name for entry in read_entries(connection) if verb in (None, entry.verb))
         raise HistoryError(_not_found(key, verb, list(there), self.path))
 
+    def check(self, entry: Entry) -> None:
+        """Raise HistoryError for a run that was deleted, or whose own row is damaged."""
+        with self._database.transaction("DEFERRED") as connection:
+            self._readable(connection, entry)
+
     def records(self, entry: Entry) -> list[Record]:
         """The whole stream of a run, in its order."""
         with self._database.transaction("DEFERRED") as connection:
-            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
-            return read_records(connection, entry.id)
+            samples = self._readable(connection, entry).samples
+            records = read_records(connection, entry.id)
+            _expect_samples(entry, sum(isinstance(record, Sample) for record in records), samples)
+            return records
 
     def other_records(self, entry: Entry) -> list[Record]:
         """The stream of a run without its samples, in its order."""
         with self._database.transaction("DEFERRED") as connection:
-            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
+            self._readable(connection, entry)
             return [record for _, record in read_other_records(connection, entry.id)]
 
     def sample_columns(self, entry: Entry) -> dict[str, NDArray[Any]]:
         """The samples of a run, in their order, an array for each column: the fields of the point and of the sample."""
         with self._database.transaction("DEFERRED") as connection:
-            self._expect(len(read_entries(connection, "id = ?", (entry.id,))), entry)
-            return read_sample_columns(connection, entry.id)
+            samples = self._readable(connection, entry).samples
+            columns = read_sample_columns(connection, entry.id)
+            _expect_samples(entry, len(columns["round"]), samples)
+            return columns
 
     def delete(self, entry: Entry) -> None:
         """Delete a run with all its records, and give the space back to the system."""
@@ -119,7 +133,9 @@ class Archive:
 
     def untag(self, entry: Entry, *tags: str) -> Entry:
         """The run without these tags."""
-        return self._change(entry, "DELETE FROM tag WHERE session = ? AND tag = ?", [(entry.id, tag) for tag in tags])
+        return self._change(
+            entry, "DELETE FROM tag WHERE session = ? AND tag = ?", [(entry.id, valid_unicode(tag)) for tag in tags]
+        )
 
     def rename(self, entry: Entry, name: str) -> Entry:
         """The run under another name."""
@@ -141,9 +157,22 @@ class Archive:
             connection.executemany(statement, rows)
             return read_entries(connection, "id = ?", (entry.id,))[0]
 
+    def _readable(self, connection: sqlite3.Connection, entry: Entry) -> Entry:
+        """The run as it is now."""
+        found = read_entries(connection, "id = ?", (entry.id,))
+        self._expect(len(found), entry)
+        if found[0].damage is not None:
+            raise Unreadable(found[0].damage)
+        return found[0]
+
     def _expect(self, found: int, entry: Entry) -> None:
         if not found:
             raise HistoryError(f'run {entry.id} ("{entry.name}") was deleted from {self.path}')
+
+
+def _expect_samples(entry: Entry, found: int, written: int) -> None:
+    if found != written:
+        raise Unreadable(f"the samples of run {entry.id}: {found} of {written} are there")
 
 
 def _number(key: str | int) -> tuple[str, int] | None:
@@ -165,7 +194,7 @@ def _version() -> str:
 def _text(text: str, what: str) -> str:
     if not text.strip():
         raise HistoryError(f"{text!r}: {what} has at least one letter or digit")
-    return text
+    return valid_unicode(text)
 
 
 def _not_found(key: str | int, verb: str | None, names: list[str], path: Path) -> str:

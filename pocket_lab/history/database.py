@@ -14,13 +14,15 @@ from typing import Any, Literal
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.errors import FAILURES, explain, is_busy
 from pocket_lab.history.location import HOME, shared_file_system
-from pocket_lab.history.schema import migrate, refuse_foreign
+from pocket_lab.history.schema import migrate, refuse_altered, refuse_foreign
 from pocket_lab.records.caveat import Caveat
 
 BUSY_S = 5.0
 _RETRY_S = 0.02
 _CHECKPOINT_PAGES = 4000  # 16 MB: every checkpoint waits for the disk, so that there are few
 _LARGEST_IDLE_LOG = 4096 * _CHECKPOINT_PAGES
+_STEPS_A_CHECK = 1_000_000
+_FEWEST_CHECKS, _BYTES_A_CHECK = 20, 100_000  # ten steps a byte: a row takes less than one step for each of its bytes
 
 
 class Database:
@@ -30,6 +32,7 @@ class Database:
         self.path = path
         self.caveats: tuple[Caveat, ...] = ()
         self._lock = threading.RLock()
+        self._checks = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -92,11 +95,26 @@ class Database:
                 connection.close()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.text_factory = _text
+        connection.set_progress_handler(self._is_endless, _STEPS_A_CHECK)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("BEGIN")
         refuse_foreign(connection, self.path)
+        refuse_altered(connection, self.path)
+        connection.execute("COMMIT")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only before a new file's first page is written
         self._choose_journal(connection)
         migrate(connection, self.path)
         connection.execute("PRAGMA foreign_keys = ON")
+
+    def _is_endless(self) -> bool:
+        """Whether a transaction takes more steps than all rows of the file would: damaged pages may form a circle."""
+        self._checks += 1
+        if self._checks <= _FEWEST_CHECKS:
+            return False
+        sizes = [file.stat().st_size for file in (self.path, Path(f"{self.path}-wal")) if file.exists()]
+        return self._checks > _FEWEST_CHECKS + sum(sizes) / _BYTES_A_CHECK
 
     def _choose_journal(self, connection: sqlite3.Connection) -> None:
         """A write-ahead log: a commit then costs no wait for the disk, and a killed process loses none."""
@@ -119,6 +137,7 @@ class Database:
             raise HistoryError(f"the history {self.path} is closed: open it again")
         if self._identity_now() != self._identity:
             raise HistoryError(f"{self.path} was deleted or moved while it was in use: put it back, or open it again")
+        self._checks = 0
         return self._connection
 
     def _identity_now(self) -> tuple[int, int]:
@@ -140,3 +159,8 @@ def _set_journal(connection: sqlite3.Connection, mode: str) -> str:
             if not is_busy(error) or time.monotonic() > end:
                 raise
             time.sleep(_RETRY_S)
+
+
+def _text(content: bytes) -> str:
+    """A text of the file; bytes that are no Unicode become escapes, which no JSON has, so that such a row is named."""
+    return content.decode("utf-8", "backslashreplace")

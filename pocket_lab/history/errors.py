@@ -18,12 +18,15 @@ class Unreadable(Exception):
     """A row that this version cannot read."""
 
 
-FAILURES = (sqlite3.Error, OverflowError, UnicodeEncodeError, Unreadable)
+# SQLite's own messages quote the file, which need not be Unicode; a damaged length is a SystemError or a MemoryError
+FAILURES = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError, MemoryError, SystemError, Unreadable)
 _ELSEWHERE = f"or set {HOME} to another folder"
 _MOST_SHOWN = 60
+DAMAGED = f"{{path}} is damaged: put a copy of it back, move it away, {_ELSEWHERE}"
 _REASONS = {
     "SQLITE_NOTADB": f"{{path}} is not a SQLite file: move it away, {_ELSEWHERE}",
-    "SQLITE_CORRUPT": f"{{path}} is damaged: put a copy of it back, move it away, {_ELSEWHERE}",
+    "SQLITE_CORRUPT": DAMAGED,
+    "SQLITE_INTERRUPT": DAMAGED,  # by the limit of `Database`: the pages of a table lead in a circle
     "SQLITE_FULL": f"the disk is full, and nothing can be written to {{path}}: free some space, {_ELSEWHERE}",
     "SQLITE_BUSY": "another process keeps {path} locked: wait until it is done, or end it",
     "SQLITE_READONLY": f"{{path}} cannot be written: allow writing to it and to its folder, {_ELSEWHERE}",
@@ -38,27 +41,27 @@ def explain(error: Exception, path: Path) -> HistoryError:
     """The HistoryError for an error of SQLite, or of reading and writing its rows."""
     if isinstance(error, OverflowError):
         return HistoryError(f"{path} takes whole numbers below 2^63, and this one is larger")
-    if isinstance(error, UnicodeEncodeError):
-        return HistoryError(f"{error.object!r} cannot be written to {path}: it is not valid Unicode")
+    if isinstance(error, UnicodeError | MemoryError | SystemError):
+        return HistoryError(DAMAGED.format(path=path))
     if isinstance(error, Unreadable):
         return HistoryError(
             f"{path} holds what this Pocket Lab cannot read ({error}): a newer one wrote it, or it is damaged; "
-            f"pip install --upgrade pocket-lab, {_ELSEWHERE}"
+            f"pip install --upgrade pocket-lab, delete the run, {_ELSEWHERE}"
         )
     code = getattr(error, "sqlite_errorname", "")
     for name, sentence in _REASONS.items():
         if code.startswith(name):
             return HistoryError(sentence.format(path=path, detail=code))
-    return HistoryError(f"{path} cannot be used ({error}): move it away, {_ELSEWHERE}")
+    return HistoryError(f"{path} cannot be used ({' '.join(str(error).split())}): move it away, {_ELSEWHERE}")
 
 
-def read_row(read: Callable[[Any], T], row: Any) -> T:
-    """The row as `read` returns it; raises Unreadable for a row that it cannot read."""
+def read_row(where: str, read: Callable[[Any], T], row: Any) -> T:
+    """The row as `read` returns it; raises Unreadable, which names the row by `where`, for a row that it cannot read."""
     try:
         return read(row)
-    except (ValueError, KeyError, TypeError) as error:
-        what = "no JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise Unreadable(f"{what} in {str(row)[:_MOST_SHOWN]!r}") from error
+    except Exception as error:  # a damaged row may contain anything
+        what = "no JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
+        raise Unreadable(f"{where}: {what} in {str(row)[:_MOST_SHOWN]!r}") from error
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from pocket_lab.errors import HistoryError
+from pocket_lab.history.errors import DAMAGED
 from pocket_lab.history.location import HOME
 
 Step = tuple[str, ...]
@@ -47,11 +52,27 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     application, version, tables = connection.execute(_IDENTITY).fetchone()
     if application != APPLICATION_ID and (application or version or tables):
         raise HistoryError(f"{path} belongs to another application: move it away, or set {HOME} to another folder")
-    if version > len(STEPS):
+    if not 0 <= version <= len(STEPS):
         raise HistoryError(
             f"{path} has format {version}, and this Pocket Lab knows formats up to {len(STEPS)}: "
             f"pip install --upgrade pocket-lab, or set {HOME} to another folder"
         )
+
+
+def refuse_altered(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise HistoryError where the tables are not those that the steps made, or have triggers: a damaged or a forged file.
+
+    What SQLite would do with such a table is not foreseeable: a view that never ends, a trigger that changes what is written.
+    Tables that somebody has added do no harm. Inside a transaction, since another process may be changing the format.
+    """
+    _, version, _ = connection.execute(_IDENTITY).fetchone()
+    expected, found = _objects_of(STEPS[:version]), _objects(connection)
+    owners = {owner for owner, _ in expected.values()}
+    for name in {**expected, **found}:
+        is_ours = name in expected or found[name][0] in owners
+        if is_ours and expected.get(name) != found.get(name):
+            reason = f"; {name!r} is not as Pocket Lab made it" if name in found else f"; it has no {name!r}"
+            raise HistoryError(DAMAGED.format(path=path) + reason)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -60,6 +81,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
             refuse_foreign(connection, path)
+            refuse_altered(connection, path)
             version = _version(connection)  # looked at again under the lock: the other process may have been faster
             if version < len(STEPS):
                 for statement in STEPS[version]:
@@ -76,3 +98,22 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+@cache
+def _objects_of(steps: tuple[Step, ...]) -> Mapping[str, tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for step in steps:
+            for statement in step:
+                connection.execute(statement)
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> Mapping[str, tuple[str, str]]:
+    """The table and the statement of each table, index, view and trigger, but of SQLite's own, without comments and spaces."""
+    rows = connection.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {
+        str(name): (str(owner), re.sub(r"--.*|\s", "", str(sql)))
+        for name, owner, sql in rows
+        if not str(name).startswith("sqlite_")
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.database import Database
-from pocket_lab.history.errors import read_row
+from pocket_lab.history.entry import read_options
 from pocket_lab.history.stream import INSERT_POINT, INSERT_RECORD, INSERT_SAMPLE, point_row, record_row, sample_row
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Heartbeat, Output, Started
@@ -62,7 +62,7 @@ class Session:
         with self._database.transaction("IMMEDIATE") as connection:
             row = connection.execute("SELECT options FROM session WHERE id = ?", (self.id,)).fetchone()
             if row is not None:
-                options = json.dumps({**read_row(json.loads, row[0]), name: value})
+                options = json.dumps({**read_options(self.id, row[0]), name: value})
                 connection.execute("UPDATE session SET options = ? WHERE id = ?", (options, self.id))
 
     def close(self, status: str) -> None:

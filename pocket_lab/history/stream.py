@@ -1,20 +1,27 @@
 """The stream of a run as rows and back: samples in typed columns, every other record as a line of JSON.
 
 `seq` is one running number over both tables. A sample's point is a number into the run's own table of points. SQLite
-knows no NaN and takes no text that is not valid Unicode, so NaN is stored as NULL and an error's text as JSON.
+knows no NaN and takes no text that is not valid Unicode, so NaN is stored as NULL and an error's text as JSON. An error is
+kept as its text and its frames: the pickle with which it came is not written, and none is read.
+
+A file may be damaged, foreign, or made to do harm: each value is checked before it leaves this module, and a row that cannot
+be read is named.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, fields, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from pocket_lab.history.errors import read_row
-from pocket_lab.records.codec import decode, encode
+from pocket_lab.history.errors import Unreadable, read_row
+from pocket_lab.records.codec import decode_checked, decode_point, encode, valid_json
 from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 
@@ -29,50 +36,60 @@ INSERT_RECORD = "INSERT INTO record (session, seq, kind, line) VALUES (?, ?, ?, 
 
 _NAN = float("nan")
 _SAMPLE_TYPES = {"round": "i8", "loops": "i8", "wall_s": "f8", "cpu_s": "f8", "items": "i8", "error": "O"}
+_WHOLE = " AND ".join(f"typeof({name}) = 'integer'" for name in ("seq", "point", "round", "loops", "items"))
+_REAL = " AND ".join(f"typeof({name}) IN ('real', 'null', 'integer')" for name in ("wall_s", "cpu_s"))
+_DAMAGED_SAMPLE = f"""SELECT seq, point, round, loops, wall_s, cpu_s, items, error FROM sample
+    WHERE session = ? AND NOT ({_WHOLE} AND {_REAL} AND typeof(error) IN ('null', 'text')) LIMIT 1"""
+_MOST_SHOWN = 60
 
 
 def point_row(session: int, number: int, point: Point) -> tuple[Any, ...]:
     """The values of INSERT_POINT."""
-    return (session, number, json.dumps(asdict(point)))
+    return (session, number, valid_json(json.dumps(asdict(point))))
 
 
 def sample_row(session: int, seq: int, point: int, sample: Sample) -> tuple[Any, ...]:
     """The values of INSERT_SAMPLE; SQLite itself turns NaN into NULL."""
-    error = None if sample.error is None else json.dumps(sample.error)
+    error = None if sample.error is None else valid_json(json.dumps(sample.error))
     return (session, seq, point, sample.round, sample.loops, sample.wall_s, sample.cpu_s, sample.items, error)
 
 
 def record_row(session: int, seq: int, record: Record) -> tuple[Any, ...]:
     """The values of INSERT_RECORD."""
-    return (session, seq, type(record).__name__, encode(record).decode("ascii").rstrip("\n"))
+    return (session, seq, type(record).__name__, encode(_without_pickles(record)).decode("ascii").rstrip("\n"))
 
 
 def read_points(connection: sqlite3.Connection, session: int) -> dict[int, Point]:
     """The points of a run by their numbers."""
-    rows = connection.execute("SELECT number, fields FROM point WHERE session = ? ORDER BY number", (session,))
-    return {number: read_row(_point, values) for number, values in rows}
+    rows = connection.execute("SELECT number, fields FROM point WHERE session = ? ORDER BY number", (session,)).fetchall()
+    return dict(read_row(_where("points", number, session), _point, (number, text)) for number, text in rows)
 
 
 def last_seq(connection: sqlite3.Connection, session: int) -> int:
     """The largest number that a record of the run has; 0 where it has none."""
-    query = "SELECT max(seq) FROM {} WHERE session = ?"
+    query = "SELECT max(seq) FROM {} WHERE session = ? AND typeof(seq) = 'integer'"
     found = [connection.execute(query.format(table), (session,)).fetchone()[0] for table in ("sample", "record")]
     return max(seq or 0 for seq in found)
 
 
 def read_other_records(connection: sqlite3.Connection, session: int) -> list[tuple[int, Record]]:
     """Every record but the samples with its number, in order."""
-    rows = connection.execute("SELECT seq, line FROM record WHERE session = ? ORDER BY seq", (session,))
-    return [(seq, read_row(decode, line.encode("ascii"))) for seq, line in rows]
+    query = "SELECT seq, line FROM record WHERE session = ? ORDER BY seq"
+    with closing(
+        connection.execute(query, (session,))
+    ) as rows:  # an error that somebody keeps would keep the cursor, and its lock
+        return [read_row(_where("records", seq, session), _record, (seq, line)) for seq, line in rows]
 
 
 def read_records(connection: sqlite3.Connection, session: int) -> list[Record]:
     """The whole stream in its order."""
     points = read_points(connection, session)
+    _check_samples(connection, session, points)
     numbered: list[tuple[int, Record]] = []
-    for seq, point, round, loops, wall_s, cpu_s, items, text in _select_samples(connection, session, "seq, "):
-        error = None if text is None else json.loads(text)
-        numbered.append((seq, Sample(points[point], round, loops, _or_nan(wall_s), _or_nan(cpu_s), items, error)))
+    with closing(_select_samples(connection, session)) as rows:
+        for seq, point, round, loops, wall_s, cpu_s, items, text in rows:
+            error = None if text is None else _error(session, seq, text)
+            numbered.append((seq, Sample(points[point], round, loops, _or_nan(wall_s), _or_nan(cpu_s), items, error)))
     numbered += read_other_records(connection, session)
     numbered.sort(key=itemgetter(0))
     return [record for _, record in numbered]
@@ -83,23 +100,67 @@ def read_sample_columns(connection: sqlite3.Connection, session: int) -> dict[st
     import numpy as np
 
     points = read_points(connection, session)
-    layout = np.dtype([("point", "i8"), *_SAMPLE_TYPES.items()])
-    rows = np.fromiter(_select_samples(connection, session), layout)  # without lists of tuples, which take seconds more
+    _check_samples(connection, session, points)
+    layout = np.dtype([("seq", "i8"), ("point", "i8"), *_SAMPLE_TYPES.items()])
+    with closing(_select_samples(connection, session)) as found:
+        rows = np.fromiter(found, layout)  # without lists of tuples, which take seconds more
     index = np.searchsorted(np.array(list(points), "i8"), rows["point"])
     columns = {field.name: _column([getattr(point, field.name) for point in points.values()])[index] for field in fields(Point)}
     columns |= {name: rows[name].copy() for name in _SAMPLE_TYPES}  # a view would keep all of `rows`
     errors = columns["error"]
     for failed in np.flatnonzero(errors.astype(bool)):  # a JSON text is never empty
-        errors[failed] = json.loads(errors[failed])
+        errors[failed] = _error(session, int(rows["seq"][failed]), errors[failed])
     return columns
 
 
-def _point(values: str) -> Point:
-    return Point(**json.loads(values))
+def _where(table: str, key: Any, session: int) -> str:
+    return f"row {repr(key)[:_MOST_SHOWN]} of the {table} of run {session}"
 
 
-def _select_samples(connection: sqlite3.Connection, session: int, before: str = "") -> sqlite3.Cursor:
-    columns = f"{before}point, {', '.join(_SAMPLE_TYPES)}"
+def _point(row: tuple[Any, Any]) -> tuple[int, Point]:
+    return _number(row[0]), decode_point(row[1])
+
+
+def _record(row: tuple[Any, Any]) -> tuple[int, Record]:
+    return _number(row[0]), _without_pickles(decode_checked(row[1]))
+
+
+def _number(key: Any) -> int:
+    if not isinstance(key, int):
+        raise TypeError("no number")
+    return key
+
+
+def _without_pickles(record: Record) -> Record:
+    if not isinstance(record, Failure):
+        return record
+    return replace(record, chain=tuple((None, text, frames) for _, text, frames in record.chain))
+
+
+def _check_samples(connection: sqlite3.Connection, session: int, points: Mapping[int, Point]) -> None:
+    """Raise Unreadable for the first sample with a value of another type, or of a point that the run does not have."""
+    found = connection.execute(_DAMAGED_SAMPLE, (session,)).fetchone()
+    if found is not None:
+        raise Unreadable(f"{_where('samples', found[0], session)}: {repr(found[1:])[:_MOST_SHOWN]}")
+    used = connection.execute("SELECT point, min(seq) FROM sample WHERE session = ? GROUP BY point", (session,)).fetchall()
+    for number, seq in used:
+        if number not in points:
+            raise Unreadable(f"{_where('samples', seq, session)}: there is no point {number}")
+
+
+def _error(session: int, seq: int, text: str) -> str:
+    return read_row(_where("samples", seq, session), _text, text)
+
+
+def _text(value: str) -> str:
+    text = json.loads(valid_json(value))
+    if not isinstance(text, str):
+        raise TypeError("no text")
+    return text
+
+
+def _select_samples(connection: sqlite3.Connection, session: int) -> sqlite3.Cursor:
+    columns = f"seq, point, {', '.join(_SAMPLE_TYPES)}"
     return connection.execute(f"SELECT {columns} FROM sample WHERE session = ? ORDER BY seq", (session,))
 
 

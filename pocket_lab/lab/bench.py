@@ -207,7 +207,7 @@ class Bench(Result):
     def caveats(self) -> list[Caveat]:
         """Caveats noted during the measurement, and those that follow from the figures."""
         precision = precision_of(self.frame, self.sweep.get("precision"))
-        precise = precision_caveats(precision, self.environment, int(self.frame["workers"].max()))
+        precise = precision_caveats(precision, self.environment, max(self.frame["workers"], default=0))
         has_begun = self.frame["first_run_s"].notna() | (self.frame["rounds"] > 0) | (self.frame["status"] == "failed")
         stopped = {record.point for record in self.records if isinstance(record, Caveat) and record.code == "run-stopped"}
         has_begun |= pd.Series(

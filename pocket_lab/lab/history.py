@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pocket_lab.analysis.compare.ratio import MARGIN
-from pocket_lab.errors import HistoryError, UsageError
+from pocket_lab.errors import HistoryError, UsageError, printable
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
@@ -18,6 +18,7 @@ from pocket_lab.lab.load_stored import read_bench
 from pocket_lab.lab.options.table import PROFILES
 from pocket_lab.lab.profile_verb import ProfileVerb
 from pocket_lab.lab.result import Result
+from pocket_lab.lab.runs.stored_options import checked_options
 from pocket_lab.view.html import page
 from pocket_lab.view.text.history_table import history_table
 from pocket_lab.view.text.table import TextTable
@@ -90,11 +91,11 @@ class History:
     def command_line(self, key: Key) -> str | None:
         """The line of the magic or the command that started a run; None where it was called from Python."""
         with self._archive() as archive:
-            command_line = archive.find(key).options.get("command_line")
-        return None if command_line is None else str(command_line)
+            command_line: str | None = checked_options(archive.find(key)).get("command_line")
+        return command_line
 
     def __str__(self) -> str:
-        return f"History {self.path}\n\n{self.table.to_text()}"
+        return printable(f"History {self.path}\n\n{self.table.to_text()}")
 
     def __repr__(self) -> str:
         return f"<History {str(self.path)!r}, {len(self.frame)} runs>"
@@ -147,6 +148,7 @@ def _names(option: str, text: str) -> list[str]:
 
 
 def _read(archive: Archive, entry: Entry) -> Result:
+    archive.check(entry)
     if entry.verb == "bench":
         return read_bench(archive, entry)
     if entry.verb not in (*PROFILES, "compare"):
@@ -156,6 +158,6 @@ def _read(archive: Archive, entry: Entry) -> Result:
         )
     records = archive.records(entry)
     if entry.verb == "compare":
-        return Comparison(entry.name, records, entry.options.get("margin", MARGIN), run=entry.id)
+        return Comparison(entry.name, records, checked_options(entry).get("margin", MARGIN), run=entry.id)
     profile: ProfileVerb[Result, Any] = getattr(import_module(f"pocket_lab.lab.{entry.verb}"), entry.verb.upper())
     return profile.result(entry.name, records, entry.id)

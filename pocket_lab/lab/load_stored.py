@@ -6,6 +6,7 @@ from pocket_lab.frames.runs import MACHINE, earlier_speeds
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.bench import Bench
+from pocket_lab.lab.runs.stored_options import checked_options
 
 
 def stored_bench(key: str | int) -> Bench:
@@ -27,15 +28,16 @@ def earlier_key(bench: Bench) -> str | None:
 def read_bench(archive: Archive, entry: Entry) -> Bench:
     """The result of a run, its samples in columns."""
     columns = archive.sample_columns(entry)
-    speed = entry.options.get(MACHINE)
+    options = checked_options(entry)
+    speed = options.get(MACHINE)
     earlier = [] if speed is None else earlier_speeds(archive.entries(), speed, entry.id)
     return Bench(
         entry.name,
         archive.other_records(entry),
         columns,
         entry.id,
-        entry.options.get("sweep"),
-        entry.options.get("code"),
+        options.get("sweep"),
+        options.get("code"),
         begun=entry.started_at,
         earlier=earlier,
     )

@@ -107,7 +107,7 @@ class MemoryProfile(Result):
         moments = [record for record in here if isinstance(record, HeapPoint)]
         target = Path(path)
         try:
-            target.write_text(memray_page(self.name, run, stacks, moments), encoding="utf-8")
+            target.write_text(memray_page(self.name, run, stacks, moments), encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise UsageError(f"the flame graph cannot be written to {target}: {error.strerror}") from error
         return target.resolve()

@@ -15,6 +15,7 @@ from pocket_lab.graph.node import Node
 from pocket_lab.lab.result import Result
 from pocket_lab.measure.option_value import parse_option
 from pocket_lab.profile.monitor.traffic import Traffic
+from pocket_lab.records.codec import valid_record
 from pocket_lab.units import format_count, format_duration, parse_duration
 from pocket_lab.view.html import page
 from pocket_lab.view.text.table import TextTable
@@ -122,7 +123,7 @@ class Monitor:
 
     def read(self) -> MonitorSnapshot:
         """The current counts, as a result that does not change later."""
-        return MonitorSnapshot(self._window, tuple(self._traffic.records()))
+        return MonitorSnapshot(self._window, tuple(map(valid_record, self._traffic.records())))
 
     def to_html(self) -> str:
         """The table as an HTML fragment, without the picture, which is slow to draw."""

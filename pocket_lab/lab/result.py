@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from pocket_lab.errors import UsageError
+from pocket_lab.errors import UsageError, printable
 from pocket_lab.executors.outcome import unpack_error
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import describe
@@ -122,7 +122,7 @@ class Result(ABC):
         parts = [self.title, self.table.to_text(), *self.findings]
         parts += [f"Failed: {failure}" for failure in self.failures]
         parts += [f"Caveat: {caveat.message}" for caveat in self.caveats]
-        return "\n\n".join(parts)
+        return printable("\n\n".join(parts))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.title!r}, {len(self.frame)} rows>"

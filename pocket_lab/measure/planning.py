@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pocket_lab.errors import UsageError
+from pocket_lab.errors import UsageError, valid_unicode
 from pocket_lab.graph.callables import SUPPLIED, declared, is_async, name_of, needs_argument, takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
@@ -28,7 +28,7 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
         target = Graph(target, name=target.name)
     if not callable(target) and not isinstance(target, Graph):
         raise UsageError(f"{target!r} cannot be measured: give a Graph, a Node or a callable")
-    label = name or target_name(target)
+    label = valid_unicode(name) if name and isinstance(name, str) else name or target_name(target)
     _check_input(target, input, sweep, label)
     caveats: list[Caveat] = []
     levels = _levels(target, sweep, label, caveats)
@@ -55,7 +55,7 @@ def _awaited(function: Callable[..., Any]) -> Node:
 def target_name(target: Any) -> str:
     """The name under which results show a target."""
     name = declared(target, "name")
-    return name if isinstance(name, str) and name else name_of(target)
+    return valid_unicode(name if isinstance(name, str) and name else name_of(target))
 
 
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:

@@ -17,6 +17,7 @@ from pocket_lab.measure.worker.interrupts import INTERRUPTS
 from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
 from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.codec import valid_record
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.progress import Closed, Planned, Started
 from pocket_lab.records.record import Record
@@ -69,7 +70,7 @@ def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False
         yield _SAME_PROCESS
         with INTERRUPTS, tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
             for record in task(replace(job, scratch=scratch)):  # type: ignore[type-var]
-                yield record
+                yield valid_record(record)
                 INTERRUPTS.raise_swallowed()
         return
     closed: set[Point] = set()

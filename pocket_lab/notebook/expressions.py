@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from pocket_lab.executors.outcome import text_of
 from pocket_lab.notebook.cell_inputs import cell_inputs
 
 _OURS = ("n", "workers", "executor", "ctx")  # a parameter of such a name would get our own value
+
+_NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)  # null characters, lone surrogates, deep nesting
 
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
@@ -30,6 +33,23 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         raise UsageError(f"{expression!r} has no value: {text_of(error)}") from None
 
 
+def is_lookup(expression: str | None, names: Mapping[str, Any]) -> bool:
+    """Whether an expression is a variable of the notebook, with constant keys or without, or a constant; also true of None.
+
+    A name that is neither a variable nor one of Python's own is one, too: to evaluate it says that it is missing.
+    """
+    if expression is None:
+        return True
+    try:
+        found = ast.parse(expression.strip(), mode="eval").body
+    except _NOT_PARSED:
+        return False
+    while isinstance(found, ast.Subscript) and isinstance(found.slice, ast.Constant):
+        found = found.value
+    is_variable = isinstance(found, ast.Name) and (found.id in names or not hasattr(builtins, found.id))
+    return is_variable or isinstance(found, ast.Constant)
+
+
 def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., Any]:
     """A cell body as a function of `n` and `workers` that sees the notebook's variables.
 
@@ -40,6 +60,8 @@ def compile_cell(body: str, file: str, names: dict[str, Any]) -> Callable[..., A
         tree = ast.parse(body, file)
     except SyntaxError as error:
         raise UsageError(f"the cell is not valid Python: {error.msg} (line {error.lineno} of its body)") from None
+    except _NOT_PARSED as error:
+        raise UsageError(f"the cell is not valid Python: {text_of(error)}") from None
     if not tree.body:
         raise UsageError("the cell has no body to measure")
     wrapper = ast.parse("def cell(n=None, workers=1): pass")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from IPython.core.error import UsageError as IPythonUsageError
@@ -23,7 +24,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.last_result import last
 from pocket_lab.measure.option_value import option_named
 from pocket_lab.measure.planning import target_name
-from pocket_lab.notebook.expressions import compile_cell, evaluate
+from pocket_lab.notebook.expressions import compile_cell, evaluate, is_lookup
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.text.failure import is_from_target, render_failure
 from pocket_lab.view.text.terminal import TerminalProgress
@@ -57,12 +58,11 @@ class MagicRunner:
         line = _without_semicolon(line)
         options = parse(magic, line)
         if "resume" in options:
-            options = _resuming(magic, options, cell)
+            options = _resuming(magic, options, cell, names)
         else:
             options["command_line"] = f"%{'' if cell is None else '%'}{magic.__name__} {line}".strip()
         targets = self._targets(options, cell, names)
-        expressions = [option.name for option in options_of(verb.name, "magic") if option.kind in ("object", "objects")]
-        for name in expressions:
+        for name in _expressions(magic):
             if name in options:
                 with option_named(name):
                     options[name] = evaluate(options[name], names)
@@ -121,7 +121,18 @@ def parse(magic: Any, line: str) -> dict[str, Any]:
     except IPythonUsageError as error:
         message = with_nearest(str(error), magic.__name__.removeprefix("pocket_"), "magic")
         raise UsageError(f"{message}; %{magic.__name__}? lists the options") from None
+    except ValueError as error:  # IPython divides the line as a shell does
+        raise UsageError(
+            f"the line of %{magic.__name__} has a quote or a backslash without its end ({error}); write a quote within an "
+            "argument inside the other kind of quotes"
+        ) from None
     return {name: _unquoted(value) for name, value in vars(parsed).items() if value is not None or name == "target"}
+
+
+def _expressions(magic: Any) -> list[str]:
+    """The options of a magic whose values are expressions of the notebook."""
+    verb = magic.__name__.removeprefix("pocket_")
+    return [option.name for option in options_of(verb, "magic") if option.kind in ("object", "objects")]
 
 
 def _without_semicolon(line: str) -> str:
@@ -145,8 +156,11 @@ def _sides(expressions: tuple[str, str], names: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _resuming(magic: Any, options: dict[str, Any], cell: str | None) -> dict[str, Any]:
-    """The options of the run to resume, where no target is given, overridden by those of this line."""
+def _resuming(magic: Any, options: dict[str, Any], cell: str | None, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the run to resume, where no target is given, overridden by those of this line.
+
+    The history may be from somebody else: of its expressions only names of variables are used.
+    """
     name = options.pop("resume")
     earlier: dict[str, Any] = {}
     if options.get("target") is None:
@@ -156,6 +170,12 @@ def _resuming(magic: Any, options: dict[str, Any], cell: str | None) -> dict[str
             raise UsageError(f'"{name}" has no line of %{magic.__name__} with a target: give its target or its cell again')
         earlier = parse(magic, line)
         options.pop("target", None)
+        for option in ("target", *_expressions(magic)):
+            if option not in options and not is_lookup(earlier.get(option), variables):
+                raise UsageError(
+                    f'"{name}" was stored with the {option} {earlier[option]!r}, and what a file contains is not run as code: '
+                    f"only the name of a variable is looked up; give the {option} again"
+                )
     return {**earlier, **options, "name": name, "resume": True}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pocket_lab.errors import printable
 from pocket_lab.units import format_count
 
 Status = Literal["done", "budget", "cancelled", "failed"]
@@ -27,4 +28,4 @@ def describe(point: Point) -> str:
     size = "" if point.size is None else f"size {format_count(point.size)}, "
     drive = "" if point.drive == "run" else f", {point.drive}"
     rate = "" if point.rate is None else f" at {point.rate:g} requests a second"
-    return f"{size}{point.executor} x {point.workers}{drive}{rate}"
+    return printable(f"{size}{point.executor} x {point.workers}{drive}{rate}")

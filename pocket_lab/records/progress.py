@@ -62,8 +62,9 @@ class Output:
 class Failure:
     """The user's code, or a process that ran it, failed at a point; `chain` is the error and its causes, outermost first.
 
-    A link is (base64 pickle or "", text, frames), a frame of the user's code (file, line, function).
+    A link is (pickle, text, frames): the pickle in base64, "" where the error cannot be pickled, None in a stored run; the
+    text is type and message, a frame of the user's code (file, line, function).
     """
 
     point: Point | None
-    chain: tuple[tuple[str, str, tuple[tuple[str, int, str], ...]], ...]
+    chain: tuple[tuple[str | None, str, tuple[tuple[str, int, str], ...]], ...]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_lab import demo
-from pocket_lab.errors import NodeError, UsageError
-from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, unpack_error, user_frames
+from pocket_lab.errors import NodeError, StoredError, UsageError
+from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, text_of, unpack_error, user_frames
 from pocket_lab.executors.serial import SerialPool
 
 
@@ -186,3 +186,53 @@ def test_the_demo_counts_as_the_users_code() -> None:
 
 def test_an_error_that_was_never_raised_has_no_frames() -> None:
     assert user_frames(ValueError("never raised")) == ()
+
+
+@pytest.mark.parametrize("error", [ValueError("x" * 10_000_000), NodeError("n" * 5_000_000, "exec", None, "y" * 5_000_000)])
+def test_a_long_message_is_cut_and_the_live_error_keeps_it(error: Exception) -> None:
+    ((_, text, _),) = packed = pack_error(error)
+    assert text == text_of(error)
+    assert len(text) < 10_100
+    assert text.startswith(f"{type(error).__name__}: ")
+    assert text.endswith(" more characters)")
+    assert unpack_error(packed).args == error.args
+
+
+def test_an_error_with_a_huge_state_arrives_as_its_text() -> None:
+    error = ValueError("large")
+    error.data = bytes(20_000_000)  # type: ignore[attr-defined]
+    ((pickled, *_),) = packed = pack_error(error)
+    assert pickled == ""
+    assert repr(unpack_error(packed)) == "RuntimeError('ValueError: large')"
+
+
+def test_a_long_chain_and_a_deep_stack_keep_their_ends() -> None:
+    error: BaseException = ValueError("root")
+    for number in range(1000):
+        outer = KeyError(number)
+        outer.__cause__ = error
+        error = outer
+    texts = [text for _, text, _ in pack_error(error)]
+    assert len(texts) == 20
+    assert (texts[0], texts[-1]) == ("KeyError: 999", "ValueError: root")
+
+    def descend(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("deep")
+        descend(depth - 1)
+
+    with pytest.raises(ValueError, match="deep") as caught:
+        descend(500)
+    frames = user_frames(caught.value)
+    ((_, _, kept),) = pack_error(caught.value)
+    assert len(frames) > 500
+    assert (kept[:100], kept[-100:]) == (frames[:100], frames[-100:])
+    assert kept[100:-100] == (("…", 0, f"({len(frames) - 200} frames left out)"),)
+
+
+def test_a_link_without_a_pickle_is_a_stored_error_and_reads_no_source() -> None:
+    error = unpack_error(((None, "KeyError: 'k'", ((__file__, 5, "f"),)), (None, "Odd: why", ((__file__, 7, "g"),))))
+    assert [type(link) for link in chain(error)] == [StoredError, StoredError]
+    assert str(root_cause(error)) == text_of(root_cause(error)) == "Odd: why"
+    assert user_frames(error) == ((__file__, 5, "f"),)
+    assert str(root_cause(error).__cause__) == f'\n  File "{__file__}", line 7, in g\n'

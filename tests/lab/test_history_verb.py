@@ -15,7 +15,8 @@ import pytest
 from history_targets import failing, work
 
 import pocket_lab
-from pocket_lab import Bench, History, HistoryError, UsageError, bench, compare, cpu, leaks, lines, memory, trace
+from pocket_lab import Bench, History, HistoryError, StoredError, UsageError, bench, compare, cpu, leaks, lines, memory, trace
+from pocket_lab.executors.outcome import user_frames
 from pocket_lab.history.archive import Archive
 from pocket_lab.lab.runs.machine_speed import speed_of
 from pocket_lab.records.environment import Environment
@@ -56,7 +57,9 @@ def test_a_failed_point_and_its_error_come_back_too() -> None:
     made = bench(failing, sizes="1,2", budget=0.5, name="failed")
     loaded = History().load("failed")
     assert loaded.failures == made.failures
-    assert isinstance(loaded.error, ValueError)
+    assert isinstance(loaded.error, StoredError)
+    assert str(loaded.error) == f"ValueError: {made.error}"
+    assert user_frames(loaded.error) == user_frames(made.error) != ()
     assert History().frame["status"].tolist() == ["failed"]
 
 

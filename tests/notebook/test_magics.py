@@ -164,6 +164,11 @@ def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: An
         ("%pocket_bench graph --sizes", "expected one argument"),
         ("%pocket_bench graph --bogus 3", "unrecognized arguments: --bogus 3"),
         ("%pocket_bench graph --executors gpu", "'gpu' is not known; choose from serial, threads, processes"),
+        ("%pocket_bench graph --name 'half", "has a quote or a backslash without its end (No closing quotation)"),
+        ('%pocket_history "half', "%pocket_history has a quote"),
+        ("%%pocket_bench --name 'half\npass", "has a quote"),
+        ("%pocket_monitor 'half", "has a quote"),
+        ("%%pocket_bench\n\0", "not valid Python"),
         ("%pocket_bench docs", "25 cannot be measured"),
         ("%pocket_memory graph --size 1 --keep no/such/folder/run.bin", "not a writable file path"),
         ("%%pocket_bench graph\npass", "measures its cell"),
@@ -183,6 +188,18 @@ def test_what_cannot_be_asked_is_one_line_and_the_cell_fails(notebook: Any, line
     assert words in cell.error.evalue
     assert len(cell.error.traceback) == 1
     assert not cell.shown
+
+
+def test_of_a_stored_line_only_names_are_used_and_the_rest_is_given_again(notebook: Any) -> None:
+    lam = "--input 'lambda size: size + 1'"
+    for name, more in (("named", "-i make_input"), ("computed", lam)):
+        assert notebook.run(f"%pocket_bench graph --sizes 10 {more} --budget 0.1s --no-references --name {name}").error is None
+    assert notebook.run("%pocket_bench --resume named --budget 0.1s").error is None
+    error = notebook.run("%pocket_bench --resume computed").error
+    assert error.ename == "UsageError"
+    assert "\"computed\" was stored with the input 'lambda size: size + 1'" in error.evalue
+    assert "give the input again" in error.evalue
+    assert notebook.run(f"%pocket_bench --resume computed {lam} --budget 0.1s").error is None
 
 
 def test_an_exception_in_a_node_keeps_its_own_traceback_after_the_result_is_shown(notebook: Any) -> None:

@@ -40,7 +40,7 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
     chosen = holm([one.chosen.ratio.p for one in judged])
     rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
     if not rows:
-        return pd.DataFrame()
+        return pd.DataFrame(columns=COMPARISON_COLUMNS)
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS).astype({"size": sides["size"].dtype})
 
 

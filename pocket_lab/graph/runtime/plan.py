@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from pocket_lab.errors import GraphError, NodeError
+from pocket_lab.errors import GraphError, NodeError, printable
 from pocket_lab.executors.outcome import is_machinery, text_of
 from pocket_lab.graph.context import Context, TooManySteps
 from pocket_lab.graph.node import Node
@@ -231,7 +231,7 @@ class _Program:
         message = f'node "{step.name}" took the action "{action}", which has no route (it has {known}): the run ends here'
         if source.strict:
             raise GraphError(message)
-        warnings.warn(message, stacklevel=_callers_level())
+        warnings.warn(printable(message), stacklevel=_callers_level())
 
 
 def _callers_level() -> int:

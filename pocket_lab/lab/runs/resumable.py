@@ -8,6 +8,7 @@ from pocket_lab.analysis.environments import differences
 from pocket_lab.errors import UsageError
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
+from pocket_lab.lab.runs.stored_options import checked_options
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.method import method_differences
 from pocket_lab.measure.sweep import Sweep
@@ -26,11 +27,12 @@ def find_resumable(name: str | None, sweep: Sweep, code: str | None) -> tuple[En
     with Archive() as archive:
         entry = archive.find(name, "bench")
         records = archive.records(entry)
-    for option, earlier, _ in method_differences(entry.options.get("sweep", {}), asdict(sweep)):
+    options = checked_options(entry)
+    for option, earlier, _ in method_differences(options.get("sweep", {}), asdict(sweep)):
         raise UsageError(
             f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
         )
-    earlier_code = entry.options.get("code")  # None where it is not known
+    earlier_code = options.get("code")  # None where it is not known
     if None not in (earlier_code, code) and earlier_code != code:
         raise UsageError(
             f'the code of the target, or of its input, has changed since the run "{name}" was made: start a new run under '

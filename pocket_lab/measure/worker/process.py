@@ -101,7 +101,8 @@ class _Child:
             process.stdin.close()
         decoder = codecs.getincrementaldecoder("utf-8")
         texts = {"stdout": decoder("replace"), "stderr": decoder("replace")}
-        rest, ticked = b"", time.monotonic()
+        begun: list[bytes] = []  # the parts of a line whose end has not come yet
+        ticked = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._records, selectors.EVENT_READ, "records")
             selector.register(process.stdout, selectors.EVENT_READ, "stdout")
@@ -120,8 +121,11 @@ class _Child:
                         selector.unregister(key.fileobj)
                         ended = time.monotonic() if key.data == "records" else ended
                     elif key.data == "records":
-                        *lines, rest = (rest + data).split(b"\n")
-                        yield from map(decode, lines)
+                        first, *others = data.split(b"\n")
+                        begun.append(first)
+                        if others:
+                            yield from map(decode, (b"".join(begun), *others[:-1]))
+                            begun = [others[-1]]
                     elif text := texts[key.data].decode(data):
                         yield Output(key.data, text)
         with suppress(subprocess.TimeoutExpired):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from pocket_lab.errors import printable
 from pocket_lab.records.caveat import Caveat
 
 _STYLE = """
@@ -34,12 +35,12 @@ _PAGE = Markup("""<!DOCTYPE html>
 def fragment(title: str, parts: Iterable[Markup]) -> Markup:
     """The parts under a title, with the style they need; nothing in it comes from the network."""
     frame = Markup('<div class="pocket-lab"><style>{}</style><h3>{}</h3>{}</div>')
-    return frame.format(Markup(_STYLE), title, Markup("").join(parts))
+    return _printable(frame.format(Markup(_STYLE), title, Markup("").join(parts)))
 
 
 def page(title: str, body: Markup) -> Markup:
     """A whole page around a fragment, light or dark as the reader's system is."""
-    return _PAGE.format(title=title, body=body)
+    return _printable(_PAGE.format(title=title, body=body))
 
 
 def paragraphs(lines: Iterable[str]) -> Markup:
@@ -66,3 +67,8 @@ def failures(messages: Iterable[str]) -> Markup:
 
 def _each(element: str, texts: Iterable[str]) -> Markup:
     return Markup("").join(Markup(element).format(text) for text in texts)
+
+
+def _printable(html: Markup) -> Markup:
+    """Control characters and lone surrogates of names as text; what the escapes are made of means nothing in HTML."""
+    return Markup(printable(html))

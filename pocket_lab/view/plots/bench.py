@@ -87,7 +87,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     shown = groups[:_MOST_SERIES]
     for index, (_, rows) in enumerate(shown):
         rows = rows.sort_values("workers")
-        color, label = PALETTE[index % len(PALETTE)], str(rows["executor"].iloc[0])
+        color, label = PALETTE[index % len(PALETTE)], shorten(str(rows["executor"].iloc[0]))
         beside = (index - (len(shown) - 1) / 2) * _BESIDE * float(workers[-1] - workers[0])  # else intervals hide each other
         ax.plot(
             rows["workers"] + beside,

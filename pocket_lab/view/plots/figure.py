@@ -12,6 +12,9 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from pocket_lab.errors import printable
 
 INK = "#2b2f36"
 PALETTE = ("#1f83c4", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f")
@@ -36,8 +39,8 @@ def new_figure(panels: int = 1, height: float = 3.4) -> tuple[LabFigure, Sequenc
 
 
 def style(ax: Axes, title: str = "") -> None:
-    """Style a panel: no box, a faint grid, text in one colour."""
-    ax.set_title(title, loc="left", fontsize=10, color=INK)
+    """Style a panel at its end: no box, a faint grid, text in one colour, names that are no mathematics whatever is in them."""
+    ax.set_title(printable(title), loc="left", fontsize=10, color=INK)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -50,6 +53,8 @@ def style(ax: Axes, title: str = "") -> None:
     if (legend := ax.get_legend()) is not None:
         for text in legend.get_texts():
             text.set_color(INK)
+    for text in ax.findobj(Text):
+        text.set_parse_math(False)
 
 
 def binary_step(largest: float) -> float:

@@ -205,7 +205,7 @@ def _legend(ax: Axes, colors: dict[str, tuple[float, float, float]], has_path: b
 
 def _in_order(worker: str) -> tuple[bool, list[tuple[int, str]]]:
     """A sort key: workers of pools come last, 10 after 9."""
-    parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", worker)]
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", worker)]
     return worker.startswith(("pocket-lab-", "process ")), parts
 
 

@@ -25,7 +25,7 @@ def plot_machine(ax: Axes, frame: pd.DataFrame) -> None:
     frequent = known["name"].value_counts().index[:_MOST_NAMES]
     groups = known.groupby(known["name"].where(known["name"].isin(frequent), "other names"), sort=False)
     for colour, (name, rows) in zip(PALETTE, groups, strict=False):
-        label = shorten(str(name), 24).replace("$", r"\$")
+        label = shorten(str(name), 24)
         ax.plot(rows["id"], 100 * (rows["machine_ratio"] - 1), "o", color=colour, markersize=5, label=label)
     ax.axhline(0, color=INK, linewidth=0.8)
     if len(known):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
-
-from pocket_lab.errors import PocketLabError
-from pocket_lab.executors.outcome import RemoteTraceback, chain, root_cause, user_frames
+from pocket_lab import errors
+from pocket_lab.errors import PocketLabError, StoredError, printable
+from pocket_lab.executors.outcome import RemoteTraceback, chain, format_frames, root_cause, text_of, user_frames
 
 
 def is_from_target(error: BaseException) -> bool:
@@ -16,7 +15,14 @@ def is_from_target(error: BaseException) -> bool:
 def render_failure(error: BaseException) -> list[str]:
     """The lines of the traceback, then the user's exception, then our own message about where it happened."""
     cause = root_cause(error)
-    frames = traceback.StackSummary.from_list([(*frame, None) for frame in user_frames(cause)])
-    head = ["Traceback (most recent call last):", *"".join(frames.format()).splitlines()] if frames else []
-    shown = [link for link in chain(error) if link is cause or isinstance(link, PocketLabError)]
-    return [*head, *(f"{type(link).__name__}: {link}" for link in reversed(shown))]
+    frames = format_frames(user_frames(cause), is_stored=isinstance(cause, StoredError))
+    head = ["Traceback (most recent call last):", *"".join(frames).splitlines()] if frames else []
+    shown = [link for link in chain(error) if link is cause or _is_ours(link)]
+    return [printable(line) for line in (*head, *map(text_of, reversed(shown)))]
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the error is one of Pocket Lab, also in a stored run."""
+    if isinstance(error, StoredError):
+        return isinstance(getattr(errors, error.type, None), type)
+    return isinstance(error, PocketLabError)

@@ -25,7 +25,7 @@ def history_table(frame: pd.DataFrame) -> TextTable:
         "run": lambda row: str(row["id"]),
         "name": lambda row: shorten(row["name"]),
         "verb": lambda row: str(row["verb"]),
-        "begun": lambda row: row["started_at"].to_pydatetime().astimezone().strftime(_BEGUN),
+        "begun": lambda row: "–" if pd.isna(at := row["started_at"]) else at.to_pydatetime().astimezone().strftime(_BEGUN),
         "took": lambda row: format_duration(row["seconds"]),
         "samples": lambda row: format_count(row["samples"]),
         **({} if frame["machine_ratio"].isna().all() else {"machine": lambda row: format_change(row["machine_ratio"])}),

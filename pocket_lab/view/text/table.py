@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from pocket_lab.errors import printable
+
 Cell = Callable[[dict[Any, Any]], str]
 
 MOST_ROWS = 40
@@ -57,11 +59,16 @@ class TextTable:
 
 def cells_table(frame: pd.DataFrame, cells: Mapping[str, Cell], left: frozenset[str], most: int = MOST_ROWS) -> TextTable:
     """The first rows of a frame, with one column per header and its cell function."""
-    rows = tuple(tuple(cell(row) for cell in cells.values()) for row in frame.head(most).to_dict("records"))
+    rows = tuple(tuple(_one_line(cell(row)) for cell in cells.values()) for row in frame.head(most).to_dict("records"))
     return TextTable(tuple(cells), rows, left & set(cells), max(len(frame) - most, 0))
 
 
 def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A long name with its middle left out."""
+    """A name as printable text in one line, a long one with its middle left out."""
     half = (longest - 1) // 2
+    name = _one_line(name if len(name) <= longest else f"{name[:half]}…{name[-half:]}")
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "\\n")

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from pocket_lab.errors import printable
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 from pocket_lab.view.text.failure import render_failure
@@ -25,9 +26,11 @@ _REDRAW_EVERY_S = 0.1
 def print_table(console: Console, table: TextTable, title: str) -> None:
     """Print a table with rich; plain and unwrapped if the output is not a terminal."""
     if not console.is_terminal:
-        console.print(f"{title}\n\n{table.to_text()}", soft_wrap=True, highlight=False, markup=False)
+        console.print(printable(f"{title}\n\n{table.to_text()}"), soft_wrap=True, highlight=False, markup=False)
         return
-    drawn = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    drawn = Table(
+        title=escape(printable(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
+    )
     for header in table.headers:
         drawn.add_column(header, justify="left" if header in table.left else "right", no_wrap=header != "source")
     for row in table.rows:
@@ -48,7 +51,7 @@ def print_result(
     print_table(console, table, title)
     texts = [*findings, *(f"Failed: {text}" for text in failures), *(f"Caveat: {caveat.message}" for caveat in caveats)]
     for text in texts:
-        console.print(f"\n{text}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
+        console.print(f"\n{printable(text)}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
     if error is not None:
         console.print("\n" + "\n".join(render_failure(error)), soft_wrap=True, highlight=False, markup=False)
     console.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,13 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from markupsafe import Markup
+from rich.console import Console
 
 from pocket_lab.analysis.compare.stored import STORED_MARGIN
+from pocket_lab.errors import printable, valid_unicode
 from pocket_lab.frames.runs import history_frame
+from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.compare import Comparison
 from pocket_lab.lab.cpu import CpuProfile
+from pocket_lab.lab.history import History
 from pocket_lab.lab.leaks import LeakReport
 from pocket_lab.lab.lines import LineProfile
 from pocket_lab.lab.memory import MemoryProfile
@@ -24,6 +29,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.trace import Trace
 from pocket_lab.notebook.progress import _Line
 from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.codec import valid_record
 from pocket_lab.records.leaks import MAIN, Leftover, MemoryReading
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
@@ -35,8 +41,10 @@ from pocket_lab.records.spans import NodeTime, Span, Traced
 from pocket_lab.records.traffic import NodeTraffic
 from pocket_lab.view.html.page import fragment, note, page, paragraphs
 from pocket_lab.view.text.history_table import history_table
+from pocket_lab.view.text.terminal import print_result
 
 EVIL = "\"'><img src=x onerror=alert(1)></script><b>&amp;"
+CODES = "\x1b[2J\x9b5m\x07\r\udc80\ud83d\u202eback\x00"
 POINT = Point(EVIL, 1, 1, "serial", "run")
 LARGER = Point(EVIL, 2, 1, "serial", "run")
 NOTED: list[Record] = [Caveat("code", EVIL), Failure(LARGER, (("", EVIL, ()),))]
@@ -50,7 +58,15 @@ def bench() -> Result:
 
 
 def comparison() -> Result:
-    row = {"target_a": EVIL, "target_b": EVIL, "size": 1, "workers": 1, "executor": "serial", "drive": "run", "basis": "wall"}
+    row = {
+        "target_a": valid_unicode(EVIL),
+        "target_b": valid_unicode(EVIL),
+        "size": 1,
+        "workers": 1,
+        "executor": "serial",
+        "drive": "run",
+        "basis": "wall",
+    }
     row |= {"ratio": 1.5, "ratio_low": 1.4, "ratio_high": 1.6, "cpu_ratio": 1.5, "wall_ratio": 1.5, "verdict": "slower"}
     row |= {"seconds_needed": float("nan"), "blocks": 10, "rounds": 80, "status": "done", "reason": "waits", "waits_a": 0.5}
     row |= {"a_s": 0.01, "b_s": 0.015, "waits_b": 0.1}
@@ -141,3 +157,40 @@ def test_only_markup_is_html() -> None:
     assert "<img>" not in page("<img>", Markup(""))
     assert "<img>" not in paragraphs(["<img>"]) + note("<img>")
     assert "<em>" in fragment("", [Markup("<em>")])
+
+
+@pytest.mark.parametrize("make", RESULTS, ids=lambda make: make.__name__)
+def test_codes_and_lone_surrogates_reach_no_face_and_pictures_are_drawn(
+    make: Callable[[], Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = f"²{CODES}$\\frac$ {{\n"
+    points = [Point(text, size, 1, text, "run") for size in (1, 2)]
+    noted: list[Record] = [Caveat("code", text), Failure(points[1], (("", text, ((text, 1, text),)),))]
+    for name, value in {"EVIL": text, "POINT": points[0], "LARGER": points[1], "NOTED": noted}.items():
+        monkeypatch.setitem(globals(), name, value)
+    result = make()
+    result.records = tuple(map(valid_record, result.records))  # as they come from a pipe
+    faces = [str(result), repr(result), result.to_html(), result.save_html(tmp_path / "page.html").read_text()]
+    for is_terminal in (False, True):
+        console = Console(file=io.StringIO(), force_terminal=is_terminal, color_system=None, width=200)
+        texts = (result.findings, result.failures, result.caveats)
+        print_result(console, result.title, result.table, *texts, result.error)
+        faces.append(console.file.getvalue())  # type: ignore[attr-defined]
+    for face in faces:
+        assert printable(face) == face
+    assert not any("\n" in cell for row in result.table.rows for cell in row)
+    result.plot().savefig(io.BytesIO(), format="png")
+
+
+def test_codes_in_the_history_reach_no_face(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Archive(tmp_path / "history.db") as archive:
+        archive.tag(_written(archive), CODES.replace("\x00", ""))
+    history = History(tmp_path / "history.db")
+    for face in (str(history), history._repr_mimebundle_()["text/html"]):
+        assert printable(face) == face
+        assert r"\x1b[2J" in face
+
+
+def _written(archive: Archive) -> Entry:
+    archive.begin("bench", CODES, CODES, {"command_line": CODES}).close("done")
+    return archive.find(CODES)
