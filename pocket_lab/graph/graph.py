@@ -24,7 +24,7 @@ from pocket_lab.graph.site import Site
 from pocket_lab.graph.store import Store, StorePerScope, begun
 
 FirstContents = Store | Mapping[str, Any] | None
-_FRAMES = 9  # of Python for each graph in another one, at most
+_FRAMES = 9  # of Python for each graph in another one, and what runs around and inside them
 
 
 class Graph(Linkable):
@@ -215,10 +215,9 @@ class Graph(Linkable):
         """
         return self._copy({}, store if isinstance(store, Store) else self.store.beginning(store), self.observers)
 
-    def _copy(self, swap: Mapping[Node, Node], store: Store, observers: Sequence[Observer]) -> Graph:
+    def _copy(self, swap: Mapping[Any, Node], store: Store, observers: Sequence[Observer]) -> Graph:
         """The same graph on a store, with observers, and with other nodes instead of some."""
-        swaps: dict[Linkable, Linkable] = {old: new for old, new in swap.items()}  # noqa: C416 (a dict of Nodes is none of Linkables)
-        edges = [Edge(swaps.get(e.source, e.source), e.action, swaps.get(e.target, e.target)) for e in self.edges]
+        edges = [Edge(swap.get(e.source, e.source), e.action, swap.get(e.target, e.target)) for e in self.edges]
         return Graph(
             Path.of(swap.get(self.first, self.first)),
             *(Path(edge.source, edge.target, (edge,)) for edge in edges),

@@ -348,7 +348,8 @@ def begun(like: Store, contents: Mapping[str, Any]) -> Store:
 
 def _checked_keys(contents: Any) -> Mapping[str, Any]:
     if not isinstance(contents, Mapping):
-        raise UsageError(f"store={contents!r}: give a Store, or a dictionary with the first contents of a run's own store")
+        kind = type(contents).__name__
+        raise UsageError(f"store is of type {kind}: give a Store, or a dictionary with the first contents of a run's own store")
     for key in contents:
         if not isinstance(key, str):
             raise UsageError(f"store: the key {key!r} is not a text")
