@@ -30,6 +30,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached, (value.__wrapped__, value.cache_parameters())
         if type(value) is FunctionType and value.__code__ is _DISPATCHER and not _is_importable(value):
             return _dispatcher, (value.__name__,), _implementations(value), None, None, _register
+        if type(value) is functools.singledispatchmethod:
+            return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
         if type(value) is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
         if type(value) is CodeType:
@@ -87,3 +89,7 @@ def _register(dispatcher: Any, state: tuple[dict[type, Callable[..., Any]], dict
         dispatcher.register(kind, implementation)
     for name, value in names.items():
         setattr(dispatcher, name, value)
+
+
+def _set_dispatcher(method: Any, dispatcher: Any) -> None:
+    method.dispatcher = dispatcher
