@@ -363,7 +363,7 @@ def test_a_store_that_begins_with_more_contents_gives_copies_of_them_to_fresh_on
 
 
 @pytest.mark.parametrize(
-    ("contents", "message"), [({3: 1}, "the key 3 is not a text"), ([1], r"store=\[1\]: give a Store, or a d")]
+    ("contents", "message"), [({3: 1}, "the key 3 is not a text"), ([1], "store is of type list: give a Store, or a d")]
 )
 def test_first_contents_are_a_dictionary_with_texts_as_keys(contents: Any, message: str) -> None:
     for begin in (Store().beginning, lambda given: begun(Store(), given), lambda given: StorePerScope(Store(), given)):
