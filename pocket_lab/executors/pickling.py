@@ -20,8 +20,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
     Cached functions that another process cannot import are pickled by value, with an empty cache.
-    So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch,
-    whose caches have weak references.
+    So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch
+    and its methods, whose caches have weak references.
     """
 
     def reducer_override(self, value: Any) -> Any:
@@ -34,6 +34,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
         if type(value) is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
+        if type(value) is functools.singledispatchmethod:
+            kept = {name: part for name, part in vars(value).items() if name != "_method_cache"}
+            return functools.singledispatchmethod, (value.func,), kept
         if type(value) is CodeType:
             return _code, (value.co_filename, *self.dispatch_table[CodeType](value))
         return super().reducer_override(value)
