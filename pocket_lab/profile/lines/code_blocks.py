@@ -6,6 +6,7 @@ two nodes with the same decorator have its lines each for itself.
 
 from __future__ import annotations
 
+import dis
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
 from pocket_lab.profile.lines.called_functions import Called, called_functions
 from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.records.caveat import Caveat
@@ -69,8 +71,7 @@ def traced_code(target: Any, label: str, helpers: Iterable[Helper] = ()) -> tupl
     owners.add_helpers(helper for helper in helpers if not helper.is_referred)
     owners.add_referred([(node, called) for node, functions in found for called in functions if called.is_referred])
     owners.add_helpers(helper for helper in helpers if helper.is_referred)
-    caveats += owners.shared()
-    return owners.traced(), caveats
+    return owners.traced(), [*caveats, *owners.shared()]
 
 
 def code_tree(code: CodeType, inside: str) -> Iterator[tuple[CodeType, str]]:
@@ -85,6 +86,28 @@ def _phases(target: Any, label: str) -> list[tuple[str, Callable[..., Any]]]:
     if isinstance(target, Graph):
         return [(name, function) for name, node in target.labelled() for _, function in [*node.phases(), *node.hooks()]]
     return [(label, target)]
+
+
+def calls_between_nodes(traced: Iterable[TracedFunction]) -> Iterator[Caveat]:
+    """A Caveat for each node whose code names a global that is another node, or calls its function."""
+    functions = {id(each.function): each for each in traced if each.blocks[0].inside != CALLERS}
+    pairs: dict[tuple[str, str], None] = {}
+    for each in functions.values():
+        node, names = each.blocks[0].node, each.function.__globals__
+        for value in (names[name] for name in _globals_of(each.function.__code__) if name in names):
+            for called in called_functions(value.exec if isinstance(value, Node) else value):
+                callee = functions.get(id(called.function), each).blocks[0].node
+                if callee != node:
+                    pairs[node, callee] = None
+    for node, callee in pairs:
+        message = f'"{node}" can call the function of "{callee}" itself: such calls count in the lines of "{callee}"'
+        yield Caveat("node-calls", f"{message}, and their time in the lines of both")
+
+
+def _globals_of(code: CodeType) -> list[str]:
+    """The names of globals that a code object or one inside it loads."""
+    loads = (load for inner, _ in code_tree(code, "") for load in dis.get_instructions(inner))
+    return sorted({load.argval for load in loads if load.opname in ("LOAD_GLOBAL", "LOAD_NAME")})
 
 
 class _Owners:

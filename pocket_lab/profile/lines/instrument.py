@@ -14,7 +14,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import Instrument, profile_points
-from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
+from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, calls_between_nodes, traced_code
 from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
 from pocket_lab.profile.lines.line_times import time_caveats
 from pocket_lab.profile.lines.traced_functions import Helper
@@ -50,6 +50,7 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
     yield from caveats
     if not functions:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
+    yield from calls_between_nodes(functions)
     yield _SLOWED
     yield _NATIVE
     yield from time_caveats(functions)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pocket_lab import Graph, Node, fan_out, node
-from pocket_lab.profile.lines.code_blocks import traced_code
+from pocket_lab.profile.lines.code_blocks import calls_between_nodes, traced_code
 from pocket_lab.profile.lines.traced_functions import traced_functions
 
 
@@ -85,6 +85,18 @@ def test_a_function_of_several_nodes_is_counted_once_under_all_their_names() -> 
     assert [function.blocks[0].node for function in functions] == ["a, b", "b"]
     assert caveat.code == "shared-source"
     assert caveat.message.startswith("a, b call the same function ")
+
+
+@node
+def third(value: int) -> int:
+    return sum(second(number) for number in range(value))
+
+
+def test_a_node_that_can_call_another_one_is_named() -> None:
+    (caveat,) = calls_between_nodes(traced_code(Graph(third >> first >> second), "graph")[0])
+    assert caveat.code == "node-calls"
+    assert caveat.message.startswith('"third" can call the function of "second" itself')
+    assert not list(calls_between_nodes(traced_code(Graph(third >> first), "graph")[0]))
 
 
 def test_a_helper_has_its_own_name_unless_it_belongs_to_a_node() -> None:
