@@ -8,31 +8,22 @@ loop, each step of a task among them, have the marker of the node that is curren
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from time import thread_time
-from types import CodeType
 from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.graph.runtime.markers import CURRENT, current_node, inherited
+from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, resumed
 from pocket_lab.profile.changes import Changes
 from pocket_lab.profile.given_work import GivenWork
 
-Edge = tuple[threading.Thread, bool, float, CodeType]  # whether it is the end, CPU seconds of the thread, marker
-
 
 class Inheritance:
-    """What this takes in one process, from `start` to `close`.
+    """What this takes in one process, from `start` to `close`."""
 
-    `record`, if given, receives an Edge where a function that inherits a node begins and ends in another thread.
-    """
-
-    def __init__(self, record: Callable[[Edge], object] | None = None) -> None:
-        self._record = record
+    def __init__(self) -> None:
         self._is_active = False
         self._given_work = GivenWork(self._inheriting)
         self._changes = Changes()
@@ -53,31 +44,22 @@ class Inheritance:
     def _inheriting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function below a marker frame of the node that is current here, if there is one."""
         node = current_node()
-        return function if node is None else self._below(node, function)
-
-    def _below(self, node: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function below a marker frame of the node."""
-        call: Any = inherited(node)
-        record = self._record
-        if record is None:
-            return partial(call, function)
-
-        def recorded(*args: Any, **kwargs: Any) -> Any:
-            record((threading.current_thread(), False, thread_time(), call.__code__))
-            try:
-                return call(function, *args, **kwargs)
-            finally:
-                record((threading.current_thread(), True, thread_time(), call.__code__))
-
-        return recorded
+        return function if node is None else partial(inherited(node), function)
 
     def _callback(self, function: Any) -> Any:
         def run(handle: Any) -> None:
-            node = handle._context.get(CURRENT) if self._is_active else None
+            if not self._is_active:
+                function(handle)
+                return
+            for charge in CHARGES:
+                charge(CURRENT.get())
+            node = handle._context.get(CURRENT)
             if node is None:
                 function(handle)
             else:
-                inherited(node)(function, handle)
+                resumed(node)(function, handle)
+            for charge in CHARGES:
+                charge(handle._context.get(CURRENT))  # the node in which a task was suspended, for example
 
         return run
 

@@ -17,10 +17,13 @@ from typing import Any
 from pocket_lab.graph.callables import is_async
 
 _MARK, _END = "<node:", ">"
-INHERITED = "inherited"  # the function of a marker in a thread that a node has started
+VISIT, INHERITED = "visit", "inherited"  # the functions of markers: of a visit, and in what a node has started
 
 # The node whose visit, thread or callback this context belongs to.
 CURRENT: ContextVar[str | None] = ContextVar("pocket_lab_node", default=None)
+
+# While CPU clocks are read: called with the node that this thread has worked for until now.
+CHARGES: list[Callable[[str | None], object]] = []
 
 
 def node_of_marker(file: str) -> str | None:
@@ -40,9 +43,13 @@ def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
         async def visit(*args: Any, **kwargs: Any) -> Any:
             outer = CURRENT.get()
             CURRENT.set(node)
+            for charge in CHARGES:
+                charge(outer)
             try:
                 return await function(*args, **kwargs)
             finally:
+                for charge in CHARGES:
+                    charge(node)
                 CURRENT.set(outer)  # not a token: the coroutine may be closed in another context
 
     else:
@@ -50,9 +57,13 @@ def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
         def visit(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
             outer = CURRENT.get()
             CURRENT.set(node)
+            for charge in CHARGES:
+                charge(outer)
             try:
                 return function(*args, **kwargs)
             finally:
+                for charge in CHARGES:
+                    charge(node)
                 CURRENT.set(outer)
 
     return with_marker(visit, node)
@@ -65,10 +76,24 @@ def inherited(node: str) -> Callable[..., Any]:
     def inherited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         outer = CURRENT.get()
         CURRENT.set(node)
+        for charge in CHARGES:
+            charge(outer)
         try:
             return function(*args, **kwargs)
         finally:
+            for charge in CHARGES:
+                charge(node)
             CURRENT.set(outer)
+
+    return with_marker(inherited, node)
+
+
+@cache
+def resumed(node: str) -> Callable[..., Any]:
+    """`call(function, argument)` through a marker frame of the node, for a callback that has a context of its own."""
+
+    def inherited(function: Callable[[Any], Any], argument: Any) -> Any:
+        return function(argument)
 
     return with_marker(inherited, node)
 

@@ -8,18 +8,20 @@ longer, the next sample finds the caller still at that call, since CPython relea
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Self
 
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.profile.inheritance import Edge, Inheritance
+from pocket_lab.graph.runtime.markers import INHERITED, VISIT, inherited, node_of_marker
+from pocket_lab.profile.cpu.cpu_ledger import CpuLedger
+from pocket_lab.profile.inheritance import Inheritance
 from pocket_lab.stats.median_interval import NAN
 
 Frame = tuple[str, str, int]
@@ -27,6 +29,7 @@ AWAITING: Frame = ("[awaiting]", "", 0)
 MAIN, WORKER, OTHER, TASK, UNSEEN = "main", "worker", "other", "task", "unseen"
 
 _UNSEEN_ID = -1
+_SURE_S = 0.05  # CPU seconds of samples, of which less than half or more than twice would be wrong
 _SWITCH_SHARE = 0.05  # of the sampling interval, after which a thread has to release the interpreter lock
 
 
@@ -51,8 +54,8 @@ Stacks = list[tuple[str, tuple[Frame, ...], StackTimes]]
 class StackSampler:
     """Samples from `start` to `stop`; `tasks` returns the tasks of an event loop, of which suspended ones are sampled too.
 
-    Threads and callbacks that a node starts meanwhile inherit the node. Where they begin and end the clock of their thread is
-    read, so that their CPU time is complete, however short they are.
+    Threads and callbacks that a node starts meanwhile inherit the node. Where they and visits begin and end, the clock of the
+    thread is read, so that the CPU time of a node is exact; samples tell how it is divided among the stacks of the node.
     """
 
     def __init__(self, interval_s: float, tasks: Callable[[], Iterable[asyncio.Task[Any]]] | None = None) -> None:
@@ -62,10 +65,10 @@ class StackSampler:
         self._codes: dict[int, CodeType] = {}
         self._clocks: weakref.WeakKeyDictionary[threading.Thread, _Clock] = weakref.WeakKeyDictionary()
         self._no_clock = _Clock(None, NAN)
-        self._edges: deque[Edge] = deque()
-        self._inheritance = Inheritance(self._edges.append)
+        self._inheritance = Inheritance()
+        self._ledger = CpuLedger()
         self._has_begun = False
-        self._process_s = self._counted_s = 0.0
+        self._process_s = 0.0
         self._main = threading.get_ident()
         self._stopped = threading.Event()
         self._ready = threading.Event()
@@ -82,13 +85,16 @@ class StackSampler:
         self._inheritance.start()
         self._thread.start()
         self._ready.wait()
+        self._ledger.start()
         return self
 
     def stop(self) -> Stacks:
         """Stop the thread; returns (kind of the thread, frames from the outermost, times) for each stack."""
+        self._ledger.stop()
         self._stopped.set()
         self._thread.join()
         self._inheritance.close()
+        self._settle()
         sys.setswitchinterval(self._switch_s)
         return [(kind, tuple(self._frame(code_id) for code_id in stack), times) for (kind, stack), times in self._times.items()]
 
@@ -106,8 +112,7 @@ class StackSampler:
         sampler, before = threading.get_ident(), time.perf_counter()
         self._sample(sampler, 0.0)  # reads the CPU clocks of the threads for the first time
         self._times.clear()
-        self._edges.clear()
-        self._process_s, self._counted_s, self._has_begun = time.process_time() - time.thread_time(), 0.0, True
+        begun_s, self._has_begun = time.process_time() - time.thread_time(), True
         self._ready.set()
         is_stopped = False
         while not is_stopped:
@@ -115,37 +120,52 @@ class StackSampler:
             now = time.perf_counter()
             self._sample(sampler, now - before)
             before = now
-        self._add_unseen()
+        self._process_s = time.process_time() - time.thread_time() - begun_s
 
     def _sample(self, sampler: int, wall_s: float) -> None:
-        while self._edges:
-            self._pass(*self._edges.popleft())
         for thread, frame in sys._current_frames().items():
             if thread != sampler:
                 here = threading._active.get(thread)  # type: ignore[attr-defined]
                 is_ours = here is not None and here.name.startswith("pocket-lab")
                 kind = MAIN if thread == self._main else WORKER if is_ours else OTHER
                 clock = self._clock(here)
-                clock.last = self._add(kind, self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
+                self._add(kind, self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
         for task in self._tasks() if self._tasks is not None else ():
             if stack := self._stack_of_task(task):
                 self._add(TASK, stack, wall_s, 0.0)
 
-    def _pass(self, thread: threading.Thread, is_end: bool, now_s: float, marker: CodeType) -> None:
-        """The CPU time of a thread until a function that inherits a node begins or ends there."""
-        clock = self._clock(thread)
-        cpu_s = self._count(clock, now_s)
-        if clock.last is not None:
-            clock.last.cpu_s += cpu_s
-        elif is_end:
-            self._add(OTHER, (self._code_id(marker),), 0.0, cpu_s)
-        clock.last = None
-
-    def _add_unseen(self) -> None:
-        """The CPU time of this process that is in no sample."""
-        unseen_s = time.process_time() - time.thread_time() - self._process_s - self._counted_s
-        if unseen_s > 0:
+    def _settle(self) -> None:
+        """Scale the CPU time of the stacks of each node to what it was charged, which is exact; the rest is in no sample."""
+        nodes = {code_id: _marked_node(code) for code_id, code in self._codes.items()}
+        sampled: dict[str, list[StackTimes]] = {}
+        for (_, stack), times in self._times.items():
+            node = next((name for code_id in reversed(stack) if (name := nodes.get(code_id)) is not None), None)
+            if node is not None and times.cpu_s > 0:
+                sampled.setdefault(node, []).append(times)
+        for node, cpu_s in self._ledger.seconds(self._unfinished()).items():
+            parts = sampled.get(node, [])
+            whole_s = math.fsum(times.cpu_s for times in parts)
+            if not parts and cpu_s > 0:
+                self._add(OTHER, (self._code_id(inherited(node).__code__),), 0.0, cpu_s)
+            elif (
+                whole_s < _SURE_S or cpu_s / 2 < whole_s < cpu_s * 2
+            ):  # else foreign code resumes it in a way that is not charged
+                for times in parts:
+                    times.cpu_s *= cpu_s / whole_s
+        known_s = math.fsum(times.cpu_s for times in self._times.values() if times.cpu_s == times.cpu_s)
+        if (unseen_s := self._process_s - known_s) > 0:
             self._times[UNSEEN, (_UNSEEN_ID,)] = StackTimes(0.0, unseen_s, 0)
+
+    def _unfinished(self) -> list[tuple[int, str, float]]:
+        """The threads that still work for a node: their identities, the nodes, and what their CPU clocks say."""
+        found = []
+        for ident, innermost in sys._current_frames().items():
+            thread, frame = threading._active.get(ident), innermost  # type: ignore[attr-defined]
+            while frame is not None and (node := _marked_node(frame.f_code)) is None:
+                frame = frame.f_back  # type: ignore[assignment]
+            if frame is not None and node is not None and thread is not None:
+                found.append((ident, node, thread_cpu_s(thread.native_id) or 0.0))
+        return found
 
     def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> StackTimes:
         times = self._times.get((kind, stack))
@@ -187,17 +207,15 @@ class StackSampler:
         """CPU seconds of a thread since its clock was read last; NaN where the system does not report them."""
         cpu_s = max(now_s - clock.cpu_s, 0.0) if now_s == now_s else NAN
         clock.cpu_s = now_s
-        self._counted_s += 0.0 if cpu_s != cpu_s else cpu_s
         return cpu_s
 
 
 @dataclass(slots=True)
 class _Clock:
-    """The CPU clock of a thread when it was read last, and where the thread was then."""
+    """The CPU clock of a thread, and what it said when it was read last."""
 
     native_id: int | None
     cpu_s: float
-    last: StackTimes | None = None
 
     def now_s(self) -> float:
         """What it says now; the same as before where the thread has ended."""
@@ -216,6 +234,11 @@ def thread_cpu_s(native_id: int | None) -> float | None:
         return time.clock_gettime(~native_id << 3 | 6)
     except OSError:
         return None
+
+
+def _marked_node(code: CodeType) -> str | None:
+    """The node that was charged below this frame: that of a visit, or of what it has started."""
+    return node_of_marker(code.co_filename) if code.co_name in (VISIT, INHERITED) else None
 
 
 def _suspended(awaited: Any) -> Iterator[CodeType]:

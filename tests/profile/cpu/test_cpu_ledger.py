@@ -1,0 +1,101 @@
+"""The CPU seconds of nodes are charged where they begin and end, and the samples agree with them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
+from pocket_lab.graph.runtime.markers import CHARGES, inherited, marked
+from pocket_lab.profile.cpu.cpu_ledger import CpuLedger
+from pocket_lab.profile.cpu.stack_sampler import StackSampler
+from pocket_lab.profile.inheritance import Inheritance
+from pocket_lab.profile.lazy_results import Marks
+
+
+def spin(cpu_s: float) -> None:
+    begun = time.thread_time()
+    while time.thread_time() - begun < cpu_s:
+        pass
+
+
+def charged(function: Any) -> dict[str, float]:
+    ledger, inheritance = CpuLedger(), Inheritance().start()
+    ledger.start()
+    try:
+        function()
+    finally:
+        ledger.stop()
+        inheritance.close()
+    assert not CHARGES
+    return ledger.seconds([])
+
+
+def test_nodes_inside_each_other_and_threads_are_charged_apart() -> None:
+    def outer() -> None:
+        spin(0.02)
+        marked(lambda: spin(0.03), "inner")()
+        spin(0.01)
+        thread = threading.Thread(target=spin, args=(0.04,))
+        thread.start()
+        thread.join()
+
+    def run() -> None:
+        spin(0.02)
+        marked(outer, "outer")()
+        spin(0.02)
+
+    assert charged(run) == pytest.approx({"outer": 0.07, "inner": 0.03}, abs=0.004)
+
+
+def test_tasks_that_take_turns_are_charged_apart() -> None:
+    def visit(cpu_s: float) -> Any:
+        async def child() -> None:
+            await asyncio.sleep(0)
+            spin(cpu_s)
+
+        async def function(value: int) -> int:
+            for _ in range(5):
+                await asyncio.sleep(0)
+                spin(cpu_s)
+            await asyncio.create_task(child())
+            return value
+
+        return function
+
+    graph = Graph(Node("first", exec=visit(0.004)) >> Node("second", exec=visit(0.008))).observed(Marks())
+    found = charged(lambda: graph.map([1, 2, 3], workers=3, executor="asyncio"))
+    assert found == pytest.approx({"first": 3 * 0.024, "second": 3 * 0.048}, rel=0.1)
+
+
+def test_the_stacks_of_a_node_add_up_to_its_charge_also_of_a_thread_that_goes_on() -> None:
+    go_on, stop = threading.Event(), threading.Event()
+
+    def endless() -> None:
+        spin(0.05)
+        go_on.set()
+        stop.wait()
+
+    sampler = StackSampler(0.001).start()
+    try:
+        for _ in range(40):
+            marked(spin, "short")(0.002)
+        thread = threading.Thread(target=inherited("starts"), args=(endless,))
+        thread.start()
+        go_on.wait()
+    finally:
+        stacks = sampler.stop()
+        stop.set()
+        thread.join()
+    seconds: dict[str, float] = {}
+    for _, frames, times in stacks:
+        for name in ("short", "starts"):
+            if any(file == f"<node:{name}>" for _, file, _ in frames):
+                seconds[name] = seconds.get(name, 0.0) + times.cpu_s
+    assert seconds["short"] == pytest.approx(0.08, rel=0.05)
+    assert seconds["starts"] == pytest.approx(0.05, rel=0.1)
