@@ -29,7 +29,7 @@ AWAITING: Frame = ("[awaiting]", "", 0)
 MAIN, WORKER, OTHER, TASK, UNSEEN = "main", "worker", "other", "task", "unseen"
 
 _UNSEEN_ID = -1
-_SURE_S = 0.05  # CPU seconds of samples, of which less than half or more than twice would be wrong
+_SURE_S = 0.05  # CPU seconds that are no accident of the samples
 _SWITCH_SHARE = 0.05  # of the sampling interval, after which a thread has to release the interpreter lock
 
 
@@ -153,8 +153,11 @@ class StackSampler:
                 for times in parts:
                     times.cpu_s *= cpu_s / whole_s
         known_s = math.fsum(times.cpu_s for times in self._times.values() if times.cpu_s == times.cpu_s)
-        if (unseen_s := self._process_s - known_s) > 0:
-            self._times[UNSEEN, (_UNSEEN_ID,)] = StackTimes(0.0, unseen_s, 0)
+        if (rest_s := self._process_s - known_s) > 0:
+            if rest_s > max(_SURE_S, self._process_s / 100):
+                self._add(UNSEEN, (_UNSEEN_ID,), 0.0, rest_s)
+            else:
+                self._add(WORKER, (), 0.0, rest_s)
 
     def _unfinished(self) -> list[tuple[int, str, float]]:
         """The threads that still work for a node: their identities, the nodes, and what their CPU clocks say."""
