@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, fields, replace
 from operator import itemgetter
@@ -84,11 +83,13 @@ def read_other_records(connection: sqlite3.Connection, session: int) -> list[tup
 def read_records(connection: sqlite3.Connection, session: int) -> list[Record]:
     """The whole stream in its order."""
     points = read_points(connection, session)
-    _check_samples(connection, session, points)
+    _check_samples(connection, session)
     numbered: list[tuple[int, Record]] = []
     with closing(_select_samples(connection, session)) as rows:
         for seq, point, round, loops, wall_s, cpu_s, items, text in rows:
             error = None if text is None else _error(session, seq, text)
+            if point not in points:
+                raise _no_point(session, seq, point)
             numbered.append((seq, Sample(points[point], round, loops, _or_nan(wall_s), _or_nan(cpu_s), items, error)))
     numbered += read_other_records(connection, session)
     numbered.sort(key=itemgetter(0))
@@ -100,11 +101,14 @@ def read_sample_columns(connection: sqlite3.Connection, session: int) -> dict[st
     import numpy as np
 
     points = read_points(connection, session)
-    _check_samples(connection, session, points)
+    _check_samples(connection, session)
     layout = np.dtype([("seq", "i8"), ("point", "i8"), *_SAMPLE_TYPES.items()])
     with closing(_select_samples(connection, session)) as found:
         rows = np.fromiter(found, layout)  # without lists of tuples, which take seconds more
-    index = np.searchsorted(np.array(list(points), "i8"), rows["point"])
+    numbers = np.array(list(points), "i8")
+    for row in np.flatnonzero(~np.isin(rows["point"], numbers))[:1]:
+        raise _no_point(session, int(rows["seq"][row]), int(rows["point"][row]))
+    index = np.searchsorted(numbers, rows["point"])
     columns = {field.name: _column([getattr(point, field.name) for point in points.values()])[index] for field in fields(Point)}
     columns |= {name: rows[name].copy() for name in _SAMPLE_TYPES}  # a view would keep all of `rows`
     errors = columns["error"]
@@ -134,18 +138,20 @@ def _number(key: Any) -> int:
 def _without_pickles(record: Record) -> Record:
     if not isinstance(record, Failure):
         return record
+    if not record.chain:
+        raise TypeError("chain is empty")
     return replace(record, chain=tuple((None, text, frames) for _, text, frames in record.chain))
 
 
-def _check_samples(connection: sqlite3.Connection, session: int, points: Mapping[int, Point]) -> None:
-    """Raise Unreadable for the first sample with a value of another type, or of a point that the run does not have."""
+def _check_samples(connection: sqlite3.Connection, session: int) -> None:
+    """Raise Unreadable for the first sample with a value of another type, which NumPy would convert."""
     found = connection.execute(_DAMAGED_SAMPLE, (session,)).fetchone()
     if found is not None:
         raise Unreadable(f"{_where('samples', found[0], session)}: {repr(found[1:])[:_MOST_SHOWN]}")
-    used = connection.execute("SELECT point, min(seq) FROM sample WHERE session = ? GROUP BY point", (session,)).fetchall()
-    for number, seq in used:
-        if number not in points:
-            raise Unreadable(f"{_where('samples', seq, session)}: there is no point {number}")
+
+
+def _no_point(session: int, seq: int, point: int) -> Unreadable:
+    return Unreadable(f"{_where('samples', seq, session)}: there is no point {point}")
 
 
 def _error(session: int, seq: int, text: str) -> str:

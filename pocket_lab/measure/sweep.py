@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from pocket_lab.errors import UsageError
@@ -19,6 +20,7 @@ ISOLATIONS = ("process", "kernel")
 STORES = ("fresh", "shared")
 CACHES = ("warm", "cold")
 Counts = int | str | Iterable[int]
+_MOST_EXECUTORS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ def _parse_workers(value: Counts | None) -> tuple[int, ...]:
 def _parse_executors(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(islice(value, _MOST_EXECUTORS + 1))
+    if len(names) > _MOST_EXECUTORS:
+        raise UsageError(f"executors: the list has more than {_MOST_EXECUTORS} names; write for example threads,processes")
     if not names:
         raise UsageError("executors: the list is empty; write for example threads,processes")
     return tuple(dict.fromkeys(parse_choice("executors", EXECUTORS, name) for name in names))

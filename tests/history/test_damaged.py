@@ -106,6 +106,11 @@ def test_a_byte_that_is_no_unicode_in_the_schema_is_a_damaged_file(copy: Path) -
             ('["Failure", {"point": null, "chain": [[]]}]',),
             "records",
         ),
+        (
+            "UPDATE record SET line = ? WHERE session = 1 AND kind = 'Failure'",
+            ('["Failure", {"point": null, "chain": []}]',),
+            "records",
+        ),
         ("UPDATE point SET fields = ? WHERE session = 1 AND number = 1", ('{"target": "x"}',), "points"),
         ("UPDATE point SET fields = ? WHERE session = 1 AND number = 1", (5,), "points"),
         ("UPDATE point SET fields = replace(fields, '10', ?) WHERE session = 1", ('"10"',), "points"),
