@@ -22,7 +22,7 @@ class Unreadable(Exception):
 FAILURES = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError, MemoryError, SystemError, Unreadable)
 _ELSEWHERE = f"or set {HOME} to another folder"
 _MOST_SHOWN = 60
-DAMAGED = f"{{path}} is damaged: put a copy of it back, move it away, {_ELSEWHERE}"
+DAMAGED = f"{{path}} is damaged{{what}}: put a copy of it back, move it away, {_ELSEWHERE}"
 _REASONS = {
     "SQLITE_NOTADB": f"{{path}} is not a SQLite file: move it away, {_ELSEWHERE}",
     "SQLITE_CORRUPT": DAMAGED,
@@ -42,7 +42,7 @@ def explain(error: Exception, path: Path) -> HistoryError:
     if isinstance(error, OverflowError):
         return HistoryError(f"{path} takes whole numbers below 2^63, and this one is larger")
     if isinstance(error, UnicodeError | MemoryError | SystemError):
-        return HistoryError(DAMAGED.format(path=path))
+        return HistoryError(DAMAGED.format(path=path, what=""))
     if isinstance(error, Unreadable):
         return HistoryError(
             f"{path} holds what this Pocket Lab cannot read ({error}): a newer one wrote it, or it is damaged; "
@@ -51,7 +51,7 @@ def explain(error: Exception, path: Path) -> HistoryError:
     code = getattr(error, "sqlite_errorname", "")
     for name, sentence in _REASONS.items():
         if code.startswith(name):
-            return HistoryError(sentence.format(path=path, detail=code))
+            return HistoryError(sentence.format(path=path, detail=code, what=""))
     return HistoryError(f"{path} cannot be used ({' '.join(str(error).split())}): move it away, {_ELSEWHERE}")
 
 

@@ -60,19 +60,19 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def refuse_altered(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise HistoryError where the tables are not those that the steps made, or have triggers: a damaged or a forged file.
+    """Raise HistoryError where tables and indices are not those that the steps made, or where there is a trigger.
 
-    What SQLite would do with such a table is not foreseeable: a view that never ends, a trigger that changes what is written.
-    Tables that somebody has added do no harm. Inside a transaction, since another process may be changing the format.
+    What SQLite would do with such a file is not foreseeable: read a view that never ends, change what is written. Tables and
+    views that somebody has added do no harm. Inside a transaction, since another process may be changing the format.
     """
     _, version, _ = connection.execute(_IDENTITY).fetchone()
     expected, found = _objects_of(STEPS[:version]), _objects(connection)
-    owners = {owner for owner, _ in expected.values()}
-    for name in {**expected, **found}:
-        is_ours = name in expected or found[name][0] in owners
-        if is_ours and expected.get(name) != found.get(name):
-            reason = f"; {name!r} is not as Pocket Lab made it" if name in found else f"; it has no {name!r}"
-            raise HistoryError(DAMAGED.format(path=path) + reason)
+    for key in {**expected, **found}:
+        kind, name = key
+        is_added = key not in expected and kind in ("table", "view")
+        if not is_added and expected.get(key) != found.get(key):
+            what = f"its {kind} {name!r} is not one that Pocket Lab made" if key in found else f"it has no {kind} {name!r}"
+            raise HistoryError(DAMAGED.format(path=path, what=f" ({what})"))
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -101,7 +101,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 @cache
-def _objects_of(steps: tuple[Step, ...]) -> Mapping[str, tuple[str, str]]:
+def _objects_of(steps: tuple[Step, ...]) -> Mapping[tuple[str, str], str]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for step in steps:
             for statement in step:
@@ -109,11 +109,7 @@ def _objects_of(steps: tuple[Step, ...]) -> Mapping[str, tuple[str, str]]:
         return _objects(connection)
 
 
-def _objects(connection: sqlite3.Connection) -> Mapping[str, tuple[str, str]]:
-    """The table and the statement of each table, index, view and trigger, but of SQLite's own, without comments and spaces."""
-    rows = connection.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    return {
-        str(name): (str(owner), re.sub(r"--.*|\s", "", str(sql)))
-        for name, owner, sql in rows
-        if not str(name).startswith("sqlite_")
-    }
+def _objects(connection: sqlite3.Connection) -> Mapping[tuple[str, str], str]:
+    """The statements that made tables, indices, views and triggers, by kind and name, without comments and spaces."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {(str(kind), str(name)): re.sub(r"--.*|\s", "", str(sql)) for kind, name, sql in rows}

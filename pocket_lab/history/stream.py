@@ -74,9 +74,7 @@ def last_seq(connection: sqlite3.Connection, session: int) -> int:
 def read_other_records(connection: sqlite3.Connection, session: int) -> list[tuple[int, Record]]:
     """Every record but the samples with its number, in order."""
     query = "SELECT seq, line FROM record WHERE session = ? ORDER BY seq"
-    with closing(
-        connection.execute(query, (session,))
-    ) as rows:  # an error that somebody keeps would keep the cursor, and its lock
+    with closing(connection.execute(query, (session,))) as rows:  # whoever keeps an error would keep a cursor with its lock
         return [read_row(_where("records", seq, session), _record, (seq, line)) for seq, line in rows]
 
 

@@ -142,7 +142,7 @@ def _check(hint: Any) -> Check:
         )
     if hint is Point:
         return lambda value: isinstance(value, Point) and _is_whole(value)
-    return lambda value: isinstance(value, hint)
+    return lambda value: not isinstance(hint, type) or isinstance(value, hint)
 
 
 def _is_whole(point: Point) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def test_a_flag_takes_the_booleans_of_numpy_too() -> None:
         ({"size": [1, 2]}, "size: [1, 2] is more than one value; give them as sizes"),
         ({"executor": ["threads", "serial"]}, "executor: ['threads', 'serial'] is more than one value"),
         ({"executors": []}, "executors: the list is empty"),
+        ({"executors": itertools.repeat("threads")}, "executors: the list has more than 100 names"),
         ({"executors": 5}, "executors: 5 is not a valid value; write for example threads,processes"),
         ({"sizes": np.ones((2, 2))}, "sizes: "),
         ({"budget": np.ones((2, 2))}, "budget: "),
