@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pocket_lab.errors import GraphError
+from pocket_lab.errors import GraphError, printable
 from pocket_lab.graph.nested import FanOut, plans_of, with_plans
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.site import Site
@@ -16,7 +16,9 @@ _MOST_LISTED = 20
 class NoSuchNode(GraphError, KeyError):
     """No node has that name."""
 
-    __str__ = GraphError.__str__  # a KeyError shows its text in quotes
+    def __str__(self) -> str:
+        """The message, which a KeyError would show in quotes."""
+        return printable(Exception.__str__(self))
 
 
 @dataclass(frozen=True, slots=True)
