@@ -34,9 +34,6 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
         if type(value) is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
-        if type(value) is functools.singledispatchmethod:
-            kept = {name: part for name, part in vars(value).items() if name != "_method_cache"}
-            return functools.singledispatchmethod, (value.func,), kept
         if type(value) is CodeType:
             return _code, (value.co_filename, *self.dispatch_table[CodeType](value))
         return super().reducer_override(value)

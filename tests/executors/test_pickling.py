@@ -186,21 +186,3 @@ def test_a_function_sent_by_value_keeps_its_file_and_so_do_those_inside_it() -> 
     assert rebuilt.__code__ is not outer.__code__
     assert rebuilt().__code__.co_filename == __file__
     assert rebuilt().__code__.co_firstlineno == outer().__code__.co_firstlineno
-
-
-def test_methods_of_singledispatch_leave_their_cache_behind() -> None:
-    class Page:
-        @functools.singledispatchmethod
-        def find(self, what: Any) -> str:
-            return "anything"
-
-        @find.register
-        def _(self, what: str) -> str:
-            return "a text"
-
-    original = Page()
-    assert original.find("b") == "a text"  # from now on with weak references to the object, since Python 3.12
-    method = pickle.loads(dumps(vars(Page)["find"]))
-    assert method is not vars(Page)["find"]
-    again: Any = type("Other", (), {"find": method})()
-    assert (again.find("b"), again.find(3)) == ("a text", "anything")

@@ -17,7 +17,7 @@ from pocket_lab.executors.registry import EXECUTORS, open_pool
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
-from pocket_lab.graph.node import Node, Route
+from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.graph.store import Store
 
 CONCURRENT = ("threads", "processes", "asyncio")
@@ -116,6 +116,42 @@ def test_the_first_error_in_the_order_of_the_items_is_raised_with_its_index(kind
     assert isinstance(cause, ZeroDivisionError)
     functions = [function for file, _, function in user_frames(cause) if file == __file__]
     assert functions == (["later", "check"] if kind == "asyncio" else ["check"])
+
+
+@pytest.mark.parametrize("call", ["map", "imap"])
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_a_stop_iteration_is_an_error_of_its_item_and_no_end_of_the_results(kind: str, call: str) -> None:
+    """python/cpython 100111: there the results end without a word."""
+
+    def first(values: list[int]) -> int:
+        return next(iter(values))
+
+    graph = Graph(on(kind, Node("first", exec=first)))
+    with pytest.raises(NodeError, match="StopIteration") as caught:
+        list(getattr(graph, call)([[1], [2], [], [4]], executor=kind, workers=2))
+    assert caught.value.item == 2
+    assert isinstance(root_cause(caught.value), StopIteration)
+    results = list(getattr(graph, call)([[1], [], [3]], executor=kind, workers=2, on_error="collect"))
+    assert [type(result).__name__ for result in results] == ["int", "NodeError", "int"]
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_every_item_has_its_own_attempts(kind: str) -> None:
+    """The-Pocket/PocketFlow 148: there the attempts of one item are counted for the others, which fall back too early."""
+    attempts: Counter[int] = Counter()
+    together = threading.Barrier(3) if kind == "threads" else None
+
+    def unsteady(value: int) -> int:
+        attempts[value] += 1
+        if together is not None and attempts[value] == 1:
+            together.wait(5)
+        if attempts[value] < 3:
+            raise ValueError(f"not yet: {value}")
+        return value
+
+    node = on(kind, Node("unsteady", exec=unsteady)).with_(retry=Retry(2), fallback=lambda prepared, error: -1)
+    assert Graph(node).map(range(3), executor=kind, workers=3) == [0, 1, 2]
+    assert attempts == {0: 3, 1: 3, 2: 3}
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
