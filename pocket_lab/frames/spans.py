@@ -81,11 +81,14 @@ def _node_row(runs: Sequence[NodeTime]) -> dict[str, Any]:
 
 
 def by_point(records: Iterable[Record]) -> Iterator[tuple[Traced, list[Span]]]:
-    """The traced points with their spans; of a point that was traced twice, only the last trace."""
+    """The traced points with their spans; of a point that was traced twice, only the last trace.
+
+    Spans before the record of their trace are left out: it has the cost of the instrument, without which they mean little.
+    """
     found: dict[Point, tuple[Traced, list[Span]]] = {}
     for record in records:
         if isinstance(record, Traced):
             found[record.point] = (record, [])
-        elif isinstance(record, Span):
+        elif isinstance(record, Span) and record.point in found:
             found[record.point][1].append(record)
     yield from found.values()

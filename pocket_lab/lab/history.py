@@ -10,6 +10,7 @@ import pandas as pd
 
 from pocket_lab.analysis.compare.ratio import MARGIN
 from pocket_lab.errors import HistoryError, UsageError, printable
+from pocket_lab.executors.outcome import text_of
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
@@ -66,7 +67,7 @@ class History:
     def load(self, key: Key) -> Result:
         """The result of a run, of the same kind as its verb returned."""
         with self._archive() as archive:
-            return _read(archive, archive.find(key))
+            return _whole(archive, archive.find(key))
 
     def delete(self, key: Key) -> None:
         """Delete a run and all that was measured in it."""
@@ -145,6 +146,21 @@ def _names(option: str, text: str) -> list[str]:
     if not names:
         raise UsageError(f"{option}: {text!r} has no tag; write for example fast,first")
     return names
+
+
+def _whole(archive: Archive, entry: Entry) -> Result:
+    """The result of a run whose records make a frame: each may be valid by itself, and together they may make no sense."""
+    try:
+        result = _read(archive, entry)
+        assert result.frame is not None
+    except HistoryError:
+        raise
+    except Exception as error:  # what damaged figures lead to is not foreseeable
+        raise HistoryError(
+            f'no result can be made of run {entry.id}, "{entry.name}", of {archive.path} ({" ".join(text_of(error).split())}): '
+            "it is damaged, or this Pocket Lab has a fault; delete the run, or report it with the file"
+        ) from error
+    return result
 
 
 def _read(archive: Archive, entry: Entry) -> Result:

@@ -147,6 +147,21 @@ def _records(path: Path, key: int) -> None:
         archive.records(archive.find(key))
 
 
+def test_records_that_make_no_sense_together_are_no_result(copy: Path) -> None:
+    change(copy, "UPDATE record SET line = replace(line, '-900', '90000000000') WHERE session = 1 AND kind = 'Latency'")
+    with pytest.raises(
+        HistoryError, match=r'no result can be made of run 1, "bench", of .*history\.db \(OverflowError: '
+    ) as caught:
+        History().load(1)
+    assert is_sentence(str(caught.value))
+    assert isinstance(caught.value.__cause__, OverflowError)
+
+
+def test_spans_without_their_trace_are_left_out(copy: Path) -> None:
+    change(copy, "DELETE FROM record WHERE kind = 'Traced'")
+    assert History().load("trace").frame.empty
+
+
 def test_a_run_whose_own_row_is_damaged_is_in_the_list_and_has_no_speed(copy: Path) -> None:
     change(
         copy,
