@@ -11,7 +11,7 @@ from pocket_lab.records.sources import CALLERS
 from pocket_lab.units import format_count, format_duration, format_percent
 from pocket_lab.view.text.table import shorten
 
-_HEADING = Markup('<tr><th class="l" colspan="5">{} in {}</th></tr>')
+_HEADING = Markup('<tr><th class="l" colspan="5">{}{}</th></tr>')
 _HEAD = Markup(
     '<thead><tr><th class="r">line</th><th class="r">hits</th><th class="r">time</th><th class="r">share</th>'
     '<th class="l">source</th></tr></thead>'
@@ -32,14 +32,15 @@ def heat_html(frame: pd.DataFrame) -> Markup:
 
 def _block(node: str, rows: pd.DataFrame, total: pd.Series[float], hottest: float) -> Markup:
     body = Markup("")
-    file, line = "", 0
+    file, line = rows.iloc[0][["file", "line"]]
+    is_same_line = False
     for row in rows.to_dict("records"):
-        if (row["file"], line) != (file, line) or row["line"] < line:  # another function
-            if line:
-                body += _HEADING.format(row["function"], row["inside"])
-            file = row["file"]
-        body += _row(row, hottest, is_same_line=row["line"] == line)
-        line = row["line"]
+        if row["file"] != file or not line <= row["line"] <= line + 1:  # another function begins
+            caller = "" if row["inside"] in ("", CALLERS) else f", called by {row['inside']}"
+            body += _HEADING.format(row["function"], caller)
+            is_same_line = False
+        body += _row(row, hottest, is_same_line and row["line"] == line)
+        file, line, is_same_line = row["file"], row["line"], True
     figures = format_duration(float(total["time_s"])), format_percent(float(total["share"]))
     block = Markup('<h4>{} · {} · {}</h4><table class="heat">{}<tbody>{}</tbody></table>')
     return block.format(shorten(node), *figures, _HEAD, body)
