@@ -261,6 +261,19 @@ def test_async_nodes_are_counted_in_place_inside_a_running_loop() -> None:
     assert hits(outside, "return item + 31") == [1]
 
 
+def test_a_function_that_sets_a_trace_function_is_counted_before_and_after() -> None:
+    def debugging(size: int) -> int:
+        found = sys.gettrace()
+        sys.settrace(lambda *_: None)
+        size += 1  # traced by another
+        sys.settrace(found)
+        for _ in range(3):
+            size += 2
+        return size
+
+    assert hits(here(debugging, size=1), "size += 2") == [3]
+
+
 def test_the_time_of_a_helper_counts_once() -> None:
     def helper(value: int) -> int:
         def inner(value: int) -> int:

@@ -30,6 +30,9 @@ _SLOWED = Caveat(
 _WAITS = Caveat(
     "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
 )
+_THROWN = Caveat(
+    "line-awaits", "a line with an await has one hit more for each time that it is cancelled there (since Python 3.12)"
+)
 _ONE_LINE = Caveat(
     "line-loops", "a loop on a single line counts as one hit, however many iterations it has (since Python 3.12)"
 )
@@ -56,6 +59,8 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
     yield from time_caveats(functions)
     if sys.version_info >= (3, 12):
         yield _ONE_LINE
+        if any(function.is_async for function in functions):
+            yield _THROWN
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):
         yield _WAITS
     yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also)))

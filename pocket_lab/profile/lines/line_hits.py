@@ -61,6 +61,8 @@ class _ProcessProfiler:
         from line_profiler import LineProfiler
 
         self._profiler = LineProfiler()
+        self._traced_locally = self._profiler.set_frame_local_trace
+        self._profiler.set_frame_local_trace = True  # counts go on in a function that calls sys.settrace (Python 3.11)
         self._originals: dict[int, tuple[FunctionType, CodeType]] = {}  # by the id of the function: a cell may run again
         self._blocks: list[CodeBlock] = []
         self._lock = threading.Lock()
@@ -146,6 +148,7 @@ class _ProcessProfiler:
             for function, code in self._originals.values():
                 function.__code__ = code
             self._originals.clear()
+        self._profiler.set_frame_local_trace = self._traced_locally
         stats = self._profiler.get_stats()
         hits: Hits = [(block, {}) for block in self._blocks]
         for (index, _, _), lines in stats.timings.items():
