@@ -131,7 +131,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = f"{__name__}.{_MODULE_OF[name]}"
     if _MODULE_OF[name].startswith("lab"):  # a second of imports, some of which swallow an interrupt
-        from pocket_lab.measure.worker.interrupts import INTERRUPTS
+        from pocket_lab.executors.faults.interrupts import INTERRUPTS
 
         with INTERRUPTS:
             value = getattr(import_module(module), name)

@@ -65,7 +65,21 @@ class DeadlineExceeded(PocketLabError):
 
 
 class ProcessDied(PocketLabError):
-    """A worker or measuring process ended before its work was done: a crash, a kill, a lack of memory."""
+    """A worker or measuring process ended before its work was done: a crash, a kill, a lack of memory.
+
+    `item` is the number of the item on which a worker process was at work, where that is known.
+    """
+
+    def __init__(self, message: str, item: int | None = None) -> None:
+        super().__init__(message)
+        self.item = item
+
+    def __reduce__(self) -> tuple[type[ProcessDied], tuple[str, int | None]]:
+        return (ProcessDied, (str(self), self.item))
+
+
+class TargetAborted(PocketLabError):
+    """The target raised something that would end this program, such as SystemExit; that is the `__cause__`."""
 
 
 class HistoryError(PocketLabError):

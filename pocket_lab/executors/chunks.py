@@ -24,17 +24,30 @@ class Chunks:
     def __init__(self, items: Iterable[Any], workers: int) -> None:
         self._remaining = length_hint(items) or None
         self._source: Iterator[Any] = iter(items)
-        self._workers = workers
+        self.workers = workers
         self._start = 0
         self._item_s: float | None = None
+        self._returned: list[tuple[int, list[Any]]] = []
 
     def take(self) -> tuple[int, list[Any]] | None:
         """The number of the first item and the items of the next chunk; None at the end."""
+        if self._returned:
+            return self._returned.pop(0)
         chunk = list(islice(self._source, self._size()))
         start, self._start = self._start, self._start + len(chunk)
         if self._remaining is not None:
             self._remaining = max(self._remaining - len(chunk), 0)
         return (start, chunk) if chunk else None
+
+    def give_back(self, start: int, chunk: list[Any]) -> None:
+        """Items that were taken and not worked on; they are taken again, before others."""
+        if chunk:
+            self._returned.append((start, chunk))
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether items wait that were given back."""
+        return bool(self._returned)
 
     def record_duration(self, count: int, seconds: float) -> None:
         """A chunk of `count` items took `seconds`; the newest duration has half of the weight."""
@@ -48,8 +61,8 @@ class Chunks:
         worth_sending = int(SHORTEST_CHUNK_S / item_s)
         if self._remaining is None:
             return min(max(1, worth_sending), _MOST_UNKNOWN)
-        guided = self._remaining // (self._workers * _CHUNKS_A_WORKER)
-        worth_sending = min(worth_sending, self._remaining // self._workers)
+        guided = self._remaining // (self.workers * _CHUNKS_A_WORKER)
+        worth_sending = min(worth_sending, self._remaining // self.workers)
         return max(1, min(max(guided, worth_sending), int(LONGEST_CHUNK_S / item_s)))
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, UsageError
 from pocket_lab.executors.chunks import Chunks
+from pocket_lab.executors.faults.interrupt_gate import GATE
 from pocket_lab.executors.outcome import Outcome, attempt
 from pocket_lab.executors.pool import Call, Check, Pool
+
+Chunk = tuple[int, list[Any]]  # the number of its first item
+Arrived = Callable[[Future[Any], Chunk], Iterator[Chunk]]
 
 _CHUNKS_AHEAD = 16
 _CHECK_EVERY_S = 0.05
@@ -36,8 +40,12 @@ class ConcurrentPool(Pool):
             self._executor = self._open()
         return self._executor
 
+    def _packed(self, chunk: Chunk) -> Any:
+        """What `_submit` sends of the items of a chunk; user code may run here."""
+        return chunk[1]
+
     @abstractmethod
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]: ...
+    def _submit(self, function: Call, start: int, packed: Any) -> Future[Any]: ...
 
     def _tasks_in_flight(self, workers: int | None) -> int:
         if workers is not None and workers < 1:
@@ -48,27 +56,44 @@ class ConcurrentPool(Pool):
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap`; closing the iterator early cancels pending chunks and waits for running ones."""
-        executor = self._opened()
-        most = self._tasks_in_flight(workers)
-        chunks = Chunks(items, most)
-        finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
-        in_flight: dict[int, Future[Any]] = {}
+        chunks = Chunks(items, self._tasks_in_flight(workers))
+
+        def arrived(done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
+            outcomes, seconds = self._outcomes(done)
+            chunks.record_duration(len(outcomes), seconds)
+            yield chunk[0], outcomes
+
+        return self._imap(function, chunks, check, arrived)
+
+    def _imap(self, function: Call, chunks: Chunks, check: Check | None, arrived: Arrived) -> Iterator[Outcome]:
+        """`arrived` gives the outcomes of a chunk that has ended, in parts, each with the number of its first item."""
+        most = chunks.workers
+        finished: SimpleQueue[int] = SimpleQueue()
+        in_flight: dict[int, tuple[Future[Any], Chunk]] = {}
         ready: dict[int, list[Outcome]] = {}
         oldest = 0
         try:
             while True:
-                while len(in_flight) < most and len(ready) < _CHUNKS_AHEAD * most and (taken := chunks.take()):
-                    start, chunk = taken
-                    future = in_flight[start] = self._submit(executor, function, start, chunk)
-                    future.add_done_callback(lambda done, start=start: finished.put((start, done)))  # type: ignore[misc]
+                while (
+                    len(in_flight) < most
+                    and (chunks.has_returned or len(ready) < _CHUNKS_AHEAD * most)
+                    and (chunk := chunks.take()) is not None
+                ):
+                    packed, start = self._packed(chunk), chunk[0]
+                    with GATE:
+                        future = self._submit(function, start, packed)
+                        in_flight[start] = future, chunk
+                        future.add_done_callback(lambda _, start=start: finished.put(start))  # type: ignore[misc]
                 if not in_flight:
                     return
-                start, done = finished.get() if check is None else _wait(finished, check)
-                del in_flight[start]
+                start = finished.get() if check is None else _wait(finished, check)
+                done, chunk = in_flight.pop(start)
                 if check is not None:
                     check()
-                ready[start], seconds = self._outcomes(done)
-                chunks.record_duration(len(ready[start]), seconds)
+                for first, outcomes in arrived(done, chunk):
+                    ready[first] = outcomes
+                    if outcomes[-1].ends_call:
+                        outcomes[-1].get()
                 while oldest in ready:
                     outcomes = ready.pop(oldest)
                     oldest += len(outcomes)
@@ -77,7 +102,7 @@ class ConcurrentPool(Pool):
             self._interrupt()
             raise
         finally:
-            _cancel_and_wait(in_flight, finished)
+            _cancel_and_wait([future for future, _ in in_flight.values()])
 
     def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
         """The outcomes of a chunk, and its duration in seconds."""
@@ -94,13 +119,29 @@ class ConcurrentPool(Pool):
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def run_chunk(function: Call, start: int, chunk: list[Any]) -> tuple[list[Outcome], float]:
-    """The outcomes of a chunk of items, and its duration in seconds."""
+def run_chunk(function: Call, items: Iterable[tuple[int, Any]]) -> tuple[list[Outcome], float]:
+    """The outcomes of numbered items, and their duration in seconds; one that ends the call is the last."""
     begun = time.perf_counter()
-    return [attempt(function, index, item) for index, item in enumerate(chunk, start)], time.perf_counter() - begun
+    outcomes: list[Outcome] = []
+    for index, item in items:
+        outcomes.append(attempt(function, index, item))
+        if outcomes[-1].ends_call:
+            break
+    return outcomes, time.perf_counter() - begun
 
 
-def _wait(finished: SimpleQueue[tuple[int, Future[Any]]], check: Check) -> tuple[int, Future[Any]]:
+def wait_for_all(futures: list[Future[Any]]) -> list[Any]:
+    """The results; Ctrl-C in the meantime leaves no lock of theirs taken."""
+    finished: SimpleQueue[None] = SimpleQueue()
+    with GATE:
+        for future in futures:
+            future.add_done_callback(lambda _: finished.put(None))
+    for _ in futures:
+        finished.get()
+    return [future.result() for future in futures]
+
+
+def _wait(finished: SimpleQueue[int], check: Check) -> int:
     """The next finished chunk; calls `check` repeatedly while waiting."""
     while True:
         try:
@@ -109,9 +150,9 @@ def _wait(finished: SimpleQueue[tuple[int, Future[Any]]], check: Check) -> tuple
             check()
 
 
-def _cancel_and_wait(in_flight: dict[int, Future[Any]], finished: SimpleQueue[tuple[int, Future[Any]]]) -> None:
-    """Cancel pending chunks and wait for running ones."""
-    running = sum(not future.cancel() for future in in_flight.values())
-    while running:
-        _, future = finished.get()
-        running -= not future.cancelled()
+def _cancel_and_wait(futures: list[Future[Any]]) -> None:
+    """Cancel pending chunks and wait for running ones; what has arrived unseen counts as ended, whoever saw it."""
+    with GATE:
+        for future in futures:
+            future.cancel()
+    wait(futures)

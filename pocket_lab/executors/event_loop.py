@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from types import TracebackType
+from queue import SimpleQueue
+from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
+
+from pocket_lab.executors.faults.interrupt_gate import GATE
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 
 T = TypeVar("T")
 _INTERRUPTS = (KeyboardInterrupt, SystemExit)
@@ -30,7 +34,8 @@ class Loop:
         if is_running():
             self._helper = _Helper(self._runner)
         else:
-            self._runner.get_loop()  # created now, since `tasks` is called from other threads
+            with GATE:
+                self._runner.get_loop()  # created now, since `tasks` is called from other threads
         return self
 
     @property
@@ -52,18 +57,64 @@ class Loop:
 
         A call from inside one of its own coroutines uses another loop.
         """
+        return self.call(lambda: coroutine)
+
+    def call(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """As `run`, for a coroutine that the function makes: no interrupt comes between that and its begin."""
         if is_running() if self._helper is None else self._helper.is_here():
             with Loop() as other:
-                return other.run(coroutine)
+                return other.call(function, *arguments)
         if self._helper is None:
-            return self._runner.run(coroutine, context=contextvars.copy_context())
-        return self._helper.run(coroutine)
+            return self._call_here(function, arguments)
+        return self._helper.call(function, arguments)
+
+    def _call_here(self, function: Callable[..., Coroutine[Any, Any, T]], arguments: tuple[Any, ...]) -> T:
+        """As `asyncio.Runner.run`, except that Ctrl-C is never raised inside the loop, and never lost."""
+        loop, stop = self._runner.get_loop(), _Stop()
+        with GATE:
+            stop.task = task = loop.create_task(function(*arguments), context=contextvars.copy_context())
+            stop.take_over()
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            stop.give_back()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._helper is None:
             self._runner.close()
         else:
             self._helper.close()
+
+
+class _Stop:
+    """The handler of Ctrl-C while a loop runs in the main thread: it cancels the task, and raises from the second time on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.task: asyncio.Task[Any] | None = None
+        self._before: Any = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        INTERRUPTS.note()
+        if self.count > 1 or self.task is None:
+            raise KeyboardInterrupt
+        if not self.task.done():
+            self.task.cancel()
+            self.task.get_loop().call_soon_threadsafe(lambda: None)  # the loop may be asleep
+
+    def take_over(self) -> None:
+        """Inside the gate: handle Ctrl-C, unless a handler of the user's own does."""
+        if GATE.raises_interrupts:
+            self._before = GATE.replace_handler(self)
+
+    def give_back(self) -> None:
+        """Restore the handler of before; raises the interrupt that has come meanwhile."""
+        if self._before is not None:
+            with GATE:
+                GATE.replace_handler(self._before)
+            if self.count:
+                raise KeyboardInterrupt
 
 
 class _Helper:
@@ -87,22 +138,27 @@ class _Helper:
         """Whether this is the helper's own thread."""
         return threading.current_thread() is self._thread
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def call(self, function: Callable[..., Coroutine[Any, Any, T]], arguments: tuple[Any, ...]) -> T:
         if self.is_closed():
-            coroutine.close()
             raise RuntimeError("an interrupt has closed this loop")
         result: Future[T] = Future()
-        self._awaited = result
-        self._ended.clear()
+        arrived: SimpleQueue[None] = SimpleQueue()
         context = contextvars.copy_context()
-        self._loop.call_soon_threadsafe(self._start, coroutine, result, context, context=context)
         try:
-            return result.result()
-        except KeyboardInterrupt:
-            if not result.done():  # the interrupt came to this thread, which waits
-                result.cancel()
+            with GATE:
+                self._awaited = result
+                self._ended.clear()
+                result.add_done_callback(lambda _: arrived.put(None))
+                coroutine = function(*arguments)
+                self._loop.call_soon_threadsafe(self._start, coroutine, result, context, context=context)
+            arrived.get()
+        except KeyboardInterrupt:  # it came to this thread, which waits
+            with GATE:
+                is_cancelled = result.cancel()
+            if is_cancelled:
                 self._ended.wait()
             raise
+        return result.result()
 
     def close(self) -> None:
         with suppress(RuntimeError):  # an interrupt has closed the loop already
@@ -124,21 +180,25 @@ class _Helper:
         self._ended.set()
 
     def _start(self, coroutine: Coroutine[Any, Any, T], result: Future[T], context: contextvars.Context) -> None:
-        task = self._loop.create_task(coroutine, context=context)
+        async def run() -> None:  # what the coroutine raises is its result: KeyboardInterrupt and SystemExit end the loop else
+            with suppress(InvalidStateError):  # nobody waits for the result any more
+                try:
+                    value = await coroutine
+                except BaseException as error:
+                    if not self._is_interrupted:
+                        result.set_exception(error)
+                else:
+                    result.set_result(value)
 
-        def set_result(done: asyncio.Task[T]) -> None:
+        def end(done: asyncio.Task[None]) -> None:
             if self._is_interrupted:
                 return
-            with suppress(InvalidStateError):  # nobody waits for the result any more
-                if done.cancelled():
-                    result.set_exception(asyncio.CancelledError())
-                elif (error := done.exception()) is not None:
-                    result.set_exception(error)
-                else:
-                    result.set_result(done.result())
+            if done.cancelled():  # before it began
+                coroutine.close()
             self._ended.set()
 
-        task.add_done_callback(set_result)
+        task = self._loop.create_task(run(), context=context)
+        task.add_done_callback(end)
         result.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel) if result.cancelled() else None)
 
 

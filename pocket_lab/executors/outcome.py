@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from os.path import dirname, join, realpath
 from typing import Any
 
-from pocket_lab.errors import StoredError
+from pocket_lab.errors import StoredError, TargetAborted
+from pocket_lab.executors.faults.forks import FORKS
+from pocket_lab.executors.faults.frames import is_machinery
 
 FrameTuple = tuple[str, int, str]
 Link = tuple[str | None, str, tuple[FrameTuple, ...]]
 
 _REMOTE_FRAMES = "_pocket_lab_frames"
-_PACKAGE = dirname(dirname(realpath(__file__)))
-_EXAMPLE = join(_PACKAGE, "demo.py")
-_MACHINERY = (f"{_PACKAGE}/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/", "<node:")
 _LONGEST_TEXT, _LARGEST_PICKLE = 10_000, 16 << 20  # characters, bytes
 _MOST_FRAMES, _MOST_LINKS = 200, 20
 
@@ -28,6 +26,11 @@ class Outcome:
     index: int
     value: Any
     error: BaseException | None = None
+
+    @property
+    def ends_call(self) -> bool:
+        """Whether the exception ends the whole call, as KeyboardInterrupt and SystemExit do: it is no Exception."""
+        return self.error is not None and not isinstance(self.error, Exception)
 
     def get(self) -> Any:
         """The result; raises the exception."""
@@ -49,11 +52,17 @@ class RemoteTraceback(Exception):
 
 
 def attempt(function: Callable[[Any], Any], index: int, item: Any) -> Outcome:
-    """The outcome of calling the function on one item; KeyboardInterrupt and SystemExit are raised."""
+    """The outcome of calling the function on one item, whatever it raises; a process that it forks ends here."""
+    forks = FORKS.count
     try:
-        return Outcome(index, function(item))
-    except Exception as error:
+        value = function(item)
+    except BaseException as error:
+        if FORKS.count != forks:
+            FORKS.end_child(error)
         return Outcome(index, None, error)
+    if FORKS.count != forks:
+        FORKS.end_child()
+    return Outcome(index, value)
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -94,11 +103,6 @@ def format_frames(frames: Iterable[FrameTuple], is_stored: bool = False) -> list
 
     lines = [(*frame, "" if is_stored or "\0" in frame[0] else None) for frame in frames]  # with a null, no file has that name
     return traceback.StackSummary.from_list(lines).format()
-
-
-def is_machinery(file: str) -> bool:
-    """Whether a file belongs to this package, to the pools or to the event loop, and not to the user."""
-    return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 
 def text_of(error: BaseException) -> str:
@@ -171,3 +175,12 @@ def _unpickled(pickled: str, text: str) -> BaseException:
     except Exception:  # as above: a foreign __reduce__ may raise anything
         return RuntimeError(text)
     return error
+
+
+def as_exception(error: BaseException) -> Exception:
+    """The error of a target, to be raised here: one that would end this program is the cause of a TargetAborted."""
+    if isinstance(error, Exception):
+        return error
+    aborted = TargetAborted(f"the target ended its run with {text_of(error)}")
+    aborted.__cause__ = error
+    return aborted

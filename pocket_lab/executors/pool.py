@@ -41,6 +41,15 @@ class Pool(ABC):
         `check` is called repeatedly during waits; an exception that it raises ends the call, and kills worker processes.
         """
 
+    def imap_collect(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As `imap`, where a worker process that dies is the error of its item too (ProcessDied), and the others go on.
+
+        An item that was under way in another process then may run twice.
+        """
+        return self.imap(function, items, workers, check)
+
     def prepare(self, function: Call) -> Call:
         """The function in its present state, for many calls of `imap`; a remote pool pickles it here, once."""
         return function

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,9 @@ import cloudpickle
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.concurrent import RENDEZVOUS_TIMEOUT_S, run_chunk
+from pocket_lab.executors.faults.interrupt_gate import ignore_interrupts
+from pocket_lab.executors.faults.lifeline import Lifeline
+from pocket_lab.executors.faults.work_board import Row, WorkBoard
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.pool import Call
@@ -58,36 +60,45 @@ class PayloadCache:
         return WorkerTime(self.reported.cpu_s - before.cpu_s, self.reported.queued_s - before.queued_s)
 
 
+def start_worker(lifeline: Lifeline, board: WorkBoard) -> None:
+    """Begin a worker process: Ctrl-C is left to the parent, which ends the pool, and the process ends with the parent."""
+    ignore_interrupts()
+    lifeline.hold()
+    STATE.get_or_create(Row, board.row_of_this_process)
+
+
 def run_payload(
-    digest: str, pickled: bytes | None, start: int, packed_items: bytes
+    digest: str, pickled: bytes | None, start: int, packed_items: bytes, ticket: int
 ) -> tuple[list[PackedOutcome], float, WorkerTime] | None:
     """An outcome for each item, the duration and the worker's times since the last call; None to request the function."""
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
     function = cache.load(digest, pickled)
     if function is None:
         return None
-    outcomes, seconds = run_chunk(function, start, cloudpickle.loads(packed_items))
-    return [_pack(outcome) for outcome in outcomes], seconds, cache.time_since_last_call()
+    row = _row()
+    row.begin(ticket)
+    outcomes, seconds = run_chunk(function, row.noting(enumerate(cloudpickle.loads(packed_items), start)))
+    packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]
+    row.end()
+    return packed, seconds, cache.time_since_last_call()
 
 
-def call_together(pickled: bytes, rendezvous: str, workers: int) -> Any:
-    """Call the function as soon as so many workers have arrived, so that no worker calls it twice.
-
-    `rendezvous` is an empty directory in which each worker process leaves a file.
-    """
-    function = cloudpickle.loads(pickled)
-    (Path(rendezvous) / str(os.getpid())).touch()
+def call_together(pickled: bytes, rendezvous: int, workers: int) -> Any:
+    """Call the function as soon as so many workers have come to the rendezvous, so that no worker calls it twice."""
+    function, row = cloudpickle.loads(pickled), _row()
+    row.arrive(rendezvous)
     end = time.monotonic() + RENDEZVOUS_TIMEOUT_S
-    while len(os.listdir(rendezvous)) < workers:
+    while row.arrived(rendezvous) < workers:
         if time.monotonic() > end:
             raise ProcessDied(f"fewer than {workers} worker processes came within {RENDEZVOUS_TIMEOUT_S:g} s")
         time.sleep(0.001)
     return function()
 
 
-def ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which then closes the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _row() -> Row:
+    row = STATE.get(Row)
+    assert row is not None, "a worker begins with start_worker"
+    return row
 
 
 def unpack(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcome:

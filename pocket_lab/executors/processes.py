@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-import tempfile
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from multiprocessing import active_children
 from typing import Any
 
 from pocket_lab.errors import ProcessDied, UsageError
-from pocket_lab.executors.concurrent import ConcurrentPool
+from pocket_lab.executors.chunks import Chunks
+from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
+from pocket_lab.executors.faults.deaths import Deaths, error_of
+from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
+from pocket_lab.executors.faults.lifeline import Lifeline
+from pocket_lab.executors.faults.work_board import WorkBoard
 from pocket_lab.executors.outcome import Outcome
 from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.pool import Call, Check, T
-from pocket_lab.executors.process_worker import call_together, ignore_interrupt, run_payload, unpack
+from pocket_lab.executors.process_worker import call_together, run_payload, start_worker, unpack
+
+_MOST_UNEXPLAINED = 3
 
 
 class ProcessPool(ConcurrentPool):
-    """Worker processes; a function is sent once to each of them.
+    """Worker processes; a function is sent once to each of them. They end with this process, however it ends.
 
     A worker that dies raises ProcessDied; the next call starts new workers.
     """
@@ -26,10 +35,16 @@ class ProcessPool(ConcurrentPool):
     name = "processes"
     is_remote = True
 
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._tickets = itertools.count(1)
+
     def _open(self) -> Executor:
         from loky import ProcessPoolExecutor
 
-        pool: Executor = ProcessPoolExecutor(self.size, initializer=ignore_interrupt)
+        self._lifeline = Lifeline()
+        self._deaths = Deaths(WorkBoard())
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=(self._lifeline, self._deaths.board))
         return pool
 
     def start(self) -> None:
@@ -40,15 +55,19 @@ class ProcessPool(ConcurrentPool):
         """Call the function once in each process: no call begins before every process has arrived."""
         from loky.process_executor import BrokenProcessPool
 
-        pickled = _pickle("the function", function)
-        with tempfile.TemporaryDirectory(prefix="pocket-lab-") as rendezvous:
-            executor = self._opened()
-            try:
-                futures = [executor.submit(call_together, pickled, rendezvous, self.size) for _ in range(self.size)]
-                return [future.result() for future in futures]
-            except BrokenProcessPool as broken:
-                self.close()
-                raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
+        pickled, rendezvous = _pickle("the function", function), next(self._tickets)
+        try:
+            with GATE, Uninterrupted():
+                executor = self._opened()
+                called = [executor.submit(call_together, pickled, rendezvous, self.size) for _ in range(self.size)]
+                look = self._looking(executor)
+                for future in called:
+                    future.add_done_callback(look)
+            return wait_for_all(called)
+        except BrokenProcessPool as broken:
+            deaths = self._deaths
+            self.close()
+            raise deaths.error(_reason(broken)) from broken
 
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
@@ -56,44 +75,70 @@ class ProcessPool(ConcurrentPool):
         """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
         return super().imap(self.prepare(function), items, workers, check)
 
+    def imap_collect(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As `Pool.imap_collect`: items that were under way in other workers, which end too, run again in new ones."""
+        chunks = Chunks(items, self._tasks_in_flight(workers))
+        return self._imap(self.prepare(function), chunks, check, _Survivors(self, chunks).arrived)
+
     def prepare(self, function: Call) -> Call:
         """The function pickled, once."""
         return function if isinstance(function, _Payload) else _Payload(function)
 
-    def _submit(self, executor: Executor, payload: Call, start: int, chunk: list[Any]) -> Future[Any]:
+    def _packed(self, chunk: Chunk) -> bytes:
+        return _pickle(f"an item from number {chunk[0]} on", chunk[1])
+
+    def _submit(self, payload: Call, start: int, packed: Any) -> Future[Any]:
         assert isinstance(payload, _Payload)
-        result: Future[Any] = Future()
-        result.set_running_or_notify_cancel()
+        with Uninterrupted():
+            executor = self._opened()
+            result = _Reply(next(self._tickets), self._deaths)
+            look = self._looking(executor)
 
-        def receive(reply: Future[Any]) -> None:
-            error = reply.exception()
-            if error is not None:
-                result.set_exception(error)
-            elif reply.result() is None:  # this worker has not received the function yet
+            def receive(reply: Future[Any]) -> None:
+                look(reply)
+                error = reply.exception()
+                if error is not None:
+                    result.set_exception(error)
+                elif reply.result() is None:  # this worker has not received the function yet
+                    send(payload.pickled)
+                else:
+                    result.set_result(reply.result())
+
+            def send(pickled: bytes | None) -> None:
                 try:
-                    executor.submit(run_payload, payload.digest, payload.pickled, start, packed_items).add_done_callback(
-                        receive
-                    )
-                except RuntimeError as closed:  # the pool was closed or broke meanwhile
+                    sent = executor.submit(run_payload, payload.digest, pickled, start, packed, result.ticket)
+                except RuntimeError as closed:  # the pool was closed or broke meanwhile, or between two calls
                     result.set_exception(closed)
-            else:
-                result.set_result(reply.result())
+                else:
+                    sent.add_done_callback(receive)
 
-        packed_items = _pickle(f"an item from number {start} on", chunk)
-        try:
-            executor.submit(run_payload, payload.digest, None, start, packed_items).add_done_callback(receive)
-        except RuntimeError as broken:  # a worker died between two calls
-            result.set_exception(broken)
+            send(None)
         return result
+
+    def _looking(self, executor: Any) -> Callable[[Future[Any]], None]:
+        """A callback of a future of the executor: where that has broken, it looks which workers have ended by then."""
+        from loky.process_executor import BrokenProcessPool
+
+        deaths = self._deaths
+
+        def look(done: Future[Any]) -> None:
+            if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
+                deaths.look(executor._processes)
+
+        return look
 
     def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
         from loky.process_executor import BrokenProcessPool
 
+        assert isinstance(done, _Reply)
         try:
             packed, seconds, (cpu_s, queued_s) = done.result()
         except BrokenProcessPool as broken:
-            self.close()
-            raise ProcessDied(f"a worker process died: {_first_line(broken)}") from broken
+            if self._executor is not None and self._deaths is done.deaths:
+                self.close()
+            raise done.deaths.error(_reason(broken)) from broken
         self.cpu_s += cpu_s
         self.queued_s += queued_s
         return [unpack(*outcome) for outcome in packed], seconds
@@ -103,9 +148,59 @@ class ProcessPool(ConcurrentPool):
 
     def close(self) -> None:
         """Kill the worker processes, running tasks included."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+        with GATE:
+            executor, self._executor = self._executor, None
+            if executor is not None:
+                try:
+                    executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+                finally:
+                    self._lifeline.close()
+                    self._deaths.board.close()
+                    active_children()  # which lets go of those that have ended: loky does not join a dead one
+
+
+class _Reply(Future[Any]):
+    """The outcomes of a chunk that a worker process has, under the number by which the board knows the chunk."""
+
+    def __init__(self, ticket: int, deaths: Deaths) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self.deaths = deaths
+        self.set_running_or_notify_cancel()
+
+
+class _Survivors:
+    """The chunks of one call that outlives its workers: the item of a dead worker has an error, all others run again."""
+
+    def __init__(self, pool: ProcessPool, chunks: Chunks) -> None:
+        self._pool = pool
+        self._chunks = chunks
+        self._unexplained: list[Deaths] = []  # since the last outcome
+
+    def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
+        """The outcomes of a chunk, with the number of the first; raises ProcessDied where workers die again and again."""
+        assert isinstance(done, _Reply)
+        start, items = chunk
+        try:
+            outcomes, seconds = self._pool._outcomes(done)
+        except ProcessDied as died:
+            blamed = done.deaths.of_chunk(done.ticket)
+            if blamed is None or blamed.item is None:
+                self._chunks.give_back(start, items)
+                if not done.deaths.have_reason and done.deaths not in self._unexplained:
+                    self._unexplained.append(done.deaths)
+                if len(self._unexplained) >= _MOST_UNEXPLAINED:
+                    raise
+                return
+            self._chunks.give_back(start, items[: blamed.item - start])
+            self._chunks.give_back(blamed.item + 1, items[blamed.item + 1 - start :])
+            error = error_of(blamed)
+            error.__cause__ = died.__cause__
+            yield blamed.item, [Outcome(blamed.item, None, error)]
+        else:
+            self._unexplained.clear()
+            self._chunks.record_duration(len(outcomes), seconds)
+            yield start, outcomes
 
 
 class _Payload:
@@ -127,5 +222,9 @@ def _pickle(what: str, value: Any) -> bytes:
         raise UsageError(f"{what} cannot be sent to another process: {error}") from error
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _reason(error: BaseException) -> str:
+    """The first line of loky's message, with the exit codes that it names further down."""
+    text = str(error).strip()
+    codes = re.search(r"exit codes of the workers are \{(.+)\}", text)
+    first = text.splitlines()[0] if text else type(error).__name__
+    return f"{first} Exit codes: {codes[1]}" if codes else first

@@ -20,4 +20,7 @@ class SerialPool(Pool):
     ) -> Iterator[Outcome]:
         """Call the function on one item after the other; `workers` and `check` have no effect."""
         for index, item in enumerate(items):
-            yield attempt(function, index, item)
+            outcome = attempt(function, index, item)
+            if outcome.ends_call:
+                outcome.get()
+            yield outcome

@@ -9,6 +9,7 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.event_loop import Loop
+from pocket_lab.executors.faults.forks import FORKS
 from pocket_lab.executors.outcome import Outcome
 from pocket_lab.executors.pool import T
 from pocket_lab.executors.serial import SerialPool
@@ -64,10 +65,13 @@ async def imap_on_loop(
     idle: list[str] = []
 
     async def attempt(index: int, item: Any, name: str) -> None:
+        forks = FORKS.count
         try:
             outcome = Outcome(index, await function(item))
         except BaseException as error:  # an interrupt or a cancellation is raised by the loop below
             outcome = Outcome(index, None, error)
+        if FORKS.count != forks:
+            FORKS.end_child(outcome.error)
         idle.append(name)
         finished.put_nowait(outcome)
 
@@ -81,8 +85,8 @@ async def imap_on_loop(
                 return
             outcome = await finished.get()
             del running[outcome.index]
-            if outcome.error is not None and not isinstance(outcome.error, Exception):
-                raise outcome.error  # an interrupt does not wait for the outcomes of earlier items
+            if outcome.ends_call:
+                outcome.get()  # an interrupt does not wait for the outcomes of earlier items
             ready[outcome.index] = outcome
             while oldest in ready:
                 yield ready.pop(oldest)

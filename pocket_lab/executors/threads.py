@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
-from pocket_lab.executors.concurrent import RENDEZVOUS_TIMEOUT_S, ConcurrentPool, run_chunk
+from pocket_lab.executors.concurrent import RENDEZVOUS_TIMEOUT_S, ConcurrentPool, run_chunk, wait_for_all
+from pocket_lab.executors.faults.interrupt_gate import GATE
 from pocket_lab.executors.pool import Call, T
 
 
@@ -28,8 +29,10 @@ class ThreadPool(ConcurrentPool):
             barrier.wait(RENDEZVOUS_TIMEOUT_S)
             return function()
 
-        executor = self._opened()
-        return [future.result() for future in [executor.submit(call_once) for _ in range(self.size)]]
+        with GATE:
+            executor = self._opened()
+            called = [executor.submit(call_once) for _ in range(self.size)]
+        return wait_for_all(called)
 
-    def _submit(self, executor: Executor, function: Call, start: int, chunk: list[Any]) -> Future[Any]:
-        return executor.submit(contextvars.copy_context().run, run_chunk, function, start, chunk)
+    def _submit(self, function: Call, start: int, packed: Any) -> Future[Any]:
+        return self._opened().submit(contextvars.copy_context().run, run_chunk, function, enumerate(packed, start))

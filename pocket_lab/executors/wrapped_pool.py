@@ -45,6 +45,12 @@ class WrappedPool(Pool):
         """As the other pool's."""
         return self._pool.imap(self.prepare(function), items, workers, check)
 
+    def imap_collect(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As the other pool's."""
+        return self._pool.imap_collect(self.prepare(function), items, workers, check)
+
     def prepare(self, function: Call) -> Call:
         """The function inside `around`, prepared for the other pool."""
         if isinstance(getattr(function, "function", function), _Inside):

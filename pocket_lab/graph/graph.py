@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError, printable
+from pocket_lab.executors.faults.frames import hide_own_frames
+from pocket_lab.executors.faults.interrupts import INTERRUPTS, Interruptible, UsersFrames
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names, walk
 from pocket_lab.graph.nested import GraphNode
@@ -126,7 +128,11 @@ class Graph(Linkable):
         exception, Cancelled, or DeadlineExceeded.
         """
         kept = self.store if store is None else self._begun(store)
-        return self._bare(value, kept, None) if context is None else self.plan.run(value, kept, context)
+        try:
+            return self._bare(value, kept, None) if context is None else self.plan.run(value, kept, context)
+        except KeyboardInterrupt as interrupt:
+            hide_own_frames(interrupt)
+            raise
 
     def _begun(self, store: Store | Mapping[str, Any], begin: Callable[[Store, Mapping[str, Any]], Store] = begun) -> Store:
         """The store itself, or what `begin` makes of the first contents of a new one."""
@@ -137,7 +143,8 @@ class Graph(Linkable):
 
         A fan-out of async nodes has `workers` items in flight, by default a hundred.
         """
-        return await self.plan.arun(value, self.store if store is None else self._begun(store), context)
+        with UsersFrames():
+            return await self.plan.arun(value, self.store if store is None else self._begun(store), context)
 
     def map(
         self,
@@ -159,10 +166,11 @@ class Graph(Linkable):
         """
         _check_on_error(on_error)
         kept = self.store if store is None else self._begun(store, StorePerScope)
-        if context is not None:
-            return self.fan_out_plan.results(items, kept, context, on_error)
-        with Workers.requested(workers, executor, self.plan.is_async).context() as opened:
-            return self.fan_out_plan.results(items, kept, opened, on_error)
+        with Interruptible():
+            if context is not None:
+                return self.fan_out_plan.results(items, kept, context, on_error)
+            with Workers.requested(workers, executor, self.plan.is_async).context() as opened:
+                return self.fan_out_plan.results(items, kept, opened, on_error)
 
     def imap(
         self,
@@ -185,8 +193,10 @@ class Graph(Linkable):
         return self._imap(items, Workers.requested(workers, executor, self.plan.is_async), kept, on_error)
 
     def _imap(self, items: Iterable[Any], workers: Workers, store: Store, on_error: OnError) -> Generator[Any]:
-        with workers.context() as opened:
-            yield from self.fan_out_plan.iresults(items, store, opened, on_error)
+        with Interruptible(), workers.context() as opened:
+            for result in self.fan_out_plan.iresults(items, store, opened, on_error):
+                yield result
+                INTERRUPTS.forget()
 
     async def amap(
         self,
@@ -201,7 +211,8 @@ class Graph(Linkable):
         _check_on_error(on_error)
         given = Context(workers=workers) if context is None else context
         kept = self.store if store is None else self._begun(store, StorePerScope)
-        return await self.fan_out_plan.aresults(items, kept, given, on_error)
+        with UsersFrames():
+            return await self.fan_out_plan.aresults(items, kept, given, on_error)
 
     def observed(self, *observers: Observer) -> Graph:
         """The same graph, on the same store, with observers added."""

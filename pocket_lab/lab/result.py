@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pocket_lab.errors import UsageError, printable
-from pocket_lab.executors.outcome import unpack_error
+from pocket_lab.executors.outcome import as_exception, unpack_error
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import describe
 from pocket_lab.records.progress import Failure
@@ -86,10 +86,13 @@ class Result(ABC):
         return texts
 
     @cached_property
-    def error(self) -> BaseException | None:
-        """The first error of the target, as it was raised in the measuring process; None if all went well."""
+    def error(self) -> Exception | None:
+        """The first error of the target, as it was raised in the measuring process; None if all went well.
+
+        What would end this program, such as SystemExit, is the cause of a TargetAborted.
+        """
         failed = next((record for record in self.records if isinstance(record, Failure)), None)
-        return None if failed is None else unpack_error(failed.chain)
+        return None if failed is None else as_exception(unpack_error(failed.chain))
 
     def to_html(self) -> str:
         """The result as an HTML fragment: table, picture, findings and caveats, with nothing from the network."""

@@ -7,11 +7,11 @@ wall time never does. Both clocks are in every Sample.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.failed_point import failed_point, with_hint
@@ -99,14 +99,19 @@ class PointSampler:
         The first run is kept as round 0; it is no figure, since it may import modules or load a model.
         """
         yield Started(self.point)
-        before = None
         try:
             self.value = build_input(job, self.point)
             before = None if job.sweep.fresh_input else Fingerprint(self.value)
-            yield Started(self.point)  # the point timeout is for the batch, without building the input
+        except BaseException as error:
+            INTERRUPTS.pass_on(error)
+            yield from failed_point(self.point, 0, with_hint(error, job, self.point))
+            return False
+        yield Started(self.point)  # the point timeout is for the batch, without building the input
+        try:
             work = build_work(job, self.point, self.value, self.pool)
             timing = work.calibrate(batch_s)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            INTERRUPTS.pass_on(error)
             if before is not None:
                 yield from before.caveats(self.value, self.point)
             yield from failed_point(self.point, 0, with_hint(error, job, self.point))
@@ -121,8 +126,10 @@ class PointSampler:
     def look_again(self) -> Iterator[Record]:
         """Run once more, for the time of a run without what only the first one does; an error is left to the next visit."""
         yield Started(self.point)
-        with suppress(Exception, SystemExit):
+        try:
             self.batch_s = self.builds[0].time(self.loops).wall_s
+        except BaseException as error:
+            INTERRUPTS.pass_on(error)
 
     def probe(self, job: Job) -> Iterator[Record]:
         """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
@@ -140,7 +147,8 @@ class PointSampler:
                     job = replace(job, target=renewable.build()[0])
             twin = build_work(job, self.point, self.value, self.pool)
             twin.calibrate(self.batch_s) if self.point.drive == "load" else twin.time(self.loops)
-        except (Exception, SystemExit):  # a target that cannot be built twice is measured without a probe
+        except BaseException as error:  # a target that cannot be built twice is measured without a probe
+            INTERRUPTS.pass_on(error)
             return
         self.builds.append(twin)
         yield Probe(self.point)
@@ -166,7 +174,8 @@ class PointSampler:
                     work.calibrate(self.target_s).loops,
                     0.0,
                 )  # once: the very first run may have had to import modules
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            INTERRUPTS.pass_on(error)
             self.has_failed = True
             yield from failed_point(self.point, round_number, error)
             return False

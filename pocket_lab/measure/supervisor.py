@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.batch_timeout import within_timeout
 from pocket_lab.measure.worker.budget import Budget, BudgetEnded
-from pocket_lab.measure.worker.interrupts import INTERRUPTS
 from pocket_lab.measure.worker.payload import Sendable
 from pocket_lab.measure.worker.process import stream
+from pocket_lab.measure.worker.scratch import make_scratch, scratch_folder
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.codec import valid_record
 from pocket_lab.records.point import Point, describe
@@ -24,6 +25,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
 from pocket_lab.units import format_duration
 
+_MOST_VAIN = 3  # measuring processes that die one after the other outside the runs of the points
 _SAME_PROCESS = Caveat(
     "in-place", "measured inside this process: its other threads share the clock, and a run that hangs cannot be ended"
 )
@@ -60,20 +62,26 @@ def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False
     """The records that the task yields for the job: samples, paired samples, or a profile.
 
     When the measuring process dies, the current point has failed (with the whole pair, in a comparison), and the others
-    continue in a new process within the rest of the budget. A run that is in flight after the end is stopped, and its point
-    closed. A measurement that `is_rest` of another one ends with its budget, also while its process starts.
+    continue in a new process within the rest of the budget; where no point is current, all of them do. A run that is in
+    flight after the end is stopped, and its point closed. A measurement that `is_rest` of another one ends with its budget,
+    also while its process starts.
     """
     yield Planned(job.points, job.budget_s)
     budget = Budget(job.budget_s, is_strict=is_rest)
     job = replace(job, begun_s=budget.begun_s)  # type: ignore[type-var]
     if job.isolation == "kernel":
         yield _SAME_PROCESS
-        with INTERRUPTS, tempfile.TemporaryDirectory(prefix="pocket-lab-") as scratch:
-            for record in task(replace(job, scratch=scratch)):  # type: ignore[type-var]
-                yield valid_record(record)
-                INTERRUPTS.raise_swallowed()
+        with INTERRUPTS, scratch_folder() as scratch:
+            lock = make_scratch(scratch)
+            try:
+                for record in task(replace(job, scratch=scratch)):  # type: ignore[type-var]
+                    yield valid_record(record)
+                    INTERRUPTS.raise_swallowed()
+            finally:
+                os.close(lock)
         return
     closed: set[Point] = set()
+    vain = 0
     while job.points:
         current: Point | None = None
         samples: list[Sample | Latency] = []
@@ -101,10 +109,14 @@ def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False
             if closed.issuperset(job.points):
                 yield Caveat("died-at-end", f"all points were measured, and then {died}")
                 return
-            if current is None:
-                raise
-            yield from failed_point(current, 0, died)
-            closed.add(current)
+            if current is None or current in closed:  # no point accounts for it: a kill from outside, or a lack of memory
+                vain += 1
+                if vain >= _MOST_VAIN:
+                    raise
+            else:
+                vain = 0
+                yield from failed_point(current, 0, died)
+                closed.add(current)
         rest = job.without(closed, budget.left_s, samples)
         yield from (Closed(point, "failed") for point in job.points if point not in closed and point not in rest.points)
         if budget.left_s <= 0:

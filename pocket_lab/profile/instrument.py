@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.outcome import pack_error
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.failed_point import with_hint
@@ -84,10 +85,12 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
             try:
                 pool = pools.of(point)
                 work = build_work(job, point, build_input(job, point), instrument.wrap_pool(pool))
-                yield from instrument.run(point, pool, work)
-            except (Exception, SystemExit) as error:
+                found = list(instrument.run(point, pool, work))  # no yield in here: to be closed is no error of the target
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
                 yield Failure(point, pack_error(with_hint(error, job, point)))
                 yield Closed(point, "failed")
                 continue
+            yield from found
             yield from instrument.records(point)
             yield Closed(point, "done")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import site
 import sysconfig
 
-from pocket_lab.executors.outcome import is_machinery
+from pocket_lab.executors.faults.frames import is_machinery
 
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {site.getusersitepackages()}

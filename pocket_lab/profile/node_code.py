@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from pocket_lab.executors.outcome import is_machinery
+from pocket_lab.executors.faults.frames import is_machinery
 from pocket_lab.graph.callables import MOST_WRAPPERS, declared, unwrapped
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.runtime.markers import is_marker, node_of_marker

@@ -16,6 +16,11 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The last record of a measuring process: it has done its work. Its parent takes it out of the stream."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """A tick of the clock: `elapsed_s` seconds of the measurement have passed."""
 

@@ -6,7 +6,7 @@ from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.leaks import Filling, Leftover, MemoryReading, Retained, TracedMemory
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
-from pocket_lab.records.progress import Closed, Failure, Forecast, Heartbeat, Output, Planned, Started
+from pocket_lab.records.progress import Closed, Ended, Failure, Forecast, Heartbeat, Output, Planned, Started
 from pocket_lab.records.samples import Block, Latency, Metric, Probe, Reference, Sample, Waits
 from pocket_lab.records.sources import LineCost, Source, Stack
 from pocket_lab.records.spans import NodeTime, Span, Traced
@@ -19,6 +19,7 @@ Record = (
     | Metric
     | Probe
     | Closed
+    | Ended
     | Forecast
     | Caveat
     | Environment

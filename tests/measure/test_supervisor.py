@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
+
+from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.sampler import sample_pairs
@@ -13,7 +18,8 @@ from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.records.caveat import Caveat
-from pocket_lab.records.progress import Closed, Planned
+from pocket_lab.records.progress import Closed, Planned, Started
+from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 
 
@@ -75,3 +81,35 @@ def test_a_death_after_the_last_point_is_a_caveat_also_in_a_second_process() -> 
     records = list(measure(job(quiet, "a", 20.0), task))
     assert [r.point.size for r in records if isinstance(r, Closed)] == [1, 2, 3]
     assert [r.code for r in records if isinstance(r, Caveat)] == ["died-at-end"]
+
+
+def dying_early(task_of_first: str, times: int, tmp_path: Path) -> Callable[[Job], Iterator[Record]]:
+    """A task whose process dies outside of the runs of its points, as often as that."""
+    note = tmp_path / "deaths"
+    note.touch()
+
+    def task(job: Job) -> Iterator[Record]:
+        is_doomed = note.stat().st_size < times
+        if is_doomed:
+            note.write_text(note.read_text() + ".")
+        if is_doomed and task_of_first == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        for point in job.points:
+            yield Started(point)
+            yield Closed(point, "done")
+            if is_doomed:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return task
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_death_outside_of_every_run_costs_no_point(when: str, tmp_path: Path) -> None:
+    records = list(measure(job(quiet, "a", 20.0), dying_early(when, 2, tmp_path)))
+    assert [(r.point.size, r.status) for r in records if isinstance(r, Closed)] == [(1, "done"), (2, "done"), (3, "done")]
+
+
+def test_a_process_that_never_comes_to_a_point_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ProcessDied, match="SIGKILL"):
+        list(measure(job(quiet, "a", 20.0), dying_early("before", 9, tmp_path)))
+    assert (tmp_path / "deaths").read_text() == "..."

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pocket_lab.errors import NodeError
 from pocket_lab.executors.chunks import Numbered
+from pocket_lab.executors.faults.forks import InParent
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.executors.pool import Check
 from pocket_lab.graph.context import Context, Report, stops
 from pocket_lab.graph.observers import Collected, Collector, Observer
 from pocket_lab.graph.runtime.lazy_results import lazy_results
@@ -68,7 +71,8 @@ class _RemoteItem:
         context = Context(deadline_s=deadline_s).inline()
         context.reports = [] if self._given[2] else None
         try:
-            result = self._observed_plan.plan(index).run(value, store, context)
+            with InParent():
+                result = self._observed_plan.plan(index).run(value, store, context)
         except Exception as error:
             packed = pack_error(error)
         return result, packed, store.delta, self._collector.take() if self._collector else [], context.reports
@@ -125,16 +129,20 @@ class FanOutPlan:
         """The name of the scope of the item with this index."""
         return f"{self._kind}-{index}"
 
-    def outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Generator[Outcome]:
-        """Outcomes in the order of the items; an error is the NodeError of its item."""
+    def outcomes(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> Generator[Outcome]:
+        """Outcomes in the order of the items; an error is the NodeError of its item.
+
+        Where errors are collected, so is that of a worker process that dies: the ProcessDied of its item.
+        """
         context.check()
         pool = context.pool
         if pool.is_remote:
-            arrived = self._remote_outcomes(items, store, context)
+            arrived = self._remote_outcomes(items, store, context, on_error)
         else:
             run_item = _LocalItem(self, store, context.inline())
-            arrived = pool.imap(run_item, Numbered(items), context.workers, context.check)
+            arrived = pool.imap(run_item, Numbered(items), context.workers, _checking(context))
         for outcome in arrived:
+            INTERRUPTS.raise_swallowed()
             yield _named(outcome)
         context.check()
 
@@ -157,10 +165,10 @@ class FanOutPlan:
     def results(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
         """Every result in plain code; the first error is raised, or each error is in the list instead of its result."""
         if not self.on_loop(context):
-            with closing(self.outcomes(items, store, context)) as outcomes:
+            with closing(self.outcomes(items, store, context, on_error)) as outcomes:
                 return [_result(outcome, on_error) for outcome in outcomes]
         with _loop_of(context) as loop:
-            return loop.run(self.aresults(items, store, context, on_error))
+            return loop.call(self.aresults, items, store, context, on_error)
 
     async def aresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError = "raise") -> list[Any]:
         """The same on the running event loop."""
@@ -172,24 +180,24 @@ class FanOutPlan:
     def iresults(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError) -> Generator[Any]:
         """One result after the other, without an event loop; closing the generator early stops the running items."""
         if not self.on_loop(context):
-            with closing(self.outcomes(items, store, context)) as outcomes:
+            with closing(self.outcomes(items, store, context, on_error)) as outcomes:
                 for outcome in outcomes:
                     yield _result(outcome, on_error)
             return
         arriving = self.aoutcomes(items, store, context)
         with _loop_of(context) as loop:
             try:
-                while (arrived := loop.run(_next(arriving))) is not None:
+                while (arrived := loop.call(_next, arriving)) is not None:
                     yield _result(arrived, on_error)
             finally:
                 if not loop.is_closed:
-                    loop.run(_close(arriving))
+                    loop.call(_close, arriving)
 
     def on_loop(self, context: Context) -> bool:
         """Whether the items are tasks of an event loop: they are async, and no other workers were requested."""
         return self.is_async and context.pool.name in ("serial", "asyncio")
 
-    def _remote_outcomes(self, items: Iterable[Any], store: Store, context: Context) -> Iterator[Outcome]:
+    def _remote_outcomes(self, items: Iterable[Any], store: Store, context: Context, on_error: OnError) -> Iterator[Outcome]:
         occupied = store.has_scopes(self._kind)
 
         def task(numbered: tuple[int, Any]) -> Task:
@@ -199,7 +207,8 @@ class FanOutPlan:
 
         lazy = lazy_results(self.observers)
         run_item = context.prepare(self, lambda: _RemoteItem(self, bool(self.observers), context.reports is not None, lazy))
-        for outcome in context.pool.imap(run_item, Numbered(items, task), context.workers, context.check):
+        imap = context.pool.imap_collect if on_error == "collect" else context.pool.imap
+        for outcome in imap(run_item, Numbered(items, task), context.workers, _checking(context)):
             if outcome.error is None:
                 value, error, delta, collected, reports = outcome.value
                 apply_delta(store.scope(self.scope(outcome.index)), delta)
@@ -208,6 +217,16 @@ class FanOutPlan:
                     context.reports += reports
                 outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
             yield outcome
+
+
+def _checking(context: Context) -> Check:
+    """The check of a wait: of the context, and of an interrupt that was swallowed."""
+
+    def check() -> None:
+        context.check()
+        INTERRUPTS.raise_swallowed()
+
+    return check
 
 
 def _loop_of(context: Context) -> AbstractContextManager[Loop]:

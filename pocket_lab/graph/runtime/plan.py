@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from pocket_lab.errors import GraphError, NodeError, printable
-from pocket_lab.executors.outcome import is_machinery, text_of
+from pocket_lab.executors.faults.frames import is_machinery
+from pocket_lab.executors.outcome import text_of
 from pocket_lab.graph.context import Context, TooManySteps
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import Observer, Run, Sink, begin

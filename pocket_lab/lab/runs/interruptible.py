@@ -6,19 +6,20 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from pocket_lab.measure.worker.interrupts import INTERRUPTS
+from pocket_lab.executors.faults.interrupts import Interruptible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def interruptible(verb: F) -> F:
-    """The verb, which raises at its end an interrupt that nobody else has raised; its result is kept by then."""
+    """The verb, which raises at its end an interrupt that nobody else has raised; its result is kept by then.
+
+    A notebook shows an interrupt without frames of ours.
+    """
 
     @functools.wraps(verb)
     def call(*arguments: Any, **options: Any) -> Any:
-        with INTERRUPTS:
-            result = verb(*arguments, **options)
-            INTERRUPTS.raise_swallowed()
-            return result
+        with Interruptible():
+            return verb(*arguments, **options)
 
     return cast(F, call)

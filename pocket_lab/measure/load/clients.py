@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from pocket_lab.executors.faults.forks import InParent
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.outcome import text_of
 from pocket_lab.graph.context import INLINE
 from pocket_lab.graph.graph import Graph
@@ -131,8 +133,10 @@ class Client:
                 continue
             begun_s = clock()
             try:
-                runs.function(*arguments)
-            except (Exception, SystemExit) as error:
+                with InParent():
+                    runs.function(*arguments)
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
                 tally.fail(begun_s, error)
             else:
                 tally.answer(begun_s)
@@ -150,8 +154,10 @@ class Client:
                 continue
             begun_s = clock()
             try:
-                await runs.function(*arguments)
-            except (Exception, SystemExit) as error:
+                with InParent():
+                    await runs.function(*arguments)
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
                 tally.fail(begun_s, error)
             else:
                 tally.answer(begun_s)

@@ -113,7 +113,7 @@ class LoadGenerator:
         if not self.pool.is_remote:
             window = Window(*span, itertools.count())
             return window, self._send(window)
-        with NamedTemporaryFile(prefix="pocket-lab-") as file:
+        with NamedTemporaryFile(prefix="pocket-lab-", dir=self.job.scratch or None) as file:
             window = Window(*span, SharedCounter(file.name), is_remote=True)
             return window, self._send(window)
 

@@ -11,6 +11,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.failed_point import failed_point
@@ -23,6 +24,7 @@ from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.measure.work import build_work
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, Status
 from pocket_lab.records.progress import Closed, Started
 from pocket_lab.records.record import Record
@@ -138,23 +140,35 @@ class Pair:
         for side, job in zip((self.a, self.b), jobs, strict=True):
             yield Started(side.point)
             try:
-                if self.value is None:
-                    self.value = SharedInput(job, side.point)
-                    yield Started(side.point)  # the point timeout is for the batch, without building the input
-                value = self.value.copy()
-                before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
-                side.prepare(job, value, batch_s, single)
-                if before is not None:
-                    yield from before.caveats(value, side.point)
-                yield from self.results.take(side.point, side.work, before is not None and before.changed(value))
-            except (Exception, SystemExit) as error:
+                is_new, self.value = self.value is None, self.value or SharedInput(job, side.point)
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
                 yield from self.failed(side, error)
                 return False
+            if is_new:
+                yield Started(side.point)  # the point timeout is for the batch, without building the input
+            try:
+                found = self._prepared(side, job, batch_s, single)
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
+                yield from self.failed(side, error)
+                return False
+            yield from found
         yield from self.results.caveats()
         self._level(batch_s)
         self.rounds_a_block = max(1, min(MOST_ROUNDS, int(block_s / max(self.round_s, 1e-9))))
         self.prepare_s = 0.0 if is_first else perf_counter() - begun
         return True
+
+    def _prepared(self, side: Side, job: Job, batch_s: float, single: bool) -> list[Caveat]:
+        """Build a side on a copy of the input; the caveats about the input and the first result."""
+        assert self.value is not None
+        value = self.value.copy()
+        before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
+        side.prepare(job, value, batch_s, single)
+        found = [] if before is None else list(before.caveats(value, side.point))
+        is_changed = before is not None and before.changed(value)
+        return [*found, *self.results.take(side.point, side.work, is_changed)]
 
     @property
     def round_s(self) -> float:
@@ -180,7 +194,8 @@ class Pair:
             yield Started(side.point)
             try:
                 timing = side.visit()
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
                 yield from self.failed(side, error)
                 return False
             cpu_s = timing.cpu_s / timing.loops if timing.loops else 0.0

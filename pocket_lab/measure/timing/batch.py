@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 from time import perf_counter, process_time
 from typing import Any, NamedTuple, Protocol
 
+from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.timing.reports import Reports
 from pocket_lab.records.point import Point
@@ -121,20 +122,25 @@ class Runs:
 
     def time(self, loops: int) -> Timing:
         """Run `loops` times; the cost of the loop itself is measured and subtracted where it matters."""
-        if self.reset is not None:
-            self.reset()
-        prepared = [self.fresh() for _ in range(loops)] if self.fresh else None
-        self.reports.clear()
-        workers_cpu = self.pool.cpu_s
-        cpu, wall = process_time(), perf_counter()
-        if prepared is not None:
-            _loop_fresh(self.function, prepared)
-        elif self.arguments:
-            _loop_one(self.function, loops, *self.arguments)
-        else:
-            _loop_none(self.function, loops)
-        wall_s = perf_counter() - wall
-        cpu_s = process_time() - cpu + self.pool.cpu_s - workers_cpu
+        with InParent() as parent:
+            if self.reset is not None:
+                self.reset()
+            prepared = [self.fresh() for _ in range(loops)] if self.fresh else None
+            self.reports.clear()
+            workers_cpu = self.pool.cpu_s
+            if prepared is not None:
+                runs = parent.batch(iter(prepared))
+                cpu, wall = process_time(), perf_counter()
+                _loop_fresh(self.function, runs)
+            else:
+                counted = parent.batch(repeat(None, loops))
+                cpu, wall = process_time(), perf_counter()
+                if self.arguments:
+                    _loop_one(self.function, counted, *self.arguments)
+                else:
+                    _loop_none(self.function, counted)
+            wall_s = perf_counter() - wall
+            cpu_s = process_time() - cpu + self.pool.cpu_s - workers_cpu
         if wall_s < loops * _LOOP_MATTERS_S:
             part = max(loops // 12, min(loops, _LEAST_BARE))
             bare_s = min(_bare_loop(part) for _ in range(3)) * loops / part  # one of them may be interrupted
@@ -170,7 +176,8 @@ class Runs:
 
     def once(self) -> None:
         """One run."""
-        self.function(*self.made())
+        with InParent():
+            self.function(*self.made())
 
     def made(self) -> tuple[Any, ...]:
         """The arguments of one run, after a reset, so that no state of earlier runs remains."""
@@ -183,17 +190,17 @@ def _wall_s(timing: Timing) -> float:
     return timing.wall_s
 
 
-def _loop_one(function: Callable[..., Any], loops: int, argument: Any) -> None:
-    for _ in repeat(None, loops):
+def _loop_one(function: Callable[..., Any], loops: Iterator[None], argument: Any) -> None:
+    for _ in loops:
         function(argument)
 
 
-def _loop_none(function: Callable[..., Any], loops: int) -> None:
-    for _ in repeat(None, loops):
+def _loop_none(function: Callable[..., Any], loops: Iterator[None]) -> None:
+    for _ in loops:
         function()
 
 
-def _loop_fresh(function: Callable[..., Any], prepared: list[tuple[Any, ...]]) -> None:
+def _loop_fresh(function: Callable[..., Any], prepared: Iterator[tuple[Any, ...]]) -> None:
     for arguments in prepared:
         function(*arguments)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import open_pool
 from pocket_lab.graph.context import INLINE
@@ -21,9 +22,17 @@ class Pools:
         for point in points:
             most[point.executor] = max(most.get(point.executor, 1), point.workers)
         for executor in most.keys() - self._pools:
-            self._pools[executor] = stack.enter_context(open_pool(executor, most[executor]))
-            self._pools[executor].start()
+            self._pools[executor] = pool = stack.enter_context(open_pool(executor, most[executor]))
+            _start(pool)
 
     def of(self, point: Point) -> Pool:
         """The pool of a point's executor."""
         return self._pools[point.executor]
+
+
+def _start(pool: Pool) -> None:
+    """Start the workers, a second time where one dies meanwhile; whoever uses the pool after that gets the error."""
+    for _ in range(2):
+        with suppress(ProcessDied):
+            pool.start()
+            return

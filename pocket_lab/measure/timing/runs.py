@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from pocket_lab.errors import UsageError
+from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.callables import leading_parameters, takes, takes_argument
 from pocket_lab.graph.context import INLINE, Context
@@ -26,7 +27,8 @@ def build_input(job: Job, point: Point) -> Any:
     if job.input is Input.ABSENT:
         return range(point.size) if point.drive == "map" and point.size is not None else point.size
     if callable(job.input):
-        return job.input() if point.size is None else job.input(point.size)
+        with InParent():
+            return job.input() if point.size is None else job.input(point.size)
     return job.input
 
 

@@ -8,39 +8,43 @@ from typing import Any, BinaryIO
 
 import cloudpickle
 
+from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.outcome import pack_error
 from pocket_lab.records.codec import encode
-from pocket_lab.records.progress import Failure
+from pocket_lab.records.progress import Ended, Failure
 from pocket_lab.records.record import Record
+
+_PID = os.getpid()
 
 
 def main(records: int) -> None:
     """Run the pickled (task, job) from standard input and write each record to the descriptor `records`.
 
-    Standard output and error belong to the target: the parent reads them separately from the records.
+    Standard output and error belong to the target: the parent reads them separately from the records. The last record is Ended:
+    without it the process has left before its work was done, whatever its exit code.
     """
     with os.fdopen(records, "wb") as out:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         try:
-            task, job = _load(sys.stdin.buffer)
-        except Exception as error:  # the user's modules are imported here, and may raise anything
-            _send(out, Failure(None, pack_error(error)))
-            return
-        try:
+            task, job = _load(sys.stdin.buffer)  # the user's modules are imported here, and may raise anything
             for record in task(job):
                 _send(out, record)
         except BaseException as error:  # the parent is informed of whatever ends a task, also a KeyboardInterrupt of the target
             _send(out, Failure(None, pack_error(error)))
+        _send(out, Ended())
 
 
 def _load(source: BinaryIO) -> tuple[Any, Any]:
     payload = source.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    loaded: tuple[Any, Any] = cloudpickle.loads(payload)
+    with InParent():
+        loaded: tuple[Any, Any] = cloudpickle.loads(payload)
     return loaded
 
 
 def _send(out: BinaryIO, record: Record) -> None:
+    if os.getpid() != _PID:  # a process that C code has forked, without telling Python
+        os._exit(0)
     out.write(encode(record))
     out.flush()

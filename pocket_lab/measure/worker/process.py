@@ -9,7 +9,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
@@ -17,11 +16,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.executors.outcome import unpack_error
+from pocket_lab.executors.faults.deaths import describe_exit
+from pocket_lab.executors.faults.lifeline import Lifeline
+from pocket_lab.executors.outcome import as_exception, unpack_error
 from pocket_lab.measure.worker.payload import Sendable, dump
+from pocket_lab.measure.worker.scratch import scratch_folder
 from pocket_lab.measure.worker.watchdog import GRACE_S
 from pocket_lab.records.codec import decode
-from pocket_lab.records.progress import Failure, Heartbeat, Output
+from pocket_lab.records.progress import Ended, Failure, Heartbeat, Output
 from pocket_lab.records.record import Record
 
 J = TypeVar("J", bound=Sendable)
@@ -33,6 +35,8 @@ import sys
 sys.path[:] = {path!r}
 from pocket_lab.measure.worker.watchdog import dismiss_watchdog, fork_watchdog
 watchdog = fork_watchdog({lifeline}, {scratch!r})
+from pocket_lab.measure.worker.scratch import make_scratch
+lock = make_scratch({scratch!r})
 from pocket_lab.measure.worker.child import main
 main({records})
 dismiss_watchdog(watchdog)
@@ -49,42 +53,42 @@ def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
     user's own error for one that cannot be loaded there, ProcessDied where the process ended before its work.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="pocket-lab-", ignore_cleanup_errors=True) as scratch:
+    with scratch_folder() as scratch:  # the process makes it, once its watchdog is there to remove it
         payload = dump(task, replace(job, scratch=scratch))  # type: ignore[type-var]
         with closing(_Child(payload, scratch)) as child:
-            yield from _unpacked(child, started)
-    if child.exit_code:
-        raise ProcessDied(f"the measuring process {_describe(child.exit_code)}")
-
-
-def _unpacked(child: _Child, started: float) -> Iterator[Record]:
-    for record in child.records():
-        if isinstance(record, Failure) and record.point is None:  # the job could not be loaded, or its task broke off
-            raise unpack_error(record.chain)
-        yield Heartbeat(time.monotonic() - started) if record is None else record
+            has_ended = False
+            for record in child.records():
+                if isinstance(record, Ended):
+                    has_ended = True
+                elif isinstance(record, Failure) and record.point is None:  # the job could not be loaded, or its task broke off
+                    raise as_exception(unpack_error(record.chain))
+                else:
+                    yield Heartbeat(time.monotonic() - started) if record is None else record
+    if child.exit_code or not has_ended:
+        raise ProcessDied(f"the measuring process {describe_exit(child.exit_code)}")
 
 
 class _Child:
     def __init__(self, payload: bytes, scratch: str) -> None:
         records, write_records = os.pipe()
-        lifeline, self._lifeline = os.pipe()
+        self._lifeline = lifeline = Lifeline()
         path = [os.path.abspath(part) for part in sys.path]
-        boot = _BOOT.format(path=path, lifeline=lifeline, scratch=scratch, records=write_records)
+        boot = _BOOT.format(path=path, lifeline=lifeline.reader, scratch=scratch, records=write_records)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", boot],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(lifeline, write_records),
+                pass_fds=(lifeline.reader, write_records),
                 start_new_session=True,
             )
         except BaseException:
             os.close(records)
-            os.close(self._lifeline)
+            lifeline.close()
             raise
         finally:
-            os.close(lifeline)
+            lifeline.close_reader()
             os.close(write_records)
         self._records = records
         self._payload = payload
@@ -143,7 +147,7 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         finally:
-            os.close(self._lifeline)
+            self._lifeline.close()
             os.close(self._records)
             for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 if pipe is not None:
@@ -173,14 +177,3 @@ def _read_rest(descriptor: int) -> bytes:
         while data := os.read(descriptor, 65536):
             rest += data
     return rest
-
-
-def _describe(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"ended early with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{hint}"

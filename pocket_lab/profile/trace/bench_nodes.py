@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.timing.batch import Work
@@ -40,9 +41,11 @@ def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> 
         try:
             work = works.get(sampler.point) or build_work(watched, sampler.point, sampler.value, sampler.pool)
             works[sampler.point] = work
-            yield from _traced(sampler, work, instrument)
-        except (Exception, SystemExit):  # an error of the target, which the sweep has reported
+            found = list(_traced(sampler, work, instrument))
+        except BaseException as error:  # an error of the target, which the sweep has reported
+            INTERRUPTS.pass_on(error)
             continue
+        yield from found
     if left_out:
         points = "the point" if len(order) == 1 else f"{len(left_out)} of {len(order)} points"
         missing = f"the budget left no time to trace {points}: the times of the nodes are missing there"

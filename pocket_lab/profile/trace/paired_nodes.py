@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.paired.pair import Pair, Side, order
@@ -31,8 +32,7 @@ def trace_paired_nodes(paired: PairedJob, pairs: Sequence[Pair], deadline: float
     """
     if not (isinstance(paired.a.target, Graph) and isinstance(paired.b.target, Graph)):
         return
-    jobs = paired.a, paired.b
-    builds = Renewable(paired.a.target), Renewable(paired.b.target)
+    sources = (paired.a, Renewable(paired.a.target)), (paired.b, Renewable(paired.b.target))
     traced = [pair for pair in pairs if pair.a.point.drive != "load"]
     for done, pair in enumerate(traced):
         begun = perf_counter()
@@ -40,18 +40,24 @@ def trace_paired_nodes(paired: PairedJob, pairs: Sequence[Pair], deadline: float
         round_s = _OVERHEAD * sum(side.run_s * side.loops for side in (pair.a, pair.b))
         if begun + _FEWEST_ROUNDS * round_s > end:
             continue
-        try:
-            for number in range(1, _MOST_ROUNDS + 1):
-                if perf_counter() + round_s > end:
-                    break
-                sides = list(zip((pair.a, pair.b), jobs, builds, strict=True))
-                for side, job, build in order.sample(sides, 2):
-                    target, _shift = build.build()
-                    yield Started(side.point)
-                    yield from _traced(side, replace(job, target=target), pair)
-                round_s = (perf_counter() - begun) / number
-        except (Exception, SystemExit):  # an error of the target, which the rounds of its pair did not meet
-            continue
+        yield from _rounds(pair, sources, round_s, end)
+
+
+def _rounds(pair: Pair, sources: Sequence[tuple[Job, Renewable]], round_s: float, end: float) -> Iterator[Record]:
+    begun = perf_counter()
+    for number in range(1, _MOST_ROUNDS + 1):
+        if perf_counter() + round_s > end:
+            return
+        for side, (job, build) in order.sample(list(zip((pair.a, pair.b), sources, strict=True)), 2):
+            yield Started(side.point)
+            try:
+                target, _shift = build.build()
+                found = list(_traced(side, replace(job, target=target), pair))
+            except BaseException as error:  # an error of the target, which the rounds of its pair did not meet
+                INTERRUPTS.pass_on(error)
+                return
+            yield from found
+        round_s = (perf_counter() - begun) / number
 
 
 def _traced(side: Side, job: Job, pair: Pair) -> Iterator[Record]:

@@ -258,10 +258,13 @@ def test_a_fan_out_over_what_is_no_list_is_an_error_of_the_fan_out() -> None:
 def test_a_killed_worker_is_process_died_and_no_error_of_a_node() -> None:
     kill = Node("kill", exec=lambda value: os.kill(os.getpid(), 9) if value == 2 else value)
     with open_pool("processes", 2) as pool:
-        with pytest.raises(ProcessDied):
-            Graph(kill).map(range(4), context=Context(pool), on_error="collect")
+        with pytest.raises(ProcessDied, match=r"was ended by SIGKILL .* while it ran item 2"):
+            Graph(kill).map(range(4), context=Context(pool))
         with pytest.raises(ProcessDied):
             Graph(fan_out(kill)).run(range(4), context=Context(pool))
+        results = Graph(kill).map(range(4), context=Context(pool), on_error="collect")
+        assert [result for result in results if isinstance(result, int)] == [0, 1, 3]
+        assert [(type(result), result.item) for result in results if not isinstance(result, int)] == [(ProcessDied, 2)]
         assert Graph(kill).map([0, 1], context=Context(pool)) == [0, 1]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pocket_lab.errors import ProcessDied, UsageError
+from pocket_lab.errors import ProcessDied, TargetAborted, UsageError
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
@@ -112,6 +112,31 @@ def test_a_process_that_dies_says_by_which_signal() -> None:
         list(stream(run_target, job_of(lambda _: os.kill(os.getpid(), signal.SIGSEGV))))
     with pytest.raises(ProcessDied, match="exit code 7"):
         list(stream(run_target, job_of(lambda _: os._exit(7))))
+
+
+@pytest.mark.parametrize("leave", [lambda _: os._exit(0), lambda _: os.execv("/bin/true", ["true"])], ids=["_exit", "exec"])
+def test_a_process_that_leaves_with_success_before_its_work_is_done_has_died(leave: Any) -> None:
+    with pytest.raises(ProcessDied, match="the measuring process ended early with exit code 0"):
+        list(stream(run_target, job_of(leave)))
+
+
+def test_a_target_that_leaves_with_success_has_failed_and_the_others_go_on() -> None:
+    records = list(measure(job_of(lambda size: os._exit(0) if size == 2 else size, sizes="1,2,3", budget=1.5), sample))
+    status = {r.point.size: r.status for r in records if isinstance(r, Closed)}
+    assert {size for size, end in status.items() if end == "failed"} == {2}
+    assert set(status) == {1, 2, 3}
+
+
+def test_a_module_that_leaves_while_it_is_loaded_is_an_error() -> None:
+    class Leaves:
+        def __call__(self, _: Any) -> None:
+            pass
+
+        def __reduce__(self) -> Any:
+            return exit, (0,)
+
+    with pytest.raises(TargetAborted, match="SystemExit: 0"):
+        list(stream(run_target, job_of(Leaves())))
 
 
 def test_a_sweep_goes_on_in_a_new_process_after_one_died() -> None:

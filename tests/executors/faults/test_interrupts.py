@@ -15,8 +15,8 @@ import pytest
 
 import pocket_lab
 from pocket_lab import bench, memory
+from pocket_lab.executors.faults.interrupts import Interrupts
 from pocket_lab.lab.bench import Bench
-from pocket_lab.measure.worker.interrupts import Interrupts
 from pocket_lab.records.samples import Sample
 
 
