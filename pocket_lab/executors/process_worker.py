@@ -68,7 +68,7 @@ def start_worker(lifeline: Lifeline, board: WorkBoard) -> None:
 
 
 def run_payload(
-    digest: str, pickled: bytes | None, start: int, packed_items: bytes, ticket: int
+    digest: str, pickled: bytes | None, start: int, packed_items: bytes, chunk: int
 ) -> tuple[list[PackedOutcome], float, WorkerTime] | None:
     """An outcome for each item, the duration and the worker's times since the last call; None to request the function."""
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
@@ -76,7 +76,7 @@ def run_payload(
     if function is None:
         return None
     row = _row()
-    row.begin(ticket)
+    row.begin(chunk)
     outcomes, seconds = run_chunk(function, row.noting(enumerate(cloudpickle.loads(packed_items), start)))
     packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]
     row.end()

@@ -37,7 +37,7 @@ class ProcessPool(ConcurrentPool):
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
-        self._tickets = itertools.count(1)
+        self._numbers = itertools.count(1)
 
     def _open(self) -> Executor:
         from loky import ProcessPoolExecutor
@@ -55,7 +55,7 @@ class ProcessPool(ConcurrentPool):
         """Call the function once in each process: no call begins before every process has arrived."""
         from loky.process_executor import BrokenProcessPool
 
-        pickled, rendezvous = _pickle("the function", function), next(self._tickets)
+        pickled, rendezvous = _pickle("the function", function), next(self._numbers)
         try:
             with GATE, Uninterrupted():
                 executor = self._opened()
@@ -93,7 +93,7 @@ class ProcessPool(ConcurrentPool):
         assert isinstance(payload, _Payload)
         with Uninterrupted():
             executor = self._opened()
-            result = _Reply(next(self._tickets), self._deaths)
+            result = _Reply(next(self._numbers), self._deaths)
             look = self._looking(executor)
 
             def receive(reply: Future[Any]) -> None:
@@ -108,7 +108,7 @@ class ProcessPool(ConcurrentPool):
 
             def send(pickled: bytes | None) -> None:
                 try:
-                    sent = executor.submit(run_payload, payload.digest, pickled, start, packed, result.ticket)
+                    sent = executor.submit(run_payload, payload.digest, pickled, start, packed, result.chunk)
                 except RuntimeError as closed:  # the pool was closed or broke meanwhile, or between two calls
                     result.set_exception(closed)
                 else:
@@ -162,9 +162,9 @@ class ProcessPool(ConcurrentPool):
 class _Reply(Future[Any]):
     """The outcomes of a chunk that a worker process has, under the number by which the board knows the chunk."""
 
-    def __init__(self, ticket: int, deaths: Deaths) -> None:
+    def __init__(self, chunk: int, deaths: Deaths) -> None:
         super().__init__()
-        self.ticket = ticket
+        self.chunk = chunk
         self.deaths = deaths
         self.set_running_or_notify_cancel()
 
@@ -184,7 +184,7 @@ class _Survivors:
         try:
             outcomes, seconds = self._pool._outcomes(done)
         except ProcessDied as died:
-            blamed = done.deaths.of_chunk(done.ticket)
+            blamed = done.deaths.of_chunk(done.chunk)
             if blamed is None or blamed.item is None:
                 self._chunks.give_back(start, items)
                 if not done.deaths.have_reason and done.deaths not in self._unexplained:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import inspect
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from leaking import (
 from targets import many
 
 from pocket_lab import Graph, Node, NodeError, UsageError, fan_out, node
+from pocket_lab.errors import TargetAborted
 from pocket_lab.lab.leaks import LeakReport, leaks
 from pocket_lab.lab.runs.last_result import last
 from pocket_lab.profile.leaks import creation_sites as creation_sites
@@ -205,17 +207,27 @@ def raise_error(n: int) -> None:
 
 
 def interrupt(n: int) -> None:
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+def raise_interrupt(n: int) -> None:
+    raise KeyboardInterrupt("of the target's own")
 
 
 def grow_and_interrupt(n: int) -> None:
     leaking.KEPT.append(bytearray(1 << 20))
     if tracemalloc.is_tracing():
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize(
-    ("function", "error"), [(raise_error, NodeError), (interrupt, KeyboardInterrupt), (grow_and_interrupt, KeyboardInterrupt)]
+    ("function", "error"),
+    [
+        (raise_error, NodeError),
+        (raise_interrupt, TargetAborted),
+        (interrupt, KeyboardInterrupt),
+        (grow_and_interrupt, KeyboardInterrupt),
+    ],
 )
 def test_in_this_process_nothing_stays_installed_whatever_the_target_raises(
     function: Callable[[int], None], error: type[BaseException]

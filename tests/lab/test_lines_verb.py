@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -111,7 +112,7 @@ def test_nothing_is_left_in_this_process_after_an_error_and_an_interrupt() -> No
     code = helper.__code__
 
     def stopped(size: int) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     @node
     def boom(size: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -233,7 +234,7 @@ def test_an_error_on_any_executor_leaves_memray_usable_for_the_points_that_follo
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_an_interrupt_leaves_memray_usable(executor: str) -> None:
     def interrupts(item: int) -> int:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     graph = Graph(Node("interrupts", exec=interrupts) >> fan_out(piece))
     with pytest.raises(KeyboardInterrupt):

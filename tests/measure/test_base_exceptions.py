@@ -54,7 +54,7 @@ def raising(kind: type[BaseException]) -> Callable[[int], int]:
 
 
 def job_of(target: Any, **options: Any) -> Job:
-    return plan_job(target, Input.ABSENT, parse_sweep(**{"sizes": "1,2,3", "budget": 0.6, "precision": 0.5, **options}))
+    return plan_job(target, Input.ABSENT, parse_sweep(**{"sizes": "1,2,3", "budget": 4.0, "precision": 0.5, **options}))
 
 
 def failed_sizes(records: list[Record]) -> set[int | None]:
@@ -76,7 +76,7 @@ def test_it_closes_the_point_of_a_sweep_on_every_executor(kind: type[BaseExcepti
     job = plan_job(
         target,
         lambda size: [size] * 3,
-        parse_sweep(sizes="1,2,3", budget=0.3, precision=0.5, executors=executor, workers=1, drive="map"),
+        parse_sweep(sizes="1,2,3", budget=4.0, precision=0.5, executors=executor, workers=1, drive="map"),
     )
     records = list(sample(job))
     assert failed_sizes(records) == {2}
@@ -85,9 +85,9 @@ def test_it_closes_the_point_of_a_sweep_on_every_executor(kind: type[BaseExcepti
 
 
 def test_it_closes_the_point_where_a_worker_process_raises_it() -> None:
-    records = list(sample(job_of(raising(OfTheirOwn), drive="map", executors="processes", budget=3.0)))
+    records = list(sample(job_of(raising(OfTheirOwn), drive="map", executors="processes", budget=6.0)))
     assert failed_sizes(records) == set()  # the items are 0, 1, and 0 to 2
-    job = plan_job(raising(OfTheirOwn), lambda size: [size], parse_sweep(sizes="1,2,3", budget=3.0, precision=0.5, drive="map"))
+    job = plan_job(raising(OfTheirOwn), lambda size: [size], parse_sweep(sizes="1,2,3", budget=6.0, precision=0.5, drive="map"))
     assert failed_sizes(list(sample(job))) == {2}
 
 
@@ -100,7 +100,7 @@ def test_under_load_it_is_one_failed_request(kind: type[BaseException], executor
         return function(size)
 
     target = Graph(Node("each", exec=later if executor == "asyncio" else function))
-    records = list(sample(job_of(target, drive="load", executors=executor, workers=1)))
+    records = list(sample(job_of(target, drive="load", executors=executor, workers=1, budget=1.0)))
     assert failed_sizes(records) == set()
     (caveat,) = [record for record in records if isinstance(record, Caveat) and record.code == "load-errors"]
     assert f"the first with {kind.__name__}: of the target" in caveat.message
@@ -108,11 +108,11 @@ def test_under_load_it_is_one_failed_request(kind: type[BaseException], executor
 
 @EACH_KIND
 def test_it_closes_the_pair_of_a_comparison(kind: type[BaseException]) -> None:
-    paired = PairedJob(job_of(abs), job_of(raising(kind)), 0.5, 0.6)
+    paired = PairedJob(job_of(abs), job_of(raising(kind)), 0.5, 1.0)
     assert failed_sizes(list(sample_pairs(paired))) == {2}
 
 
-@EACH_KIND
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OfTheirOwn])
 @pytest.mark.parametrize("task", [profile_cpu, profile_lines, profile_spans, profile_memory], ids=lambda task: task.__name__)
 def test_it_closes_the_point_of_a_profile(kind: type[BaseException], task: Task, tmp_path: Any) -> None:
     assert failed_sizes(list(task(replace(job_of(raising(kind)), scratch=str(tmp_path))))) == {2}
@@ -120,7 +120,7 @@ def test_it_closes_the_point_of_a_profile(kind: type[BaseException], task: Task,
 
 @EACH_KIND
 def test_it_closes_the_point_where_the_input_raises_it(kind: type[BaseException]) -> None:
-    job = plan_job(abs, raising(kind), parse_sweep(sizes="1,2,3", budget=0.3, precision=0.5))
+    job = plan_job(abs, raising(kind), parse_sweep(sizes="1,2,3", budget=4.0, precision=0.5))
     assert failed_sizes(list(sample(job))) == {2}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,6 +35,8 @@ class Forks:
                 if error.code is not None and not isinstance(error.code, int):
                     print(error.code, file=sys.stderr)
             elif error is not None:
+                import traceback
+
                 code = 1
                 traceback.print_exception(error)
         for stream in (sys.stdout, sys.stderr):

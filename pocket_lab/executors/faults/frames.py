@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from contextlib import suppress
 from os.path import dirname, join, realpath
 
@@ -27,6 +26,8 @@ def hide_own_frames(interrupt: BaseException) -> None:
     """Make a notebook show an interrupt with the frames of the user's code alone, those of the cell included."""
 
     def render() -> list[str]:
+        import traceback
+
         frames = traceback.extract_tb(interrupt.__traceback__)
         shown = [frame for frame in frames if not is_machinery(frame.filename) and not _is_between(frame.filename)]
         lines = "".join(traceback.format_list(shown)).splitlines()

@@ -72,9 +72,9 @@ class Row:
 
     def noting(self, items: Iterator[tuple[int, T]]) -> Iterator[tuple[int, T]]:
         """The numbered items, each noted before it is worked on."""
-        view, place = self._view, self._start + _ITEM
+        view, item = self._view, self._start + _ITEM
         for numbered in items:
-            view[place] = numbered[0]
+            view[item] = numbered[0]
             yield numbered
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
@@ -302,9 +304,9 @@ def test_the_cost_of_recording_is_reported_and_subtracted() -> None:
 
 def test_an_interrupt_leaves_the_target_and_the_instrument_as_they_were() -> None:
     def interrupted(value: int) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     graph = Graph(Node("n", exec=interrupted))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), INTERRUPTS:
         traced(graph, 1)
     assert graph.observers == ()
