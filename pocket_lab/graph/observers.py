@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import BuiltinMethodType
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Outcome = Literal["open", "suspended", "ended", "failed", "opaque"]
 YIELDED = "(yielded)"
@@ -114,6 +114,17 @@ _worker = _Worker()
 def thread_name() -> str:
     """The name of this thread."""
     return _worker.name
+
+
+def as_worker(name: str, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+    """Call a function that the worker of this name has given to this thread; a thread of a pool of ours is its own worker."""
+    if threading.current_thread().name.startswith("pocket-lab"):
+        return function(*args, **options)
+    before, _worker.name = _worker.name, name
+    try:
+        return function(*args, **options)
+    finally:
+        _worker.name = before
 
 
 def begin(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from threading import current_thread
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,7 @@ from pocket_lab.graph.callables import takes, takes_argument
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.graph.observers import YIELDED, Run, Sink
+from pocket_lab.graph.observers import YIELDED, Run, Sink, as_worker, thread_name
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.timing.batch import Timing, Work
@@ -66,11 +67,16 @@ class SpanInstrument(Instrument):
         """Record the runs that begin inside."""
         self._recorder, self.watched = Recorder(), point
         self._is_window = point.drive == "load"
+        from pocket_lab.profile.given_work import GivenWork  # here: it loads pools that most runs do without
+
+        given_work = GivenWork(_for_this_worker)
+        given_work.start()
         begun_s = perf_counter()
         try:
             yield
         finally:
             self._span_s = begun_s, perf_counter()
+            given_work.close()
 
     def was_warm_up(self) -> bool:
         """True for a short run, and for a window of load."""
@@ -136,6 +142,11 @@ def observed(job: Job, instrument: SpanInstrument) -> tuple[Job, list[Caveat]]:
     has_input = job.input is not Input.ABSENT or job.points[0].size is not None
     function = target if has_input and takes_argument(target) else _called_without(target)
     return replace(job, target=Graph(Node(label, exec=function), name=label, observers=[instrument])), []
+
+
+def _for_this_worker(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which a node gives to a thread of its own: what it consumes there is consumed by the node."""
+    return partial(as_worker, thread_name(), function)
 
 
 def _called_without(function: Callable[..., Any]) -> Callable[..., Any]:
