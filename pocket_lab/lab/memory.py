@@ -151,7 +151,9 @@ def memory(target: Any, **options: Unpack[MemoryOptions]) -> MemoryProfile:
     """Profile the memory of one run of each point with memray, in a separate process, and attribute it to nodes.
 
     A node's own peak is the most bytes alive at once that were allocated with it as the innermost node, whichever node
-    holds the peak of the whole process; worker processes are followed and added up.
+    holds the peak of the whole process; worker processes are followed and added up. Of blocks and mappings of 1 MiB and more,
+    only what was touched counts, on Linux by looks at the pages of the process; mapped files belong to the page cache. Caveats
+    say what was left out, where a figure is an upper bound, and where more is counted than was ever resident.
 
     Args:
         target: what to profile.

@@ -15,7 +15,8 @@ class NodeMemory:
     `inclusive_peak_bytes` the same with this node anywhere on the stack, `at_peak_bytes` what the node held at the peak of
     the whole process. `temporary` counts allocations that the same thread released after at most one other allocation,
     `leaked_bytes` are the bytes still alive at the end of the run. With several `processes` these are sums over processes,
-    so peaks are upper bounds; `process_peak_bytes` is the largest own peak within one process.
+    so peaks are upper bounds; `process_peak_bytes` is the largest own peak within one process. Of blocks of 1 MiB and more, all
+    bytes here are those that were touched, as far as that is known.
     """
 
     point: Point

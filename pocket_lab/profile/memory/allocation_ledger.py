@@ -6,13 +6,15 @@ belong to the stack that allocated the block. A peak is the maximum of a running
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pocket_lab.profile.memory.capture import IS_RANGED, IS_RELEASE, MMAP, Events, Ints, run_codes
+from pocket_lab.profile.memory.capture import IS_RANGED, IS_RELEASE, MMAP, Events, Ints, Mask, run_codes
+from pocket_lab.profile.memory.held.residency import LEAST_BYTES
+from pocket_lab.profile.memory.held.touched import Held, Pieces, Touched
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Changes = tuple[Ints, Ints, Ints, Ints]  # event, stack, bytes, blocks
 
 _MOST_BETWEEN = 1  # further allocations of its thread during the life of a temporary block: memray's own threshold
 
@@ -28,25 +30,31 @@ class AllocationLedger:
     """The changes of one process in time order; arrays by stack are indexed by stack number.
 
     Totals by stack: `allocations`, `allocated` (bytes), `temporary` (blocks released by the allocating thread after at most
-    one other allocation, as memray counts them) and `left` (bytes alive at the end).
+    one other allocation, as memray counts them), `left` (bytes alive at the end) and `reserved`, with the columns of Reserved.
+    A block or mapping has as many bytes as `touched` says that it held.
     """
 
-    def __init__(self, events: Events, stacks: int) -> None:
+    def __init__(self, events: Events, stacks: int, touched: Touched | None = None) -> None:
         self._stacks = stacks
+        touched = touched or Touched()
         ranged = IS_RANGED.take(events.allocator)
         is_allocation = ~IS_RELEASE.take(events.allocator)
         block, end = _match_blocks(events, ranged, is_allocation)
-        parts = [_block_changes(events, is_allocation & ~ranged, block, end)]
         is_temporary = _is_temporary(events, is_allocation, block, end)
-        if ranged.any():
-            changes, whole = _range_changes(events, np.flatnonzero(ranged))
-            parts.append(changes)
-            is_temporary[whole[_is_short_lived(events, is_allocation, *whole.T)][:, 0]] = True
-        self._event, self._stack, self._bytes, self._blocks = _merge(parts)
+        ranges = _Ranges(events, np.flatnonzero(ranged))
+        whole = ranges.released_whole
+        is_temporary[whole[_is_short_lived(events, is_allocation, *whole.T)][:, 0]] = True
+        pieces = _large_blocks(events, is_allocation & ~ranged, block, end).joined(ranges.pieces)
+        held = touched.held(pieces, len(events))
+        size = _held_sizes(events, pieces, held)
+        many = _block_changes(events, is_allocation & ~ranged, block, end, size)
+        few = _merge(ranges.changes(size, held.most[pieces.is_ranged]), _given_back(events, pieces, held))
+        self._event, self._stack, self._bytes, self._blocks = _merge(many, few)
         self._alive = np.cumsum(self._bytes)
         self.peak = _highest(self._alive)
+        self.reserved = self._reserved(events, pieces, held)
         self.allocations = self._count(events.stack[is_allocation])
-        self.allocated = self._sum(events.stack[is_allocation], events.size[is_allocation])
+        self.allocated = self._sum(events.stack[is_allocation], size[is_allocation])
         self.temporary = self._count(events.stack[is_allocation & is_temporary])
         self.left = self.alive_after(len(self._event))[0]
 
@@ -78,6 +86,13 @@ class AllocationLedger:
             held += self._sum(self._stack[until], self._bytes[until])
             peaks.append(Peak(peak.bytes, int(until[-1]) + 1 if peak.changes else 0))
         return peaks, held
+
+    def _reserved(self, events: Events, pieces: Pieces, held: Held) -> Ints:
+        requested = pieces.end - pieces.begin
+        less = np.flatnonzero(held.most < requested)
+        stack = events.stack[pieces.born[less]]
+        columns = (requested[less], held.most[less], held.of_file[less], held.is_most[less].astype(np.int64))
+        return np.stack((self._count(stack), *(self._sum(stack, column) for column in columns)), axis=1)
 
     def _sum(self, stack: Ints, values: Ints) -> Ints:
         return np.bincount(stack, values, self._stacks).astype(np.int64)  # exact up to 2 ** 53
@@ -126,9 +141,34 @@ def _by_address(address: Ints) -> tuple[Ints, Ints]:
     return order, address[order]
 
 
-def _block_changes(events: Events, is_allocation: Mask, block: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return (event, stack, bytes, blocks) of every change; within one event the end of a block precedes the next begin."""
-    ends, begins = np.zeros(len(events), np.int64), np.flatnonzero(is_allocation)
+def _large_blocks(events: Events, is_block: Mask, block: Ints, end: Ints) -> Pieces:
+    born = np.flatnonzero(is_block & (events.size >= LEAST_BYTES))
+    died = np.full(len(events), len(events))
+    died[block] = end
+    begin = events.address[born]
+    return Pieces(born, died[born], begin, begin + events.size[born], np.zeros(len(born), np.bool_))
+
+
+def _held_sizes(events: Events, pieces: Pieces, held: Held) -> Ints:
+    """Return the size of each allocation, of those in pieces as much as the pieces held."""
+    if not len(pieces.born):
+        return events.size
+    born, piece = np.unique(pieces.born, return_inverse=True)
+    size = events.size.copy()
+    size[born] = np.bincount(piece, held.most).astype(np.int64)
+    return size
+
+
+def _given_back(events: Events, pieces: Pieces, held: Held) -> Changes:
+    """Return what is alive at the end and holds less then than before, as changes after the last event."""
+    less = np.flatnonzero((pieces.died >= len(events)) & (held.last < held.most))
+    end = np.full(len(less), len(events))
+    return end, events.stack[pieces.born[less]], (held.last - held.most)[less], np.zeros(len(less), np.int64)
+
+
+def _block_changes(events: Events, is_block: Mask, block: Ints, end: Ints, size: Ints) -> Changes:
+    """Return every change; within one event the end of a block precedes the next begin."""
+    ends, begins = np.zeros(len(events), np.int64), np.flatnonzero(is_block)
     ends[end] = block + 1
     slots = np.zeros(2 * len(events), np.bool_)
     slots[2 * end], slots[2 * begins + 1] = True, True
@@ -136,7 +176,7 @@ def _block_changes(events: Events, is_allocation: Mask, block: Ints, end: Ints) 
     event, is_begin = slot >> 1, (slot & 1).astype(np.bool_)
     source = np.where(is_begin, event, ends[event] - 1)
     sign = np.where(is_begin, 1, -1)
-    return event, events.stack[source], sign * events.size[source], sign
+    return event, events.stack[source], sign * size[source], sign
 
 
 def _is_temporary(events: Events, is_allocation: Mask, block: Ints, end: Ints) -> Mask:
@@ -160,42 +200,59 @@ def _is_short_lived(events: Events, is_allocation: Mask, block: Ints, end: Ints)
     return result
 
 
-def _range_changes(events: Events, ranged: Ints) -> tuple[tuple[Ints, Ints, Ints, Ints], Ints]:
-    """Return the changes of address ranges, and (allocation, release) of each range that was released in one piece.
+class _Ranges:
+    """The address ranges of a capture: a range is mapped as a whole and may be unmapped in `pieces`.
 
-    A range is mapped as a whole and may be unmapped in parts. A Python loop suffices, since ranges are few.
+    `released_whole` has rows (allocation, release) of those that were released in one piece. A Python loop suffices, since
+    ranges are few.
     """
-    rows: list[tuple[int, int, int, int]] = []
-    whole: list[tuple[int, int]] = []
-    ranges: list[tuple[int, int, int]] = []  # begin, end, event
-    for event in ranged.tolist():
-        begin, size = int(events.address[event]), int(events.size[event])
-        end = begin + size
-        if events.allocator[event] == MMAP:
-            ranges.append((begin, end, event))
-            rows.append((event, int(events.stack[event]), size, 1))
-            continue
-        kept = []
-        for first, last, block in ranges:
-            left, right = max(first, begin), min(last, end)
-            if left >= right:
-                kept.append((first, last, block))
+
+    def __init__(self, events: Events, ranged: Ints) -> None:
+        pieces: list[tuple[int, int, int, int]] = []  # born, died, begin, end
+        rows: list[tuple[int, int, int, int]] = []  # event, allocation, piece released, blocks
+        whole: list[tuple[int, int]] = []
+        ranges: list[tuple[int, int, int]] = []  # begin, end, allocation
+        for event in ranged.tolist():
+            begin, size = int(events.address[event]), int(events.size[event])
+            end = begin + size
+            if events.allocator[event] == MMAP:
+                ranges.append((begin, end, event))
+                rows.append((event, event, -1, 1))
                 continue
-            rest = [part for part in ((first, left, block), (right, last, block)) if part[0] < part[1]]
-            kept += rest
-            rows.append((event, int(events.stack[block]), left - right, len(rest) - 1))
-            if (first, last) == (begin, end):
-                whole.append((block, event))
-        ranges = kept
-    changes = np.array(rows, np.int64).reshape(-1, 4)
-    return (changes[:, 0], changes[:, 1], changes[:, 2], changes[:, 3]), np.array(whole, np.int64).reshape(-1, 2)
+            kept = []
+            for first, last, block in ranges:
+                left, right = max(first, begin), min(last, end)
+                if left >= right:
+                    kept.append((first, last, block))
+                    continue
+                rest = [part for part in ((first, left, block), (right, last, block)) if part[0] < part[1]]
+                kept += rest
+                rows.append((event, block, len(pieces), len(rest) - 1))
+                pieces.append((block, event, left, right))
+                if (first, last) == (begin, end):
+                    whole.append((block, event))
+            ranges = kept
+        pieces += [(block, len(events), left, right) for left, right, block in ranges]
+        table = np.array(pieces, np.int64).reshape(-1, 4)
+        self._rows = np.array(rows, np.int64).reshape(-1, 4)
+        self._stack = events.stack
+        columns: list[Ints] = list(table.T)
+        self.pieces = Pieces(columns[0], columns[1], columns[2], columns[3], np.ones(len(table), np.bool_))
+        self.released_whole = np.array(whole, np.int64).reshape(-1, 2)
+
+    def changes(self, size: Ints, held: Ints) -> Changes:
+        """Return the changes; `size` is what each allocation held, `held` what each piece did."""
+        event, allocation, piece, blocks = self._rows.T
+        is_release = piece >= 0
+        bytes_ = size[allocation]
+        bytes_[is_release] = -held[piece[is_release]]
+        return event, self._stack[allocation], bytes_, blocks
 
 
-def _merge(parts: list[tuple[Ints, Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints, Ints]:
-    """Merge the changes of blocks and of ranges in the order of their events; changes of ranges are few."""
-    if len(parts) == 1:
-        return parts[0]
-    many, few = parts
-    index = np.searchsorted(many[0], few[0])
+def _merge(many: Changes, few: Changes) -> Changes:
+    """Merge two tables of changes in the order of their events."""
+    if not len(few[0]):
+        return many
+    index = np.searchsorted(many[0], few[0], side="right")
     event, stack, size, blocks = (np.insert(one, index, other) for one, other in zip(many, few, strict=True))
     return event, stack, size, blocks

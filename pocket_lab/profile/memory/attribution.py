@@ -9,8 +9,7 @@ import numpy as np
 
 from pocket_lab.graph.runtime.markers import is_marker
 from pocket_lab.profile.libraries import is_library
-from pocket_lab.profile.memory.allocation_ledger import Mask
-from pocket_lab.profile.memory.capture import Frame, Ints, Stacks
+from pocket_lab.profile.memory.capture import Frame, Ints, Mask, Stacks
 from pocket_lab.profile.node_code import NodeFinder
 
 

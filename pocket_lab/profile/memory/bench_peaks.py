@@ -11,6 +11,7 @@ from pocket_lab.measure.itinerary import corners_first
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.profile.conflicts import refuse_conflicts
+from pocket_lab.profile.memory.held.caveats import CODES
 from pocket_lab.profile.memory.instrument import profile_peaks
 from pocket_lab.profile.memory.tracker import check_memray
 from pocket_lab.records.caveat import Caveat
@@ -29,7 +30,7 @@ def refuse_peaks(job: Job) -> None:
 def measure_peaks(job: Job, budget_s: float) -> Generator[Record]:
     """A RunMemory and the NodeMemory of each point that runs within the budget, the corners of the sweep first.
 
-    A Caveat says which points are missing, because the budget ended or the process died.
+    Caveats say what these leave out. A Caveat says which points are missing, because the budget ended or the process died.
     """
     points = tuple(corners_first(job.points))
     job = replace(job, points=points, sweep=replace(job.sweep, budget_s=budget_s), earlier=(), caveats=())
@@ -37,7 +38,8 @@ def measure_peaks(job: Job, budget_s: float) -> Generator[Record]:
     try:
         with closing(measure(job, profile_peaks, is_rest=True)) as records:
             for record in records:
-                if isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
+                is_of_memory = isinstance(record, Caveat) and record.code in CODES
+                if is_of_memory or isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):
                     if isinstance(record, RunMemory):
                         missing.discard(record.point)
                     yield record

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Frame = tuple[str, str, int]  # function, file, line
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 # The members of memray.AllocatorType from 1 on, in the order of memray 1.19 and 1.20; earlier versions have another order.
 ALLOCATORS = (

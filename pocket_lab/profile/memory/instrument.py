@@ -19,6 +19,8 @@ from pocket_lab.profile.inheritance import inheriting
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
 from pocket_lab.profile.marked_target import with_markers
+from pocket_lab.profile.memory.held.caveats import CODES
+from pocket_lab.profile.memory.held.residency import residency_file
 from pocket_lab.profile.memory.memory_totals import MemoryTotals
 from pocket_lab.profile.memory.node_activity import Visits
 from pocket_lab.profile.memory.node_memory import read_node_memory
@@ -65,11 +67,12 @@ def profile_memory(job: Job, options: MemoryOptions | None = None) -> Iterator[R
 
 
 def profile_peaks(job: Job) -> Iterator[Record]:
-    """Run the points for a bench: yield only RunMemory and NodeMemory, and nothing for a point that failed."""
+    """Run the points for a bench: yield only RunMemory, NodeMemory and their Caveats, and nothing for a point that failed."""
     check_memray()
     instrument = _Peaks(job, MemoryOptions(), Path(job.scratch) / "run.bin")
     for record in profile_points(instrument.job, instrument):
-        if not isinstance(record, Failure | Closed | Caveat | Started):
+        is_caveat_of_memory = isinstance(record, Caveat) and record.code in CODES
+        if is_caveat_of_memory or not isinstance(record, Failure | Closed | Caveat | Started):
             yield record
 
 
@@ -103,6 +106,7 @@ class MemoryPass(Instrument):
         """Write everything that is allocated inside to the capture file."""
         for earlier in capture_names(self._file):
             earlier.unlink(missing_ok=True)
+            residency_file(earlier).unlink(missing_ok=True)
         with (
             inheriting(pool),
             tracked(self._file, self._options.tracking, pool),
@@ -119,6 +123,7 @@ class MemoryPass(Instrument):
         """Read the captures of all processes."""
         memory = self._read(with_details=True)
         yield from memory.totals(point, self._begun_at, self._wall_s)
+        yield from memory.caveats(point)
         yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         yield from opaque_caveats(point, self._visits.opaque())
@@ -171,4 +176,6 @@ class _Peaks(MemoryPass):
 
     def records(self, point: Point) -> Iterator[Record]:
         """Yield the memory of the run and of its nodes."""
-        yield from self._read(with_details=False).totals(point, self._begun_at, self._wall_s)
+        memory = self._read(with_details=False)
+        yield from memory.totals(point, self._begun_at, self._wall_s)
+        yield from memory.caveats(point)

@@ -9,7 +9,9 @@ from typing import TypeVar
 import numpy as np
 
 from pocket_lab.profile.memory.capture import Frame, Ints
+from pocket_lab.profile.memory.held.caveats import Excess, Reserved, excess_caveat, reserved_caveat
 from pocket_lab.profile.memory.moments import NO_MOMENTS, Moments, add_processes, thin
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeMemory, RunMemory
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -29,7 +31,8 @@ class MemoryTotals:
 
     Columns of `nodes`: own peak, inclusive peak, bytes at the peak of the process, allocations, allocated bytes, temporary
     allocations, bytes left. Of `lines`: allocations, allocated bytes, bytes at the node's own peak and at the peak of the
-    process, temporary allocations, bytes left. Of `stacks`: bytes and blocks alive at the peak of the process.
+    process, temporary allocations, bytes left. Of `stacks`: bytes and blocks alive at the peak of the process. `excess` has
+    the processes whose peak is above all that they had resident.
     """
 
     names: tuple[str, ...]
@@ -41,6 +44,8 @@ class MemoryTotals:
     lines: dict[Site, Ints] = field(default_factory=dict)
     stacks: dict[Calls, Ints] = field(default_factory=dict)
     moments: Moments = NO_MOMENTS
+    reserved: Ints | None = None  # by node, the columns of Reserved
+    excess: list[Excess] = field(default_factory=list)
 
     @classmethod
     def of(cls, parts: Sequence[MemoryTotals]) -> MemoryTotals:
@@ -52,6 +57,9 @@ class MemoryTotals:
             first.peak += other.peak
             first.largest_peak = max(first.largest_peak, other.largest_peak)
             first.processes += 1
+            if first.reserved is not None and other.reserved is not None:
+                first.reserved = first.reserved + other.reserved
+            first.excess += other.excess
             _add(first.lines, other.lines)
             _add(first.stacks, other.stacks)
         first.moments = add_processes([part.moments for part in parts])
@@ -64,6 +72,14 @@ class MemoryTotals:
         yield RunMemory(point, self.peak, *sums, self.largest_peak, self.processes, begun_at, wall_s)
         for name, row, largest in zip(self.names, self.nodes.tolist(), self.largest.tolist(), strict=True):
             yield NodeMemory(point, name, *row, largest, self.processes)  # type: ignore[call-arg]
+
+    def caveats(self, point: Point) -> Iterator[Caveat]:
+        """Yield what was reserved and not held, and where a process is said to have held more than it had resident."""
+        if self.reserved is not None:
+            rows = zip(self.names, self.reserved.tolist(), strict=True)
+            yield from reserved_caveat(point, {node: Reserved(*row) for node, row in rows})
+        if self.excess:
+            yield excess_caveat(point, max(self.excess, key=lambda excess: excess.peak - excess.most_rss))
 
     def details(self, point: Point, begun_at: float) -> Iterator[Record]:
         """Yield LineMemory, Stacks and HeapPoints; `begun_at` is the Unix time of the start of the run."""

@@ -11,6 +11,9 @@ from pocket_lab.profile.memory.allocation_ledger import AllocationLedger
 from pocket_lab.profile.memory.attribution import Attribution, attribute
 from pocket_lab.profile.memory.capture import Ints, Snapshots, Stacks
 from pocket_lab.profile.memory.capture_reader import read_capture
+from pocket_lab.profile.memory.held.caveats import excess_of
+from pocket_lab.profile.memory.held.residency import read_residency
+from pocket_lab.profile.memory.held.touched import Touched, without_watch
 from pocket_lab.profile.memory.memory_totals import Calls, MemoryTotals, Site
 from pocket_lab.profile.memory.moments import Moments
 from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, own_frames
@@ -20,7 +23,9 @@ def read_node_memory(file: Path, finder: NodeFinder, nodes: Sequence[str], nativ
     """Read the capture of one process and attribute all of it; `with_details` adds lines, stacks and moments."""
     capture = read_capture(file, native)
     stacks = capture.stacks
-    ledger = AllocationLedger(capture.events, len(stacks))
+    residency = read_residency(file)
+    events = capture.events if residency is None else without_watch(capture.events, stacks)
+    ledger = AllocationLedger(events, len(stacks), Touched(residency, capture.snapshots))
     attribution = attribute(stacks, finder, nodes, OUTSIDE)
     owner, names = attribution.owner, attribution.names
     peaks, at_own_peak = ledger.peaks_by(owner, len(names))
@@ -34,6 +39,8 @@ def read_node_memory(file: Path, finder: NodeFinder, nodes: Sequence[str], nativ
     rows = np.array([own, inclusive, *(_sums(owner, column, len(names)) for column in by_stack)], np.int64).T
     peak = ledger.peak.bytes
     totals = MemoryTotals(names, rows, np.array(own, np.int64), peak, peak)
+    totals.reserved = np.array([_sums(owner, column, len(names)) for column in ledger.reserved.T]).T
+    totals.excess = [excess for excess in (excess_of(peak, residency),) if excess is not None]
     if with_details:
         columns = (ledger.allocations, ledger.allocated, at_own_peak, at_peak, ledger.temporary, ledger.left)
         totals.lines = _by_line(attribution, stacks, np.stack(columns, axis=1))

@@ -15,6 +15,7 @@ from typing import Any
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
+from pocket_lab.profile.memory.held.residency import ResidencyWatch
 
 _ONE_AT_A_TIME = "No more than one Tracker instance"
 
@@ -40,14 +41,14 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
     """
     check_memray()
     workers = pool if pool.is_remote else None
-    tracker = None
+    running = None
     try:
         if workers is not None:
             workers.everywhere(partial(_start_in_worker, file, tracking))
-        tracker = _start(file, tracking)
+        running = _start(file, tracking)
         yield
     except Exception as error:
-        _stop(tracker, workers)
+        _stop(running, workers)
         if any(_ONE_AT_A_TIME in str(cause) for cause in _causes(error)):
             raise UsageError(
                 "a memray Tracker runs in this process already, and there can be one at a time: end it, or take it out of the "
@@ -55,9 +56,9 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
             ) from error
         raise
     except BaseException:  # an interrupt has closed the pool, and its processes with it
-        _stop(tracker, None)
+        _stop(running, None)
         raise
-    _stop(tracker, workers)
+    _stop(running, workers)
 
 
 def check_memray() -> None:
@@ -71,43 +72,55 @@ def check_memray() -> None:
         ) from error
 
 
-def _start(file: Path, tracking: Tracking) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A Tracker that runs in this process, and the watch over what its pages hold."""
+
+    tracker: Any
+    watch: ResidencyWatch
+
+    def close(self) -> None:
+        """Stop both."""
+        try:
+            self.watch.stop()
+        finally:
+            _in_other_thread(partial(self.tracker.__exit__, None, None, None))
+        with suppress(OSError):  # without the file, blocks count in full
+            self.watch.save()
+
+
+def _start(file: Path, tracking: Tracking) -> _Running:
     from memray import FileDestination, Tracker
 
     destination = FileDestination(file, overwrite=True, compress_on_exit=False)
     tracker = Tracker(
         destination=destination, native_traces=tracking.native, trace_python_allocators=tracking.python_allocators
     )
-    _in_other_thread(tracker.__enter__)
-    return tracker
+    watch = ResidencyWatch(file)
+    watch.start()
+    try:
+        _in_other_thread(tracker.__enter__)
+    except BaseException:
+        watch.stop()
+        raise
+    return _Running(tracker, watch)
 
 
 def _start_in_worker(file: Path, tracking: Tracking) -> None:
     """Start a Tracker in a worker process, which keeps it until `_stop_in_worker` is called there."""
     own = file.with_name(f"{file.stem}.worker-{os.getpid()}{file.suffix}")
-    STATE.replace(_WorkerTracker, lambda: _WorkerTracker(_start(own, tracking)))
+    STATE.replace(_Running, lambda: _start(own, tracking))
 
 
 def _stop_in_worker() -> None:
-    STATE.close(_WorkerTracker)
+    STATE.close(_Running)
 
 
-@dataclass(frozen=True, slots=True)
-class _WorkerTracker:
-    """The Tracker of a worker process."""
-
-    tracker: Any
-
-    def close(self) -> None:
-        """Stop it."""
-        _stop(self.tracker, None)
-
-
-def _stop(tracker: Any, workers: Pool | None) -> None:
+def _stop(running: _Running | None, workers: Pool | None) -> None:
     """Stop the Tracker of this process, if there is one, and those of the workers."""
     try:
-        if tracker is not None:
-            _in_other_thread(partial(tracker.__exit__, None, None, None))
+        if running is not None:
+            running.close()
     finally:
         if workers is not None:
             with suppress(Exception):  # the file of a worker that died remains
