@@ -97,13 +97,18 @@ def _start(file: Path, tracking: Tracking) -> _Running:
         destination=destination, native_traces=tracking.native, trace_python_allocators=tracking.python_allocators
     )
     watch = ResidencyWatch(file)
-    watch.start()
+    running = _Running(tracker, watch)
     try:
         _in_other_thread(tracker.__enter__)
     except BaseException:
         watch.stop()
         raise
-    return _Running(tracker, watch)
+    try:
+        watch.start()
+    except BaseException:
+        running.close()
+        raise
+    return running
 
 
 def _start_in_worker(file: Path, tracking: Tracking) -> None:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from time import thread_time, time
+from time import monotonic, thread_time, time
 from typing import NamedTuple
 from zipfile import BadZipFile
 
@@ -33,7 +33,9 @@ _HOLE_PAGES = 16  # shorter holes are ignored
 _CHUNK_PAGES = 2**17
 _PRESENT, _SWAPPED, _OF_FILE = np.uint64(1 << 63), np.uint64(1 << 62), np.uint64(1 << 61)  # bits of an entry of the page table
 _PERIOD_S = 0.01
-_LARGEST_SHARE, _SMALLER_SHARE = 1 / 20, 1 / 50  # of the time, for looks: with and without address space that is not resident
+_LARGEST_SHARE, _SMALLER_SHARE = 1 / 20, 1 / 50  # of the time, for looks: with and without much that is not resident
+_LARGE_BYTES = 2**24
+_USUAL_COST_S = 0.005
 _MOST_HOLES = 4_000_000
 _HELD_FILES = (b"/dev/zero", b"/dev/shm/", b"/memfd:", b"/SYSV")  # names of memory that processes share
 _NO_HOLES = np.empty((0, 3), np.int64)
@@ -42,8 +44,9 @@ _NO_HOLES = np.empty((0, 3), np.int64)
 class Residency(NamedTuple):
     """What was seen of a process: the Unix times of begin and end of each look, and holes as rows of (look, begin, end, kind).
 
-    The last look was taken when the run had ended. `looked` is False where the system does not show pages. `first_rss` and
-    `most_rss` are resident bytes when the watch began and the most ever, `swapped` is whether the system swapped meanwhile.
+    The last look was taken when the run had ended; without any look there were no holes. `looked` is False where the system
+    does not show pages. `first_rss` and `most_rss` are resident bytes when the watch began and the most ever, `swapped` is
+    whether the system swapped meanwhile.
     """
 
     begun_s: Floats
@@ -58,30 +61,31 @@ class Residency(NamedTuple):
 class ResidencyWatch:
     """Looks at this process from a thread of its own between `start` and `stop`; `save` writes what was seen.
 
-    A look is taken every 10 ms at most, where address space was added, and it takes at most a twentieth of the time, and less
-    where all of that is resident. The last look comes with `stop`.
+    A look is taken every 10 ms at most, where address space was added, and looks take at most a twentieth of the time, and less
+    where nearly all of that is resident. The last look comes with `stop`, unless all is resident that was added.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = residency_file(file)
-        self._stopping = threading.Event()
+        self._begun, self._stopping = threading.Event(), threading.Event()
         self._looks: list[tuple[float, float, Ints]] = []
         self._holes = 0
         self._pages = _Pages()
-        self._least_size, resident = self._pages.sizes()
-        self._least_gap = self._least_size - resident
+        self._least_size, self._least_gap = 0, 0
         self._first_rss = _status_bytes("VmRSS")
         self._swapped = _pages_swapped_out()
         self._thread = threading.Thread(target=self._watch, name="pocket-lab-residency", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, with the Tracker at work, whose own mappings are no growth then."""
         self._thread.start()
+        self._begun.wait()
 
     def stop(self) -> None:
-        """Take the last look and end the thread."""
+        """Take the last look and end the thread, if it was started."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._pages.close()
 
     def save(self) -> None:
@@ -99,19 +103,29 @@ class ResidencyWatch:
 
     def _watch(self) -> None:
         """Look until the end; a system that does not show pages is not looked at."""
+        size, resident = self._pages.sizes()
+        self._least_size, self._least_gap = size, size - resident
+        self._begun.set()
         if not self._pages.looked:
             return
-        pause_s = _PERIOD_S
-        while not self._stopping.wait(pause_s):
-            pause_s = _PERIOD_S
-            size, resident = self._pages.sizes()
-            self._least_size, self._least_gap = min(self._least_size, size), min(self._least_gap, size - resident)
-            if size - self._least_size >= LEAST_BYTES and self._holes < _MOST_HOLES:
-                start_s = thread_time()
-                self._look()
-                share = _LARGEST_SHARE if size - resident - self._least_gap >= LEAST_BYTES else _SMALLER_SHARE
-                pause_s = max(_PERIOD_S, (thread_time() - start_s) / share)
-        self._look()
+        cost_s, last_s = _USUAL_COST_S, monotonic()
+        while not self._stopping.wait(_PERIOD_S):
+            grown, gap = self._grown()
+            share = _LARGEST_SHARE if gap >= _LARGE_BYTES else _SMALLER_SHARE
+            is_due = gap >= _LARGE_BYTES and not self._looks
+            if grown < LEAST_BYTES or self._holes >= _MOST_HOLES or not (is_due or monotonic() - last_s >= cost_s / share):
+                continue
+            start_s = thread_time()
+            self._look()
+            cost_s, last_s = thread_time() - start_s, monotonic()
+        if self._grown()[1] >= LEAST_BYTES or self._looks:
+            self._look()
+
+    def _grown(self) -> tuple[int, int]:
+        """Return how much larger the address space is than it was, and the part of it that is not resident."""
+        size, resident = self._pages.sizes()
+        self._least_size, self._least_gap = min(self._least_size, size), min(self._least_gap, size - resident)
+        return size - self._least_size, size - resident - self._least_gap
 
     def _look(self) -> None:
         begun_s = time()
