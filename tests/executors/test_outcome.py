@@ -188,7 +188,7 @@ def test_an_error_that_was_never_raised_has_no_frames() -> None:
     assert user_frames(ValueError("never raised")) == ()
 
 
-@pytest.mark.parametrize("error", [ValueError("x" * 10_000_000), NodeError("n" * 5_000_000, "exec", None, "y" * 5_000_000)])
+@pytest.mark.parametrize("error", [ValueError("x" * 10_000_000), NodeError("n" * 500_000, "exec", None, "y" * 500_000)])
 def test_a_long_message_is_cut_and_the_live_error_keeps_it(error: Exception) -> None:
     ((_, text, _),) = packed = pack_error(error)
     assert text == text_of(error)

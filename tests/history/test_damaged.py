@@ -59,7 +59,7 @@ def test_the_whole_file_is_used_without_a_word(copy: Path) -> None:
     assert len(History().frame) == 7
 
 
-@settings(max_examples=24)
+@settings(max_examples=12)
 @given(damage=st.sampled_from(DAMAGES), seed=st.integers(0, 2**32))
 def test_a_damaged_file_is_one_sentence_for_each_use_and_runs_nothing(whole: Path, damage: Any, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
