@@ -51,12 +51,12 @@ def read_options(session: int, text: str) -> dict[str, Any]:
 
 
 def _entry(row: tuple[Any, ...], tags: tuple[str, ...]) -> Entry:
-    id, name, *_ = row
+    id, name, verb, *_ = row
     try:
         return read_row(_where(id), lambda values: _checked(values, tags), row)
     except Unreadable as error:
-        known = name if isinstance(name, str) else ""
-        return Entry(id, known, "", "", float("nan"), None, UNREADABLE, 0, tags, {}, "", str(error))
+        known = [text if isinstance(text, str) else "" for text in (name, verb)]
+        return Entry(id, known[0], known[1], "", float("nan"), None, UNREADABLE, 0, tags, {}, "", str(error))
 
 
 def _checked(row: tuple[Any, ...], tags: tuple[str, ...]) -> Entry:

@@ -20,6 +20,7 @@ from pocket_lab import History, HistoryError, StoredError
 from pocket_lab.executors.outcome import chain, user_frames
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import UNREADABLE
+from pocket_lab.lab.load_stored import stored_bench
 from pocket_lab.lab.runs.recording import Recording
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.samples import Sample
@@ -170,6 +171,8 @@ def test_a_run_whose_own_row_is_damaged_is_in_the_list_and_has_no_speed(copy: Pa
     frame = History().frame.set_index("id")
     assert (frame.at[1, "name"], frame.at[1, "status"]) == ("bench", UNREADABLE)
     assert "unreadable" in str(History())
+    with pytest.raises(HistoryError, match="row 1 of the runs"):
+        stored_bench("bench")
     assert frame["reference_s"].isna()[[1, 2]].all()
     with pytest.raises(HistoryError, match=r'run 2, "compare", cannot be read, since its option machine is 5'):
         History().load(2)
