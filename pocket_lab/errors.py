@@ -52,8 +52,9 @@ class NodeError(PocketLabError):
         self.item = item
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type[NodeError], tuple[str, str, int | None, str]]:
-        return (NodeError, (self.node, self.phase, self.item, self.reason))
+    def __reduce__(self) -> tuple[type[NodeError], tuple[str, str, int | None, str], dict[str, list[str]]]:
+        notes = {"__notes__": self.__notes__} if hasattr(self, "__notes__") else {}
+        return (NodeError, (self.node, self.phase, self.item, self.reason), notes)
 
 
 class Cancelled(PocketLabError):

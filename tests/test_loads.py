@@ -15,12 +15,20 @@ PICKLES = {"pickle", "cloudpickle", "marshal", "shelve", "joblib", "dill", "np",
 ALLOWED = {
     "executors/outcome.py": {"cloudpickle.loads": "an error that another process of this measurement has just sent"},
     "executors/process_worker.py": {
-        "cloudpickle.loads": "a function and its items, from the parent of the worker",
+        "cloudpickle.loads": "a function, or items, from the parent of the worker",
+        "pickle.load": "the context of a call, from the parent of the worker",
+        "pickle.Unpickler": "a function, from the parent of the worker",
         "pickle.loads": "a result, from a worker of this pool",
     },
+    "executors/world/caller.py": {"pickle.loads": "values of context variables, from the parent of this process"},
+    "executors/world/modules.py": {"pickle.loads": "attributes of a module made by hand, from the parent of this process"},
+    "executors/world/options.py": {"pickle.loads": "options of libraries, from the parent of this process"},
     "measure/paired/pair.py": {"pickle.loads": "an input that this process pickled"},
     "measure/timing/rebuild.py": {"pickle.Unpickler": "a target that this process pickled"},
-    "measure/worker/child.py": {"cloudpickle.loads": "the job, from the parent over a pipe"},
+    "measure/worker/payload.py": {
+        "pickle.load": "the world of the parent, over a pipe",
+        "pickle.Unpickler": "the job, from the parent over a pipe",
+    },
     "notebook/expressions.py": {"eval": "what the user typed; of a stored line only names", "exec": "the user's cell"},
 }
 

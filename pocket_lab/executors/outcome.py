@@ -106,11 +106,12 @@ def format_frames(frames: Iterable[FrameTuple], is_stored: bool = False) -> list
 
 
 def text_of(error: BaseException) -> str:
-    """The type and the message of an error, also if its `__str__` fails; at most 10,000 characters."""
+    """The type, the message, also if `__str__` fails, and in brackets the notes of an error; at most 10,000 characters."""
     try:
         text = str(error) if isinstance(error, StoredError) else f"{type(error).__name__}: {error}"
     except Exception:  # a foreign __str__ may raise anything
         text = f"{type(error).__name__}: (an error without a printable text)"
+    text += "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT:,} more characters)"

@@ -1,42 +1,85 @@
-"""Pickling of objects for another process: cloudpickle, plus the files of functions and cached functions of cells."""
+"""Pickling of objects for another process: cloudpickle, plus what it leaves out, and a record of what the objects refer to."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import io
+import os
+import sys
 from collections.abc import Callable
-from types import CodeType, FunctionType
-from typing import Any
+from contextvars import Context, ContextVar
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import IO, Any
 
 import cloudpickle
 
 _Cached = type(functools.cache(lambda: None))
 _DISPATCHER = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined]
 _NAMES = ("__module__", "__name__", "__qualname__", "__doc__", "__wrapped__")
+_tokens: dict[ContextVar[Any], str] = {}  # of the context variables that this process has sent or received, and back
+_variables: dict[str, ContextVar[Any]] = {}
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's pickler with four additions.
+    """cloudpickle's pickler with five additions.
 
     Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
     Cached functions that another process cannot import are pickled by value, with an empty cache.
     So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch
     and its methods, whose caches have weak references.
+    Context variables are pickled without their values; each is one object in another process too, however often it is sent.
+
+    It records to what the objects refer: `modules` by name, `variables`, `names` in the code of functions that are pickled by
+    value, and `main`, the functions and classes of the main module by name.
     """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self.modules: set[str] = set()
+        self.names: set[str] = set()
+        self.variables: list[ContextVar[Any]] = []
+        self.main: dict[str, Any] = {}
 
     def reducer_override(self, value: Any) -> Any:
         """How to rebuild an object, for the kinds that are not left to pickle."""
-        if type(value) is _Cached and not _is_importable(value):
+        kind = type(value)
+        if kind is _Cached and not _is_importable(value):
             return _cached, (value.__wrapped__, value.cache_parameters())
-        if type(value) is FunctionType and value.__code__ is _DISPATCHER and not _is_importable(value):
+        if kind is FunctionType and value.__code__ is _DISPATCHER and not _is_importable(value):
             return _dispatcher, (value.__name__,), _implementations(value), None, None, _register
-        if type(value) is functools.singledispatchmethod:
+        if kind is functools.singledispatchmethod:
             return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
-        if type(value) is functools.cached_property:
+        if kind is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
-        if type(value) is CodeType:
+        if kind is CodeType:
+            self.names.update(value.co_names)
             return _code, (value.co_filename, *self.dispatch_table[CodeType](value))
+        if kind is ContextVar:
+            self.variables.append(value)
+            return _reduce_variable(value)
+        if kind is FunctionType or kind is BuiltinFunctionType or issubclass(kind, type | ModuleType):
+            self._note(value)
         return super().reducer_override(value)
+
+    def _note(self, value: Any) -> None:
+        module = value.__name__ if isinstance(value, ModuleType) else value.__module__
+        if module == "__main__":
+            name = getattr(value, "__qualname__", None)
+            if getattr(sys.modules["__main__"], str(name), None) is value:
+                self.main[str(name)] = value
+        elif module is not None:
+            self.modules.add(str(module))
+
+
+class Namespace:
+    """The attributes of a module that was made by hand, as the globals of its functions in another process."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __reduce__(self) -> tuple[Callable[[str], dict[str, Any]], tuple[str]]:
+        return _namespace, (self._module,)
 
 
 def _is_importable(value: Any) -> bool:
@@ -93,3 +136,42 @@ def _register(dispatcher: Any, state: tuple[dict[type, Callable[..., Any]], dict
 
 def _set_dispatcher(method: Any, dispatcher: Any) -> None:
     method.dispatcher = dispatcher
+
+
+def _namespace(module: str) -> dict[str, Any]:
+    return vars(sys.modules[module])
+
+
+def _reduce_variable(variable: ContextVar[Any]) -> tuple[Any, ...]:
+    """A context variable as an attribute of its module, or rebuilt with its name and its default."""
+    if variable not in _tokens and (home := _home(variable)) is not None:
+        return _attribute, home
+    if variable not in _tokens:
+        _tokens[variable] = os.urandom(8).hex()
+        _variables[_tokens[variable]] = variable
+    try:
+        default: tuple[Any, ...] = (Context().run(variable.get),)
+    except LookupError:
+        default = ()
+    return _variable, (_tokens[variable], variable.name, *default)
+
+
+def _home(variable: ContextVar[Any]) -> tuple[str, str] | None:
+    """A loaded module, other than the main one, and the name under which it holds the variable."""
+    for name, module in list(sys.modules.items()):
+        if name not in ("__main__", "__mp_main__"):
+            for attribute, value in list(getattr(module, "__dict__", {}).items()):
+                if value is variable:
+                    return name, attribute
+    return None
+
+
+def _attribute(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
+
+
+def _variable(token: str, name: str, *default: Any) -> ContextVar[Any]:
+    if token not in _variables:
+        made: ContextVar[Any] = ContextVar(name, default=default[0]) if default else ContextVar(name)
+        _variables[token], _tokens[made] = made, token
+    return _variables[token]

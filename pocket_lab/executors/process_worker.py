@@ -5,8 +5,10 @@ And the times of a process that only it can read: of threads in the run queue, w
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +24,8 @@ from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.pool import Call
 from pocket_lab.executors.worker_state import STATE
+from pocket_lab.executors.world.caller import CallContext, Caller
+from pocket_lab.executors.world.settings import Settings
 
 PackedOutcome = tuple[int, bytes, tuple[Link, ...] | None]
 
@@ -38,21 +42,35 @@ class WorkerTime(NamedTuple):
     queued_s: float
 
 
+class Received(NamedTuple):
+    """A function, and the context of its caller."""
+
+    function: Call
+    context: CallContext
+
+
 class PayloadCache:
     """The functions that a worker process has received, by digest, and the times that it has reported."""
 
     def __init__(self) -> None:
         self.reported = WorkerTime(0.0, process_queued_s())
-        self._functions: dict[str, Call] = {}
+        self._received: dict[str, Received] = {}
 
-    def load(self, digest: str, pickled: bytes | None) -> Call | None:
+    def load(self, digest: str, pickled: bytes | None) -> Received | None:
         """The function with this digest, unpickled once; None if it is not cached and has not been sent."""
-        function = self._functions.get(digest)
-        if function is None and pickled is not None:
-            while len(self._functions) >= _MOST_CACHED:
-                del self._functions[next(iter(self._functions))]
-            function = self._functions[digest] = cloudpickle.loads(pickled)
-        return function
+        received = self._received.get(digest)
+        if received is None and pickled is not None:
+            while len(self._received) >= _MOST_CACHED:
+                del self._received[next(iter(self._received))]
+            source = io.BytesIO(pickled)
+            caller: Caller = pickle.load(source)
+            caller.prepare()
+            unpickler = pickle.Unpickler(source)
+            received = self._received[digest] = Received(unpickler.load(), caller.context())
+            vars(sys.modules["__main__"]).update(unpickler.load())  # where whoever looks them up by name finds them
+            if (settings := STATE.get(Settings)) is not None:
+                settings.apply_filters()  # more of their categories may be loaded now
+        return received
 
     def time_since_last_call(self) -> WorkerTime:
         """The times of this process since the last call, or since the process started."""
@@ -60,11 +78,15 @@ class PayloadCache:
         return WorkerTime(self.reported.cpu_s - before.cpu_s, self.reported.queued_s - before.queued_s)
 
 
-def start_worker(lifeline: Lifeline, board: WorkBoard) -> None:
-    """Begin a worker process: Ctrl-C is left to the parent, which ends the pool, and the process ends with the parent."""
+def start_worker(lifeline: Lifeline, board: WorkBoard, settings: Settings) -> None:
+    """Begin a worker process with the settings of the parent.
+
+    Ctrl-C is left to the parent, which ends the pool, and the process ends with the parent.
+    """
     ignore_interrupts()
     lifeline.hold()
     STATE.get_or_create(Row, board.row_of_this_process)
+    STATE.get_or_create(Settings, lambda: settings).apply()
 
 
 def run_payload(
@@ -72,12 +94,13 @@ def run_payload(
 ) -> tuple[list[PackedOutcome], float, WorkerTime] | None:
     """An outcome for each item, the duration and the worker's times since the last call; None to request the function."""
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
-    function = cache.load(digest, pickled)
-    if function is None:
+    received = cache.load(digest, pickled)
+    if received is None:
         return None
     row = _row()
     row.begin(chunk)
-    outcomes, seconds = run_chunk(function, row.noting(enumerate(cloudpickle.loads(packed_items), start)))
+    items = row.noting(enumerate(cloudpickle.loads(packed_items), start))
+    outcomes, seconds = received.context.call(run_chunk, received.function, items)
     packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]
     row.end()
     return packed, seconds, cache.time_since_last_call()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from multiprocessing import active_children
@@ -19,16 +21,19 @@ from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
 from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.work_board import WorkBoard
 from pocket_lab.executors.outcome import Outcome
-from pocket_lab.executors.pickling import dumps
+from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.executors.pool import Call, Check, T
 from pocket_lab.executors.process_worker import call_together, run_payload, start_worker, unpack
+from pocket_lab.executors.world.caller import Caller
+from pocket_lab.executors.world.settings import Settings
 
 _MOST_UNEXPLAINED = 3
 
 
 class ProcessPool(ConcurrentPool):
-    """Worker processes; a function is sent once to each of them. They end with this process, however it ends.
+    """Worker processes with the settings of this one, with which they end, however it ends.
 
+    A function is sent once to each of them, with the context of its caller.
     A worker that dies raises ProcessDied; the next call starts new workers.
     """
 
@@ -44,7 +49,9 @@ class ProcessPool(ConcurrentPool):
 
         self._lifeline = Lifeline()
         self._deaths = Deaths(WorkBoard())
-        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=(self._lifeline, self._deaths.board))
+        begin = (self._lifeline, self._deaths.board, Settings.here())
+        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else None
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options)
         return pool
 
     def start(self) -> None:
@@ -204,11 +211,14 @@ class _Survivors:
 
 
 class _Payload:
-    """A function in its present state, pickled once for all chunks of a call; workers identify it by its digest."""
+    """A function in its present state and the context of its caller, pickled once for all chunks of a call.
+
+    Workers identify it by its digest.
+    """
 
     def __init__(self, function: Call) -> None:
         self.function = function
-        self.pickled = _pickle("the function", function)
+        self.pickled = _pickle_call(function)
         self.digest = hashlib.blake2b(self.pickled, digest_size=16).hexdigest()
 
     def __call__(self, item: Any) -> Any:
@@ -220,6 +230,18 @@ def _pickle(what: str, value: Any) -> bytes:
         return dumps(value)
     except Exception as error:  # any class may fail to pickle in its own way
         raise UsageError(f"{what} cannot be sent to another process: {error}") from error
+
+
+def _pickle_call(function: Call) -> bytes:
+    """The caller, the function, and the functions and classes of the main module to which that refers."""
+    buffer = io.BytesIO()
+    pickler = Pickler(buffer)
+    try:
+        pickler.dump(function)
+        pickler.dump(pickler.main)
+    except Exception as error:  # as above
+        raise UsageError(f"the function cannot be sent to another process: {error}") from error
+    return dumps(Caller.here(pickler)) + buffer.getvalue()
 
 
 def _reason(error: BaseException) -> str:

@@ -44,9 +44,32 @@ def code_version(*targets: Any) -> str | None:
     return walk.digest.hexdigest()
 
 
+def own_version(obj: Any) -> str | None:
+    """As `code_version`, without the globals that its functions name."""
+    walk = _Walk(follows_globals=False)
+    try:
+        walk.visit(obj)
+    except RecursionError:
+        return None
+    return walk.digest.hexdigest()
+
+
+def user_code(*targets: Any) -> list[FunctionType | type]:
+    """The functions and classes of the user's that count for the `code_version` of the targets."""
+    walk = _Walk()
+    try:
+        for target in targets:
+            walk.visit(target)
+    except RecursionError:
+        return []
+    return walk.user_code
+
+
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, follows_globals: bool = True) -> None:
         self.digest = hashlib.blake2b(digest_size=16)
+        self.user_code: list[FunctionType | type] = []
+        self._follows_globals = follows_globals
         self._seen: dict[int, tuple[int, Any]] = {}  # with the object itself, so that its id stays its own
 
     def visit(self, obj: Any) -> None:
@@ -115,8 +138,10 @@ class _Walk:
         if _is_of_library(function):  # a decorator of a library holds the user's function in its closure
             self._all("library", (f"{function.__module__}.{function.__qualname__}", cells))
             return
+        self.user_code.append(function)
         self._all("function", (function.__code__, function.__defaults__, function.__kwdefaults__, cells))
-        self._all("globals", [part for name in _globals(function.__code__) for part in _global(function, name)])
+        if self._follows_globals:
+            self._all("globals", [part for name in global_names(function.__code__) for part in _global(function, name)])
 
     def _code(self, code: CodeType) -> None:
         self._text("code", code.co_code.hex())
@@ -127,6 +152,7 @@ class _Walk:
     def _class(self, cls: type) -> None:
         self._text("class", f"{cls.__module__}.{cls.__qualname__}" if _is_of_library(cls) else cls.__qualname__)
         if not _is_of_library(cls):
+            self.user_code.append(cls)
             hidden = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
             members = {name: _unbound(member) for name, member in vars(cls).items() if name not in hidden}
             self._all("members", (cls.__bases__, members))
@@ -156,15 +182,15 @@ def _global(function: FunctionType, name: str) -> tuple[Any, ...]:
     if found is _MISSING:
         return ()
     if isinstance(found, ModuleType) and not _is_of_library(found):
-        members = [vars(found).get(member, None) for member in _names(function.__code__) if member in vars(found)]
+        members = [vars(found).get(member, None) for member in names(function.__code__) if member in vars(found)]
         return (name, found, members)
     return (name, found)
 
 
-def _globals(code: CodeType) -> list[str]:
+def global_names(code: CodeType) -> list[str]:
     """The globals that a code object and those inside it load, in order."""
     loaded = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _globals(constant)]
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in global_names(constant)]
     return list(dict.fromkeys((*loaded, *inner)))
 
 
@@ -179,9 +205,9 @@ def _shape(obj: Any) -> str:
         return ""
 
 
-def _names(code: CodeType) -> list[str]:
+def names(code: CodeType) -> list[str]:
     """The names of globals and attributes in a code object and in those inside it."""
-    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _names(constant)]
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in names(constant)]
     return list(dict.fromkeys((*code.co_names, *inner)))
 
 

@@ -24,6 +24,7 @@ from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.measure.work import build_work
+from pocket_lab.measure.worker.seeds import restart_seeds
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, Status, describe
 from pocket_lab.records.progress import Closed, Started
@@ -99,6 +100,7 @@ class PointSampler:
         The first run is kept as round 0; it is no figure, since it may import modules or load a model.
         """
         yield Started(self.point)
+        restart_seeds()
         try:
             self.value = build_input(job, self.point)
             before = None if job.sweep.fresh_input else Fingerprint(self.value)

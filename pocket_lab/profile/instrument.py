@@ -18,6 +18,7 @@ from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.work import build_work
+from pocket_lab.measure.worker.seeds import restart_seeds
 from pocket_lab.profile.conflicts import refuse_conflicts
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Started
@@ -82,6 +83,7 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
         pools = Pools(job.points, stack)
         for point in job.points:
             yield Started(point)
+            restart_seeds()
             try:
                 pool = pools.of(point)
                 work = build_work(job, point, build_input(job, point), instrument.wrap_pool(pool))

@@ -24,6 +24,7 @@ from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.measure.work import build_work
+from pocket_lab.measure.worker.seeds import restart_seeds
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, Status
 from pocket_lab.records.progress import Closed, Started
@@ -139,6 +140,8 @@ class Pair:
         single = any(job.sweep.caches == "cold" and caches(job.target) for job in jobs)
         for side, job in zip((self.a, self.b), jobs, strict=True):
             yield Started(side.point)
+            if self.value is None:
+                restart_seeds()
             try:
                 is_new, self.value = self.value is None, self.value or SharedInput(job, side.point)
             except BaseException as error:
@@ -165,6 +168,8 @@ class Pair:
         assert self.value is not None
         value = self.value.copy()
         before = None if side.loops or job.sweep.fresh_input else Fingerprint(value)
+        if not side.loops:
+            restart_seeds()  # so that the first runs of both sides, whose results are compared, get the same numbers
         side.prepare(job, value, batch_s, single)
         found = [] if before is None else list(before.caveats(value, side.point))
         is_changed = before is not None and before.changed(value)

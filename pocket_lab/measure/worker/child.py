@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, BinaryIO
-
-import cloudpickle
+from typing import BinaryIO
 
 from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.outcome import pack_error
+from pocket_lab.measure.worker.kernel_names import explained
+from pocket_lab.measure.worker.payload import load
 from pocket_lab.records.codec import encode
 from pocket_lab.records.progress import Ended, Failure
 from pocket_lab.records.record import Record
@@ -27,20 +27,22 @@ def main(records: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         try:
-            task, job = _load(sys.stdin.buffer)  # the user's modules are imported here, and may raise anything
+            payload = _read(sys.stdin.buffer)
+            with InParent():
+                task, job, doubts = load(payload)  # the user's modules are imported here, and may raise anything
             for record in task(job):
+                for caveat in doubts.take():
+                    _send(out, caveat)
                 _send(out, record)
         except BaseException as error:  # the parent is informed of whatever ends a task, also a KeyboardInterrupt of the target
-            _send(out, Failure(None, pack_error(error)))
+            _send(out, Failure(None, pack_error(explained(error))))
         _send(out, Ended())
 
 
-def _load(source: BinaryIO) -> tuple[Any, Any]:
+def _read(source: BinaryIO) -> bytes:
     payload = source.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    with InParent():
-        loaded: tuple[Any, Any] = cloudpickle.loads(payload)
-    return loaded
+    return payload
 
 
 def _send(out: BinaryIO, record: Record) -> None:

@@ -1,17 +1,23 @@
-"""A task and its job as bytes for another process; an error names the object that cannot be pickled."""
+"""A task and its job as bytes for a measuring process, with the world around them.
+
+An error names the object that cannot be pickled.
+"""
 
 from __future__ import annotations
 
 import inspect
+import io
+import pickle
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, Protocol
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.pickling import dumps
+from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
+from pocket_lab.measure.worker.world import Doubts, World
 
 _DEEPEST = 20  # objects inside each other, of which the one that cannot be pickled is named
 
@@ -28,12 +34,29 @@ class Sendable(Protocol):
 
 
 def dump(task: Callable[..., Any], job: Sendable) -> bytes:
-    """The pickled (task, job); raises a UsageError that names the object which cannot be pickled, with a hint."""
+    """The pickled world, (task, job), and the functions and classes of the main module in it.
+
+    Raises a UsageError that names the object which cannot be pickled, with a hint.
+    """
+    buffer = io.BytesIO()
     try:
-        return dumps((task, job))
+        pickler = Pickler(buffer)
+        pickler.dump((task, job))
+        pickler.dump(pickler.main)  # by the same pickler, so that they are the same objects as those of the job
     except Exception as error:  # any class may fail to pickle in its own way
         name, reason = _culprit(job, error)
         raise UsageError(f"{name} cannot be sent to the measuring process ({reason}); {job.hint}") from error
+    return dumps(World.here(pickler, job.parts().values())) + buffer.getvalue()
+
+
+def load(payload: bytes) -> tuple[Callable[..., Any], Any, Doubts]:
+    """In the measuring process: enter the world, then load the task and its job; raises what the user's modules raise."""
+    source = io.BytesIO(payload)
+    world: World = pickle.load(source)
+    world.enter()
+    unpickler = pickle.Unpickler(source)
+    task, job = unpickler.load()
+    return task, job, world.settle(unpickler.load())
 
 
 def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:

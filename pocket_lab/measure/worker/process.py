@@ -33,13 +33,15 @@ _AFTERMATH_S = 0.1
 _BOOT = """
 import sys
 sys.path[:] = {path!r}
-from pocket_lab.measure.worker.watchdog import dismiss_watchdog, fork_watchdog
-watchdog = fork_watchdog({lifeline}, {scratch!r})
-from pocket_lab.measure.worker.scratch import make_scratch
-lock = make_scratch({scratch!r})
-from pocket_lab.measure.worker.child import main
-main({records})
-dismiss_watchdog(watchdog)
+def run():  # no other name of ours is in the main module, where the target finds its own
+    from pocket_lab.measure.worker.watchdog import dismiss_watchdog, fork_watchdog
+    watchdog = fork_watchdog({lifeline}, {scratch!r})
+    from pocket_lab.measure.worker.scratch import make_scratch
+    lock = make_scratch({scratch!r})
+    from pocket_lab.measure.worker.child import main
+    main({records})
+    dismiss_watchdog(watchdog)
+run()
 """
 
 
@@ -48,8 +50,8 @@ def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
 
     A job is a frozen dataclass with a field `scratch`, the folder for files that must not outlive the process.
 
-    The process has the kernel's working directory and import path and a session of its own. Closing the generator, or
-    an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
+    The process has the kernel's world, as far as it can be carried over (`World`), and a session of its own. Closing the
+    generator, or an exception such as Ctrl-C, ends its whole group. Raises UsageError for a job that cannot be sent, the
     user's own error for one that cannot be loaded there, ProcessDied where the process ended before its work.
     """
     started = time.monotonic()
@@ -76,7 +78,7 @@ class _Child:
         boot = _BOOT.format(path=path, lifeline=lifeline.reader, scratch=scratch, records=write_records)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", boot],
+                [sys.executable, *_interpreter_options(), "-c", boot],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -167,6 +169,13 @@ class _Child:
         while time.monotonic() < end:
             os.killpg(self._process.pid, 0)
             time.sleep(0.002)
+
+
+def _interpreter_options() -> list[str]:
+    """The options of this interpreter that change what code does."""
+    options = ["-O"] * sys.flags.optimize
+    options += ["-X", "dev"] if sys.flags.dev_mode else []
+    return options + (["-X", "utf8"] if sys.flags.utf8_mode else [])
 
 
 def _read_rest(descriptor: int) -> bytes:
