@@ -4,7 +4,7 @@ python tests/benchmarks/attribution.py [--programs 200] [--first 0]
 
 Each program (tests/profile/random_programs.py: decorators, threads, pools, tasks, inner functions, made code, Mocks) runs
 under each instrument on every executor that it can use: serial, threads and processes, or asyncio. Exits with 1 where a
-node's bytes are not exact, or its CPU seconds are off by more than 5 % and ten milliseconds.
+node's blocks are not all counted for it alone, or its CPU seconds are off by more than 5 %. An instrument is a row of CHECKS.
 """
 
 from __future__ import annotations
