@@ -20,6 +20,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.lines.code_blocks import traced_code
 from pocket_lab.profile.lines.instrument import profile_lines
+from pocket_lab.profile.lines.line_times import code_caveats
 from pocket_lab.profile.lines.source_lines import line_sources
 from pocket_lab.profile.lines.traced_functions import traced_functions
 from pocket_lab.records.record import Record
@@ -73,7 +74,7 @@ class _Own:
 def _prepare(job: Job, own: _Own) -> tuple[Task, Sequence[Record]]:
     helpers, caveats = traced_functions(own.also)
     functions, _ = traced_code(job.target, job.points[0].target, helpers)
-    return partial(profile_lines, also=helpers), [*caveats, *line_sources(functions)]
+    return partial(profile_lines, also=helpers), [*caveats, *code_caveats(functions), *line_sources(functions)]
 
 
 LINES = ProfileVerb("lines", _Own, LineProfile, _prepare)

@@ -83,14 +83,11 @@ class GivenWork:
         thread.__dict__["run"] = run_wrapped
 
     def _given_function(self, function: Any) -> Any:
-        parameters = signature(function).parameters  # what else is given by name is for the given function
-        named = [name for name in _FUNCTIONS if name in parameters and parameters[name].kind is not Parameter.POSITIONAL_ONLY]
-
         def give(pool: Any, /, *args: Any, **options: Any) -> Any:
             if self._is_active and args and callable(args[0]):
                 args = (self._wrap(args[0]), *args[1:])
-            for name in named:
-                if self._is_active and callable(options.get(name)):
+            for name in _named(function) if options and self._is_active else ():
+                if callable(options.get(name)):
                     options[name] = self._wrap(options[name])
             return function(pool, *args, **options)
 
@@ -106,3 +103,9 @@ class GivenWork:
             function(pool, *args, **options)
 
         return make
+
+
+def _named(function: Any) -> list[str]:
+    """Which of its functions are given by name; what else is given by name is for the given function."""
+    parameters = signature(function).parameters
+    return [name for name in _FUNCTIONS if name in parameters and parameters[name].kind is not Parameter.POSITIONAL_ONLY]

@@ -14,9 +14,8 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import Instrument, profile_points
-from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, calls_between_nodes, traced_code
+from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
 from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
-from pocket_lab.profile.lines.line_times import time_caveats
 from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
@@ -29,9 +28,6 @@ _SLOWED = Caveat(
 )
 _WAITS = Caveat(
     "line-waits", "line times of concurrent threads include their waits for the interpreter lock: hits are exact, times are not"
-)
-_THROWN = Caveat(
-    "line-awaits", "a line with an await has one hit more for each time that it is cancelled there (since Python 3.12)"
 )
 _ONE_LINE = Caveat(
     "line-loops", "a loop on a single line counts as one hit, however many iterations it has (since Python 3.12)"
@@ -46,24 +42,20 @@ _NATIVE = Caveat(
 def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
     """One run of each point under line_profiler, which traces the nodes and the functions of `also`.
 
-    Yields Caveats and a LineCost for every line of every traced function.
+    Yields Caveats and a LineCost for every line of every traced function; those on what its code does are `code_caveats`.
     """
     label = job.points[0].target
     functions, caveats = traced_code(job.target, label, also)
     yield from caveats
     if not functions:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
-    yield from calls_between_nodes(functions)
     yield _SLOWED
     yield _NATIVE
-    yield from time_caveats(functions)
     if sys.version_info >= (3, 12):
         yield _ONE_LINE
-        if any(function.is_async for function in functions):
-            yield _THROWN
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):
         yield _WAITS
-    yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also)))
+    yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also, functions)))
 
 
 class _LineInstrument(Instrument):

@@ -27,11 +27,13 @@ class TracedTarget:
     imported by name there has functions of its own.
     """
 
-    def __init__(self, target: Any, label: str, helpers: Sequence[Helper] = ()) -> None:
+    def __init__(
+        self, target: Any, label: str, helpers: Sequence[Helper] = (), functions: Sequence[TracedFunction] | None = None
+    ) -> None:
         self._target = target
         self._label = label
         self._helpers = tuple(helpers)
-        self._functions: list[TracedFunction] | None = None
+        self._functions = functions  # in another process they are found again
 
     def __reduce__(self) -> tuple[type[TracedTarget], tuple[Any, str, tuple[Helper, ...]]]:
         return TracedTarget, (self._target, self._label, self._helpers)
@@ -94,7 +96,7 @@ class _ProcessProfiler:
         carrier = FunctionType(
             code.replace(co_consts=inner, co_filename=str(index)), {}, closure=tuple(CellType() for _ in code.co_freevars)
         )
-        self._profiler.add_callable(carrier)
+        self._profiler.add_function(carrier)
         return carrier.__code__.replace(co_filename=file)
 
     def enable(self) -> None:
