@@ -26,6 +26,7 @@ _SMALLEST_SHARE = 0.01
 _LARGEST_SMALL = 512  # bytes of the largest block that Python's own allocator serves
 _TOLERANCE, _LEAST_BYTES, _LEAST_BLOCKS = 1.25, 2048.0, 20.0  # a run
 
+Large = dict[Any, tuple[int, int]]  # number and bytes of blocks by their stack
 Alive = dict[tuple[str, str, int], tuple[int, int]]  # bytes and blocks by node, file and line
 
 
@@ -79,7 +80,7 @@ class _Window:
     def __init__(self, work: Work, finder: NodeFinder) -> None:
         self.bytes = array("q", bytes(8 * (_RUNS + 1)))
         self._alive: list[Alive] = []
-        small_and_large = []
+        blocks: list[tuple[int, Large]] = []
         own_bytes = 0  # of the snapshots themselves
         for run in range(_RUNS + 1):
             if run:
@@ -90,12 +91,13 @@ class _Window:
             if run % (_RUNS // 2) == 0:
                 snapshot = tracemalloc.take_snapshot()
                 self._alive.append(_by_line(snapshot, finder))
-                small_and_large.append(_small_and_large(snapshot))
+                blocks.append(_small_and_large(snapshot))
                 del snapshot
                 gc.collect()
                 own_bytes += tracemalloc.get_traced_memory()[0] - before
-        (blocks, large), *_, (blocks_after, large_after) = small_and_large
-        self.growth = Growth((large_after - large) / _RUNS, (blocks_after - blocks) / _RUNS)
+        (small, large), (_, large_half_way), (small_after, large_after) = blocks
+        new = (sizes - large.get(stack, (0, 0))[1] for stack, (_, sizes) in _multiplied(large, large_half_way, large_after))
+        self.growth = Growth(sum(new) / _RUNS, (small_after - small) / _RUNS)
 
     def lines(self, point: Point) -> Iterator[Retained]:
         """Yield the lines that retained most, of those whose memory grew from each snapshot to the next."""
@@ -112,11 +114,28 @@ class _Window:
                 yield Retained(point, *line, bytes_per_run, blocks_per_run)
 
 
-def _small_and_large(snapshot: Any) -> tuple[int, int]:
-    """Return the number of small blocks, and the bytes of the others."""
-    sizes = [trace.size for trace in snapshot.traces]
-    large = [size for size in sizes if size > _LARGEST_SMALL]
-    return len(sizes) - len(large), sum(large)
+def _small_and_large(snapshot: Any) -> tuple[int, Large]:
+    """Return the number of small blocks, and of the others number and bytes by the stack that allocated them."""
+    large: Large = {}
+    small = 0
+    for trace in snapshot.traces:
+        if trace.size <= _LARGEST_SMALL:
+            small += 1
+        else:
+            stack = trace.traceback
+            count, size = large.get(stack, (0, 0))
+            large[stack] = count + 1, size + trace.size
+    return small, large
+
+
+def _multiplied(first: Large, half_way: Large, last: Large) -> Iterator[tuple[Any, tuple[int, int]]]:
+    """Yield the stacks of which there were more blocks each time.
+
+    A list that has been growing for long has one block, which is new to tracemalloc, with all its size, when it is moved.
+    """
+    for stack, (count, size) in last.items():
+        if count > half_way.get(stack, (0, 0))[0] > first.get(stack, (0, 0))[0]:
+            yield stack, (count, size)
 
 
 def _by_line(snapshot: Any, finder: NodeFinder) -> Alive:
