@@ -21,7 +21,6 @@ from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.sources import CALLERS
 
-_NO_CODE = "no-python-code"
 Key = tuple[str, str, str, int, int]
 
 
@@ -71,7 +70,7 @@ def traced_code(target: Any, label: str, helpers: Iterable[Helper] = ()) -> tupl
     found = [(node, called_functions(phase)) for node, phase in phases]
     for (node, phase), (_, functions) in zip(phases, found, strict=True):
         if not functions:
-            caveats.append(Caveat(_NO_CODE, f'node "{node}": {phase!r} is not written in Python, and has no lines'))
+            caveats.append(Caveat("no-python-code", f'node "{node}": {phase!r} is not written in Python, and has no lines'))
         owners.add(node, (called for called in functions if not called.is_referred))
     helpers = list(helpers)
     owners.add_helpers(helper for helper in helpers if not helper.is_referred)
