@@ -6,6 +6,7 @@ wall time never does. Both clocks are in every Sample.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -36,7 +37,10 @@ from pocket_lab.stats.stationarity import drift, warm_up
 from pocket_lab.units import format_percent
 
 _MOST_TO_REBUILD = 1 << 20
+_WARM_UPS = (1, 1, 1, 2)
 _COLD_MATTERS_S = 0.005  # a first run takes up to 0.1 ms longer: below this, more than 2 %
+
+_chance = random.Random()  # not the module's own generator, which a target may seed
 
 
 @dataclass(slots=True)
@@ -159,14 +163,16 @@ class PointSampler:
         """One batch; False where it failed.
 
         Batches of short runs come after one that is not timed: other points have had the core, so that the first run finds
-        cold caches, and the time of a run would depend on the number of runs in a batch.
+        cold caches, and the time of a run would depend on the number of runs in a batch. Sometimes there are two, so that what
+        happens in every second run, say, is not always in the same place.
         """
         yield Started(self.point)
         work = self.builds[round_number % len(self.builds)]
         begun = perf_counter()
         try:
             if self.loops > 1 or self.run_s < _COLD_MATTERS_S:
-                work.warm_up()
+                for _ in range(_chance.choice(_WARM_UPS)):
+                    work.warm_up()
             warmed_s = perf_counter() - begun
             self.waits.begin()
             timing = work.time(self.loops)

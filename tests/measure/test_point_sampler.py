@@ -89,12 +89,22 @@ def test_a_batch_of_short_runs_does_not_count_the_first_one_which_finds_cold_cac
         time.sleep(0.02 if asked.pop("cold", False) else 0.0002)
 
     sampler, _ = ready(target)
-    for number in range(1, 6):
+    finished(sampler.visit(1))  # which may choose the number of runs again, if the first ones were interrupted
+    for number in range(2, 7):
         asked |= {"cold": True, "runs": 0}
         finished(sampler.visit(number))
-        assert asked["runs"] == sampler.loops + 1
+        assert asked["runs"] - sampler.loops in (1, 2)
     assert sampler.loops > 1
     assert min(sampler.runs_s) < 0.005 > statistics.median(sampler.runs_s)
+
+
+def test_what_happens_in_every_second_run_is_in_half_of_the_samples() -> None:
+    calls = itertools.count()
+    sampler, _ = ready(lambda: time.sleep(0.001 if next(calls) % 2 else 0.004))
+    for number in range(1, 41):
+        finished(sampler.visit(number))
+    assert sampler.loops == 1
+    assert 4 <= sum(run_s > 0.0035 for run_s in sampler.runs_s) <= 36
 
 
 def test_nothing_runs_before_a_batch_of_one_long_run_or_where_each_run_has_its_own_input() -> None:
@@ -249,8 +259,9 @@ def test_the_second_build_takes_the_odd_rounds() -> None:
         build.function = counted  # type: ignore[attr-defined]
     for number in (1, 2, 3):
         finished(sampler.visit(number))
-    a_visit = sampler.loops + 1  # and one that warms up
-    assert times == [a_visit, 2 * a_visit]
+    shortest, longest = (sampler.loops + runs for runs in (1, 2))  # that warm up
+    assert shortest <= times[0] <= longest
+    assert 2 * shortest <= times[1] <= 2 * longest
 
 
 def test_what_cannot_be_built_twice_is_measured_all_the_same() -> None:
