@@ -164,7 +164,7 @@ class PointSampler:
 
         Batches of short runs come after one that is not timed: other points have had the core, so that the first run finds
         cold caches, and the time of a run would depend on the number of runs in a batch. Sometimes there are two, so that what
-        happens in every second run, say, is not always in the same place.
+        happens in every second run, say, is not in every sample, or in none.
         """
         yield Started(self.point)
         work = self.builds[round_number % len(self.builds)]
