@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pocket_lab.errors import HistoryError, valid_unicode
 from pocket_lab.history.database import Database
 from pocket_lab.history.entry import Entry, read_entries
-from pocket_lab.history.errors import Unreadable
+from pocket_lab.history.errors import Unreadable, quoted
 from pocket_lab.history.location import default_path
 from pocket_lab.history.session import Session
 from pocket_lab.history.stream import last_seq, read_other_records, read_points, read_records, read_sample_columns
@@ -167,7 +167,7 @@ class Archive:
 
     def _expect(self, found: int, entry: Entry) -> None:
         if not found:
-            raise HistoryError(f'run {entry.id} ("{entry.name}") was deleted from {self.path}')
+            raise HistoryError(f"run {entry.id} ({quoted(entry.name)}) was deleted from {self.path}")
 
 
 def _expect_samples(entry: Entry, found: int, written: int) -> None:
@@ -198,11 +198,11 @@ def _text(text: str, what: str) -> str:
 
 
 def _not_found(key: str | int, verb: str | None, names: list[str], path: Path) -> str:
-    what = f"run {key}" if isinstance(key, int) else f'run named "{key}"'
+    what = f"run {key}" if isinstance(key, int) else f"run named {quoted(key)}"
     of_verb = f" of {verb}" if verb else ""
     if not names:
         return f"there is no {what}{of_verb} in {path}: it holds no run{of_verb} yet"
     near = get_close_matches(str(key), names, _MOST_NAMES, 0.5)
-    listed = ", ".join(f'"{name}"' for name in near or names[:_MOST_NAMES])
+    listed = ", ".join(map(quoted, near or names[:_MOST_NAMES]))
     order, noun = "nearest" if near else "newest", "name is" if len(near or names) == 1 else "names are"
     return f"there is no {what}{of_verb} in {path}: the {order} {noun} {listed}"

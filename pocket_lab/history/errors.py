@@ -64,6 +64,11 @@ def read_row(where: str, read: Callable[[Any], T], row: Any) -> T:
         raise Unreadable(f"{where}: {what} in {str(row)[:_MOST_SHOWN]!r}") from error
 
 
+def quoted(name: str) -> str:
+    """A name or another text of the file within a sentence: in quotes, a long one cut."""
+    return f'"{name}"' if len(name) <= _MOST_SHOWN else f'"{name[:_MOST_SHOWN]}…"'
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds a lock that may soon be free."""
     return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")

@@ -124,7 +124,10 @@ def _point(row: tuple[Any, Any]) -> tuple[int, Point]:
 
 
 def _record(row: tuple[Any, Any]) -> tuple[int, Record]:
-    return _number(row[0]), _without_pickles(decode_checked(row[1]))
+    record = decode_checked(row[1])
+    if isinstance(record, Failure) and not record.chain:
+        raise TypeError("chain is empty")
+    return _number(row[0]), _without_pickles(record)
 
 
 def _number(key: Any) -> int:
@@ -136,8 +139,6 @@ def _number(key: Any) -> int:
 def _without_pickles(record: Record) -> Record:
     if not isinstance(record, Failure):
         return record
-    if not record.chain:
-        raise TypeError("chain is empty")
     return replace(record, chain=tuple((None, text, frames) for _, text, frames in record.chain))
 
 

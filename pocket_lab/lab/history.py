@@ -14,6 +14,7 @@ from pocket_lab.executors.outcome import text_of
 from pocket_lab.frames.runs import history_frame
 from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
+from pocket_lab.history.errors import quoted
 from pocket_lab.lab.compare import Comparison
 from pocket_lab.lab.load_stored import read_bench
 from pocket_lab.lab.options.table import PROFILES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Key = str | int
+_MOST_OF_ERROR = 200
 
 
 class History:
@@ -156,8 +158,9 @@ def _whole(archive: Archive, entry: Entry) -> Result:
     except HistoryError:
         raise
     except Exception as error:  # what damaged figures lead to is not foreseeable
+        reason = " ".join(text_of(error)[:_MOST_OF_ERROR].split())
         raise HistoryError(
-            f'no result can be made of run {entry.id}, "{entry.name}", of {archive.path} ({" ".join(text_of(error).split())}): '
+            f"no result can be made of run {entry.id}, {quoted(entry.name)}, of {archive.path} ({reason}): "
             "it is damaged, or this Pocket Lab has a fault; delete the run, or report it with the file"
         ) from error
     return result
@@ -169,7 +172,7 @@ def _read(archive: Archive, entry: Entry) -> Result:
         return read_bench(archive, entry)
     if entry.verb not in (*PROFILES, "compare"):
         raise HistoryError(
-            f'run {entry.id}, "{entry.name}", is of the verb {entry.verb}, which this Pocket Lab does not know: '
+            f"run {entry.id}, {quoted(entry.name)}, is of the verb {quoted(entry.verb)}, which this Pocket Lab does not know: "
             "pip install --upgrade pocket-lab"
         )
     records = archive.records(entry)

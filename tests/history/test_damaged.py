@@ -158,6 +158,15 @@ def test_records_that_make_no_sense_together_are_no_result(copy: Path) -> None:
     assert isinstance(caught.value.__cause__, OverflowError)
 
 
+def test_a_long_text_of_the_file_is_cut_in_every_sentence(copy: Path) -> None:
+    change(copy, f"UPDATE session SET name = '{'[' * 50_000}'; UPDATE session SET verb = '{'v' * 50_000}' WHERE id = 3")
+    change(copy, "UPDATE session SET options = '{\"margin\": []}' WHERE id = 2")
+    for key in (2, 3, 99, "[" * 40_000):
+        with pytest.raises(HistoryError) as caught:
+            History().load(key)
+        assert is_sentence(str(caught.value))
+
+
 def test_spans_without_their_trace_are_left_out(copy: Path) -> None:
     change(copy, "DELETE FROM record WHERE kind = 'Traced'")
     assert History().load("trace").frame.empty

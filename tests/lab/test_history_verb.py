@@ -99,7 +99,7 @@ def test_a_run_of_a_verb_of_another_version_is_named() -> None:
     with sqlite3.connect(History().path) as connection:
         connection.execute("UPDATE session SET verb = 'dream'")
     connection.close()
-    with pytest.raises(HistoryError, match=r'"odd", is of the verb dream, .*pip install --upgrade pocket-lab'):
+    with pytest.raises(HistoryError, match=r'"odd", is of the verb "dream", .*pip install --upgrade pocket-lab'):
         History().load("odd")
 
 

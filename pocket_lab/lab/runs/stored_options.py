@@ -7,6 +7,7 @@ from typing import Any
 
 from pocket_lab.errors import HistoryError
 from pocket_lab.history.entry import Entry
+from pocket_lab.history.errors import quoted
 from pocket_lab.measure.sweep import Sweep
 from pocket_lab.records.codec import as_tuples, check_fields
 
@@ -34,7 +35,7 @@ def checked_options(entry: Entry) -> dict[str, Any]:
         check_fields(_Options, options)
     except TypeError as error:
         raise HistoryError(
-            f'run {entry.id}, "{entry.name}", cannot be read, since its option {error}: a newer Pocket Lab wrote it, or it is '
-            "damaged; pip install --upgrade pocket-lab, or delete the run"
+            f"run {entry.id}, {quoted(entry.name)}, cannot be read, since its option {error}: a newer Pocket Lab wrote it, "
+            "or it is damaged; pip install --upgrade pocket-lab, or delete the run"
         ) from None
     return options
