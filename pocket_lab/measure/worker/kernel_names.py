@@ -56,7 +56,10 @@ class KernelNames(NamedTuple):
 
     def hint(self, error: BaseException) -> str | None:
         """Why the error may come from the measuring process, and what to do; None where it does not."""
-        text = str(error)
+        try:
+            text = str(error)
+        except Exception:  # a foreign __str__ may raise anything
+            return None
         if isinstance(error, NameError) and (found := re.search(_NO_NAME, text)):
             return self._missing_name(found[1])
         if isinstance(error, ModuleNotFoundError) and (found := re.search(_NO_MODULE, text)):
