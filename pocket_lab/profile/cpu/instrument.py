@@ -89,9 +89,12 @@ class _CpuInstrument(Instrument):
     def records(self, point: Point) -> Iterator[Record]:
         """Stacks of each node in wall seconds and in CPU seconds, and a Caveat if there are few samples."""
         merged: dict[tuple[str, tuple[Frame, ...]], StackTimes] = {}
+        has_clocks = any(times.cpu_s == times.cpu_s for stacks in self._stacks for _, _, times in stacks)
         for stacks in self._stacks:
             for kind, frames, times in stacks:
                 key, is_visit = self._attributed(kind, frames)
+                if has_clocks and not is_visit and times.cpu_s != times.cpu_s:
+                    continue  # a thread that `threading` does not know: its CPU time is in that of no sample
                 wall_s = times.wall_s if is_visit or times.cpu_s != times.cpu_s else times.cpu_s
                 if wall_s > 0:
                     total = merged.setdefault(key, StackTimes())

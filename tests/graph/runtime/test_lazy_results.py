@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import itertools
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from typing import Any
 
@@ -215,14 +216,16 @@ def test_nested_generators_have_each_their_own_part() -> None:
             yield number
 
     follower = Follower()
-    Graph(Node("outer", exec=cheap) >> Node("inner", exec=doubled) >> Node("sum", exec=sum)).observed(follower).run(200)
+    graph = Graph(Node("outer", exec=cheap) >> Node("inner", exec=doubled) >> Node("sum", exec=sum)).observed(follower)
+    begun_s = time.thread_time()
+    graph.run(200)
+    whole_s = time.thread_time() - begun_s
     busy_s: dict[str, float] = {}
     for node, details in follower.yielded():
         busy_s[node] = busy_s.get(node, 0.0) + details.busy_s
     assert follower.resumptions() == {"outer": 201, "inner": 201}
     assert 1.0 < busy_s["inner"] / busy_s["outer"] < 4.0  # 2 where nothing else runs; 3 with all of the other's work
-    visits = {visit.node: visit for visit in map(Visit.of, follower.events) if visit.action == "default"}
-    assert sum(busy_s.values()) == pytest.approx(visits["sum"].ended_s - visits["sum"].begun_s, rel=0.25)
+    assert sum(busy_s.values()) == pytest.approx(whole_s, rel=0.25)
 
 
 def test_an_error_of_a_generator_is_the_users_own_and_its_end() -> None:

@@ -321,7 +321,7 @@ def test_a_capture_that_was_cut_short_is_left_to_memrays_reader_too(captured: An
         path.write_bytes(data[:length])
         with pytest.raises(Unreadable):
             read_raw(path)
-    path.write_bytes(data[: len(data) // 2])
+    path.write_bytes(data[: len(data) * 9 // 10])  # the first part may be the code of a long stack
     assert len(read_capture(path).events) > 100
 
 

@@ -102,7 +102,7 @@ def test_what_is_touched_counts(function: Callable[[int], None], peak: int, left
 def test_what_was_released_unseen_has_an_upper_bound_and_says_so(tmp_path: Path) -> None:
     for peaks in (True, False):
         records = profile(zeros_that_are_released, 16, tmp_path, peaks)
-        assert 16 * MIB <= node_of(records).peak_bytes < 100 * MIB
+        assert 16 * MIB <= node_of(records).peak_bytes < 300 * MIB, "bounded by what the process has grown by, not by 1 GiB"
         (caveat,) = [record for record in records if isinstance(record, Caveat) and record.code in CODES]
         assert '"node"' in caveat.message
         assert "of 1.00 GiB" in caveat.message
