@@ -37,7 +37,7 @@ from pocket_lab.stats.stationarity import drift, warm_up
 from pocket_lab.units import format_percent
 
 _MOST_TO_REBUILD = 1 << 20
-_WARM_UPS = (1, 1, 1, 2)
+_WARM_UPS = (1, 2)
 _COLD_MATTERS_S = 0.005  # a first run takes up to 0.1 ms longer: below this, more than 2 %
 
 _chance = random.Random()  # not the module's own generator, which a target may seed
@@ -163,8 +163,8 @@ class PointSampler:
         """One batch; False where it failed.
 
         Batches of short runs come after one that is not timed: other points have had the core, so that the first run finds
-        cold caches, and the time of a run would depend on the number of runs in a batch. Sometimes there are two, so that what
-        happens in every second run, say, is not in every sample, or in none.
+        cold caches, and the time of a run would depend on the number of runs in a batch. Half of the time there are two, so
+        that what happens in every second run, say, is not in every sample, or in none.
         """
         yield Started(self.point)
         work = self.builds[round_number % len(self.builds)]

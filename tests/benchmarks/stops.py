@@ -27,7 +27,7 @@ EXECUTORS = ("serial", "threads", "processes", "asyncio")
 OURS = ("pocket_lab/", "/concurrent/futures/", "/loky/", "/threading.py", "/asyncio/", "multiprocessing")
 
 FAN_OUT = """
-import asyncio, itertools, sys, threading, time
+import asyncio, itertools, signal, sys, threading, time
 from pocket_lab import Graph, Node
 executor, does, item_s = sys.argv[1], sys.argv[2], 0.003
 
@@ -45,6 +45,7 @@ async def later(value):
 
 graph = Graph(Node("work", exec=later if executor == "asyncio" else work))
 for line in sys.stdin:
+    signal.alarm(100)  # nobody may be there any more who stops it
     try:
         print("runs", flush=True)
         if line.strip() == "map":

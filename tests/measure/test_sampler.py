@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import time
@@ -46,11 +47,11 @@ def test_each_round_visits_every_open_point_once() -> None:
 
 def test_a_point_closes_when_it_is_precise_and_the_others_go_on() -> None:
     def target(size: int) -> None:
-        end = time.thread_time() + (0.002 if size == 1 else chance.choice((0.002, 0.02)))
+        end = time.thread_time() + (0.002 if size == 1 else next(alternating))
         while time.thread_time() < end:
             pass
 
-    chance = random.Random(5)
+    alternating = itertools.cycle((0.002, 0.02))
     records = list(sample(job_of(target, sizes="1,2", precision="10%", budget=5.0)))
     status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
     assert status == {1: "done", 2: "budget"}
