@@ -50,7 +50,7 @@ assert not resumed.samples[resumed.samples["round"] > 0].duplicated(["size", "ro
     "04_profiles.ipynb": """
 assert t.what_if("fetch", 2).gain > 0.1 and t.what_if("score", 2).gain >= 0 and len(t.frame[t.frame.node == "score"]) >= 40
 roots = c.frame[c.frame.depth == 0].set_index("node")
-assert roots.total_s["fetch"] > 0.4 and roots.cpu_s["score"] > 0.05 and roots.cpu_s["fetch"] < 0.5 * roots.total_s["fetch"]
+assert roots.total_s["fetch"] > 0.4 and roots.total_s["score"] > 0.05 and roots.cpu_s["fetch"] < 0.5 * roots.total_s["fetch"]
 hits = p.frame.set_index(p.frame.source.str.strip()).hits
 assert hits["counts[stem(word)] += 1"] == 10 * 3600 and hits['for ending in ("ing", "ed", "s"):'] == 10 * 13800
 assert abs(m.frame.set_index("node").peak_bytes["load"] / 8e6 - 1) < 0.02

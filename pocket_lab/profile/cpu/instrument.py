@@ -46,8 +46,8 @@ _REASONS: dict[str, Frame] = {
 
 _SAMPLED = Caveat(
     "sampled",
-    "wall times, and the parts of a node, come from samples of the stacks, a thousand a second or fewer: calls of less than a "
-    "millisecond are uncertain, and are underestimated if the cores are busy with other work; the CPU time of visits is exact",
+    "the parts of a node, and how long its tasks are suspended, come from samples of the stacks, a thousand a second or fewer: "
+    "calls of less than a millisecond are uncertain; the wall and CPU times of visits are exact",
 )
 _NO_CPU = Caveat("no-thread-cpu", "this system does not report the CPU time of a thread: cpu_s is missing")
 _NATIVE = Caveat("native-threads", "threads that a C library starts by itself have no Python stack and are not sampled")

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.graph.runtime.markers import INHERITED, VISIT, inherited, node_of_marker
-from pocket_lab.profile.cpu.cpu_ledger import CpuLedger
+from pocket_lab.profile.cpu.node_ledger import NodeLedger
 from pocket_lab.profile.inheritance import Inheritance
 from pocket_lab.stats.median_interval import NAN
 
@@ -66,7 +66,7 @@ class StackSampler:
         self._clocks: weakref.WeakKeyDictionary[threading.Thread, _Clock] = weakref.WeakKeyDictionary()
         self._no_clock = _Clock(None, NAN)
         self._inheritance = Inheritance()
-        self._ledger = CpuLedger()
+        self._ledger = NodeLedger(lambda thread: self._kind(thread.ident, thread) != OTHER)
         self._has_begun = False
         self._process_s = 0.0
         self._main = threading.get_ident()
@@ -126,22 +126,37 @@ class StackSampler:
         for thread, frame in sys._current_frames().items():
             if thread != sampler:
                 here = threading._active.get(thread)  # type: ignore[attr-defined]
-                is_ours = here is not None and here.name.startswith("pocket-lab")
-                kind = MAIN if thread == self._main else WORKER if is_ours else OTHER
                 clock = self._clock(here)
-                self._add(kind, self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
+                self._add(self._kind(thread, here), self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
         for task in self._tasks() if self._tasks is not None else ():
             if stack := self._stack_of_task(task):
                 self._add(TASK, stack, wall_s, 0.0)
 
+    def _kind(self, ident: int | None, thread: threading.Thread | None) -> str:
+        """Whether it is the calling thread, a worker of ours, or a thread that the target or a library has started."""
+        if ident == self._main:
+            return MAIN
+        return WORKER if thread is not None and thread.name.startswith("pocket-lab") else OTHER
+
     def _settle(self) -> None:
-        """Scale the CPU time of the stacks of each node to what it was charged, which is exact; the rest is in no sample."""
+        """Scale the times of the stacks of each node to what it was charged, which is exact; the rest is in no sample.
+
+        The sampler gets the interpreter lock most easily where a thread releases it, so that a node that sleeps has samples
+        that belong to the one before it.
+        """
         nodes = {code_id: _marked_node(code) for code_id, code in self._codes.items()}
         sampled: dict[str, list[StackTimes]] = {}
-        for (_, stack), times in self._times.items():
+        visited: dict[str, list[StackTimes]] = {}
+        for (kind, stack), times in self._times.items():
             node = next((name for code_id in reversed(stack) if (name := nodes.get(code_id)) is not None), None)
             if node is not None and times.cpu_s > 0:
                 sampled.setdefault(node, []).append(times)
+            if node is not None and kind in (MAIN, WORKER):
+                visited.setdefault(node, []).append(times)
+        for node, wall_s in self._ledger.wall_seconds().items():
+            whole_s = math.fsum(times.wall_s for times in visited.get(node, []))
+            for times in visited.get(node, []):
+                times.wall_s *= wall_s / whole_s if whole_s else 1.0
         for node, cpu_s in self._ledger.seconds(self._unfinished()).items():
             parts = sampled.get(node, [])
             whole_s = math.fsum(times.cpu_s for times in parts)

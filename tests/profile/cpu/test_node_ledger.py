@@ -1,4 +1,4 @@
-"""The CPU seconds of nodes are charged where they begin and end, and the samples agree with them."""
+"""The seconds of nodes are charged where they begin and end, and the samples agree with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.runtime.markers import CHARGES, inherited, marked
-from pocket_lab.profile.cpu.cpu_ledger import CpuLedger
+from pocket_lab.profile.cpu.node_ledger import NodeLedger
 from pocket_lab.profile.cpu.stack_sampler import StackSampler
 from pocket_lab.profile.inheritance import Inheritance
 from pocket_lab.profile.lazy_results import Marks
@@ -25,7 +25,7 @@ def spin(cpu_s: float) -> None:
 
 
 def charged(function: Any) -> dict[str, float]:
-    ledger, inheritance = CpuLedger(), Inheritance().start()
+    ledger, inheritance = NodeLedger(lambda thread: True), Inheritance().start()
     ledger.start()
     try:
         function()
@@ -99,3 +99,23 @@ def test_the_stacks_of_a_node_add_up_to_its_charge_also_of_a_thread_that_goes_on
                 seconds[name] = seconds.get(name, 0.0) + times.cpu_s
     assert seconds["short"] == pytest.approx(0.08, rel=0.05)
     assert seconds["starts"] == pytest.approx(0.05, rel=0.1)
+
+
+def test_a_node_that_works_between_sleeping_ones_has_its_wall_time() -> None:
+    """The sampler gets the interpreter lock where a node sleeps, and would count the work before it there."""
+    sampler = StackSampler(0.001).start()
+    worked_s = 0.0
+    try:
+        for _ in range(40):
+            begun = time.perf_counter()
+            marked(spin, "works")(0.0018)
+            worked_s += time.perf_counter() - begun
+            marked(time.sleep, "sleeps")(0.004)
+    finally:
+        stacks = sampler.stop()
+    walls = {
+        name: sum(times.wall_s for _, frames, times in stacks if any(file == f"<node:{name}>" for _, file, _ in frames))
+        for name in ("works", "sleeps")
+    }
+    assert walls["works"] == pytest.approx(worked_s, rel=0.05)
+    assert walls["sleeps"] >= 0.16
