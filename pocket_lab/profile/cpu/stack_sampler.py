@@ -162,11 +162,8 @@ class StackSampler:
             whole_s = math.fsum(times.cpu_s for times in parts)
             if not parts and cpu_s > 0:
                 self._add(OTHER, (self._code_id(inherited(node).__code__),), 0.0, cpu_s)
-            elif (
-                whole_s < _SURE_S or cpu_s / 2 < whole_s < cpu_s * 2
-            ):  # else foreign code resumes it in a way that is not charged
-                for times in parts:
-                    times.cpu_s *= cpu_s / whole_s
+            for times in parts:
+                times.cpu_s *= cpu_s / whole_s
         known_s = math.fsum(times.cpu_s for times in self._times.values() if times.cpu_s == times.cpu_s)
         if (rest_s := self._process_s - known_s) > 0:
             if rest_s > max(_SURE_S, self._process_s / 100):

@@ -101,7 +101,7 @@ def test_the_stacks_of_a_node_add_up_to_its_charge_also_of_a_thread_that_goes_on
     assert seconds["starts"] == pytest.approx(0.05, rel=0.1)
 
 
-def test_a_node_that_works_between_sleeping_ones_has_its_wall_time() -> None:
+def test_a_node_that_works_between_sleeping_ones_has_its_time_and_they_have_not() -> None:
     """The sampler gets the interpreter lock where a node sleeps, and would count the work before it there."""
     sampler = StackSampler(0.001).start()
     worked_s = 0.0
@@ -113,9 +113,13 @@ def test_a_node_that_works_between_sleeping_ones_has_its_wall_time() -> None:
             marked(time.sleep, "sleeps")(0.004)
     finally:
         stacks = sampler.stop()
-    walls = {
-        name: sum(times.wall_s for _, frames, times in stacks if any(file == f"<node:{name}>" for _, file, _ in frames))
+    of_node = {
+        name: [times for _, frames, times in stacks if any(file == f"<node:{name}>" for _, file, _ in frames)]
         for name in ("works", "sleeps")
     }
+    walls = {name: sum(times.wall_s for times in found) for name, found in of_node.items()}
+    cpus = {name: sum(times.cpu_s for times in found) for name, found in of_node.items()}
+    assert cpus["works"] == pytest.approx(40 * 0.0018, rel=0.05)
+    assert cpus["sleeps"] < 0.02
     assert walls["works"] == pytest.approx(worked_s, rel=0.05)
     assert walls["sleeps"] >= 0.16
