@@ -55,6 +55,8 @@ def style(ax: Axes, title: str = "") -> None:
             text.set_color(INK)
     for text in ax.findobj(Text):
         text.set_parse_math(False)
+        if text.get_color() == "black":  # the default, which nobody sees on a dark page
+            text.set_color(INK)
 
 
 def binary_step(largest: float) -> float:

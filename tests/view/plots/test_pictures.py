@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from pocket_lab.analysis.scaling import add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame
@@ -69,6 +71,15 @@ def test_points_without_an_interval_are_hollow_and_first_runs_are_not_drawn() ->
     hollow = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
     assert [list(line.get_xdata()) for line in hollow] == [[100.0]]
     assert 1000.0 not in {x for line in ax.lines for x in line.get_xdata()}
+
+
+def test_no_text_of_a_picture_is_black_which_nobody_sees_on_a_dark_page() -> None:
+    failed: list[Record] = [Sample(Point("t", 1, 1, "serial", "run"), 1, 0, math.nan, math.nan, 0, error="no")]
+    for records in (failed, sweep([10, 100], [1, 2])):
+        figure = bench_figure(*frames(records))
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert texts
+        assert {text.get_color() for text in texts} == {INK}
 
 
 def test_error_bars_of_the_speedup_are_its_interval_and_the_baseline_has_none() -> None:
