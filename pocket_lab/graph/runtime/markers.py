@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -52,28 +52,18 @@ def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
                     charge(node)
                 CURRENT.set(outer)  # not a token: the coroutine may be closed in another context
 
-    else:
-
-        def visit(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-            outer = CURRENT.get()
-            CURRENT.set(node)
-            for charge in CHARGES:
-                charge(outer)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                for charge in CHARGES:
-                    charge(node)
-                CURRENT.set(outer)
-
-    return with_marker(visit, node)
+        return with_marker(visit, node)
+    return partial(_called(node, VISIT), function)
 
 
 @cache
 def inherited(node: str) -> Callable[..., Any]:
     """`call(function, *arguments)` through a marker frame of the node, for a thread or a callback that it has started."""
+    return _called(node, INHERITED)
 
-    def inherited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+
+def _called(node: str, kind: str) -> Callable[..., Any]:
+    def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         outer = CURRENT.get()
         CURRENT.set(node)
         for charge in CHARGES:
@@ -85,7 +75,7 @@ def inherited(node: str) -> Callable[..., Any]:
                 charge(node)
             CURRENT.set(outer)
 
-    return with_marker(inherited, node)
+    return with_marker(call, node, kind)
 
 
 @cache
@@ -98,10 +88,11 @@ def resumed(node: str) -> Callable[..., Any]:
     return with_marker(inherited, node)
 
 
-def with_marker(function: Any, node: str) -> Callable[..., Any]:
-    """The same function with the name of the node as its file."""
-    code = function.__code__.replace(co_filename=f"{_MARK}{_escaped(node)}{_END}")
-    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+def with_marker(function: Any, node: str, kind: str = "") -> Callable[..., Any]:
+    """The same function with the name of the node as its file, and as its own name the kind, if given."""
+    name = kind or function.__name__
+    code = function.__code__.replace(co_filename=f"{_MARK}{_escaped(node)}{_END}", co_name=name, co_qualname=name)
+    return FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
 
 
 def current_node() -> str | None:
