@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 INLINE = SerialPool()
 Report = tuple[str, str, float, str]
 NAP_S = 0.02
+_NO_TIMEOUT = ("", math.inf)
 
 
 class TimedOut(DeadlineExceeded):
@@ -83,7 +84,7 @@ class Context:
         self.node = ""
         self.reports: list[Report] | None = None
         self._owner: Context | None = None
-        self._timeout = ("", math.inf)
+        self._timeout = _NO_TIMEOUT
         self._stops: tuple[list[bool], ...] = ([False],)  # its own flag, then those of the contexts around it
         self._prepared: dict[int, tuple[object, Call]] = {}
 

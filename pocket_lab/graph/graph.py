@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pocket_lab.errors import GraphError, UsageError, printable
 from pocket_lab.executors.faults.frames import hide_own_frames
-from pocket_lab.executors.faults.interrupts import INTERRUPTS, Interruptible, UsersFrames
+from pocket_lab.executors.faults.interrupts import INTERRUPTS, Interruptible, UsersFrames, show_users_frames
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names, walk
 from pocket_lab.graph.nested import GraphNode
@@ -143,8 +143,12 @@ class Graph(Linkable):
 
         A fan-out of async nodes has `workers` items in flight, by default a hundred.
         """
-        with UsersFrames():
-            return await self.plan.arun(value, self.store if store is None else self._begun(store), context)
+        kept = self.store if store is None else self._begun(store)
+        try:
+            return await self.plan.arun(value, kept, context)
+        except BaseException as error:  # a context manager around it would cost a tenth of a run
+            show_users_frames(error)
+            raise
 
     def map(
         self,

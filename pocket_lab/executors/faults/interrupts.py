@@ -88,9 +88,13 @@ class UsersFrames:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
-            assert error is not None
-            hide_own_frames(error)
+        show_users_frames(error)
+
+
+def show_users_frames(error: BaseException | None) -> None:
+    """Hide the frames of this package where the error is an interrupt, or the cancellation of a task."""
+    if isinstance(error, KeyboardInterrupt) or (error is not None and type(error).__name__ == "CancelledError"):
+        hide_own_frames(error)
 
 
 class Interruptible:

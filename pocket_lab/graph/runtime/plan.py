@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pocket_lab.errors import GraphError, NodeError, printable
@@ -107,7 +107,8 @@ class _Program:
 
     def __init__(self, source: Source, on_loop: bool) -> None:
         self._source = source
-        self._on_loop = on_loop
+        self._observers = source.observers
+        self._begin = partial(_begin_on_loop if on_loop else begin, source.observers, source.name)
         self._blocks = compile_blocks(source, on_loop)
         self._first = self._blocks[source.first.name]
         self._most = math.inf if source.max_steps is None else source.max_steps
@@ -177,25 +178,15 @@ class _Program:
         """The context of one run, and whether the caller or a node can stop it."""
         if context is None:
             return (self._new_context() if self._needs_context else None), self._shows_context
-        source = self._source
-        if source.observers:
-            context = context.observed(*self._begun(context.run, context.item))
+        if self._observers:
+            context = context.observed(*self._begin(context.run, context.item))
         return context, True
 
     def _new_context(self) -> Context:
-        context, source = Context(), self._source
-        if source.observers:
-            context.run, context.sink = self._begun(None, None)
+        context = Context()
+        if self._observers:
+            context.run, context.sink = self._begin(None, None)
         return context
-
-    def _begun(self, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
-        """A new run of the worker that is running now, and where its events go."""
-        worker = None
-        if self._on_loop:
-            from pocket_lab.executors.tasks import worker_name
-
-            worker = worker_name()
-        return begin(self._source.observers, self._source.name, parent, item, worker)
 
     def _shortened(self, block: Block, steps: int, context: Context | None) -> Chain:
         """The chain of the steps that the run may still take."""
@@ -233,6 +224,13 @@ class _Program:
         if source.strict:
             raise GraphError(message)
         warnings.warn(printable(message), stacklevel=_callers_level())
+
+
+def _begin_on_loop(observers: Sequence[Observer], graph: str, parent: Run | None, item: int | None) -> tuple[Run, Sink]:
+    """A new run of the task that is running now, and where its events go."""
+    from pocket_lab.executors.tasks import worker_name
+
+    return begin(observers, graph, parent, item, worker_name())
 
 
 def _callers_level() -> int:
