@@ -11,6 +11,7 @@ less than 90 % of the sweep inside samples and reference workloads, or does not 
 from __future__ import annotations
 
 import argparse
+import compileall
 import inspect
 import json
 import os
@@ -21,6 +22,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+
+import pocket_lab
 
 SIZES_S = [0.001, 0.0025, 0.0063, 0.016, 0.040, 0.100]
 INSIDE, OF_PYPERF, VERB_S = 0.9, 0.1, 29 / 3
@@ -111,6 +114,7 @@ def main() -> int:
     ways: dict[str, Callable[[Path], str]] = {"bench to 2 %": ours, "pytest-benchmark": pytest_benchmark, "pyperf": pyperf}
     took: dict[str, list[float]] = {way: [] for way in ways}
     told, loads = [], []
+    compileall.compile_dir(str(Path(pocket_lab.__file__).parent), quiet=2)  # as pip does for the peers: a checkout may not be
     with tempfile.TemporaryDirectory(prefix="pocket-lab-") as name:
         folder = Path(name)
         os.environ["POCKET_LAB_HOME"] = name
