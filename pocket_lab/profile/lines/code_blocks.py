@@ -10,7 +10,6 @@ import dis
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -51,11 +50,6 @@ class TracedFunction:
 
     function: FunctionType
     blocks: tuple[CodeBlock, ...]
-
-    @property
-    def is_async(self) -> bool:
-        """Whether it has awaits, or a function inside it has."""
-        return any(code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR) for code, _ in code_tree(self.function.__code__, ""))
 
 
 def traced_code(target: Any, label: str, helpers: Iterable[Helper] = ()) -> tuple[list[TracedFunction], list[Caveat]]:

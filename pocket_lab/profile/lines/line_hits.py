@@ -14,6 +14,7 @@ from pocket_lab.executors.worker_state import STATE
 from pocket_lab.profile.given_work import GivenWork
 from pocket_lab.profile.lines.code_blocks import CodeBlock, TracedFunction, traced_code
 from pocket_lab.profile.lines.first_line import with_first_line
+from pocket_lab.profile.lines.repeated_events import RepeatedEvents
 from pocket_lab.profile.lines.traced_functions import Helper
 
 Lines = dict[int, tuple[int, float]]
@@ -72,6 +73,7 @@ class _ProcessProfiler:
         self._counts_every_thread = False
         self._is_closed = False
         self._given_work: GivenWork | None = None
+        self._repeated = RepeatedEvents()
 
     def register(self, functions: Sequence[TracedFunction]) -> None:
         """Add functions: their code is replaced, with that of the functions inside them."""
@@ -97,7 +99,9 @@ class _ProcessProfiler:
             code.replace(co_consts=inner, co_filename=str(index)), {}, closure=tuple(CellType() for _ in code.co_freevars)
         )
         self._profiler.add_function(carrier)
-        return carrier.__code__.replace(co_filename=file)
+        counted = carrier.__code__.replace(co_filename=file)
+        self._repeated.add(counted, index)
+        return counted
 
     def enable(self) -> None:
         """Enable the profiler in this thread, until `disable`, and in those that start from now on."""
@@ -120,9 +124,12 @@ class _ProcessProfiler:
         self._thread.is_enabled = True
         self._profiler.enable_by_count()
         self._counts_every_thread = _monitors_every_thread()
+        if self._counts_every_thread:
+            self._repeated.start()
 
     def _disable(self) -> None:
         if self._thread.__dict__.pop("is_enabled", False):
+            self._repeated.stop()
             self._profiler.disable_by_count()
 
     def _counting(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,7 +161,9 @@ class _ProcessProfiler:
         stats = self._profiler.get_stats()
         hits: Hits = [(block, {}) for block in self._blocks]
         for (index, _, _), lines in stats.timings.items():
-            hits[int(index)][1].update({line: (count, time * stats.unit) for line, count, time in lines if line > 0})
+            repeated = {line: self._repeated.counts[int(index), line] for line, _, _ in lines}
+            counts = {line: (count - repeated[line], time * stats.unit) for line, count, time in lines if line > 0}
+            hits[int(index)][1].update(counts)
         return hits
 
 

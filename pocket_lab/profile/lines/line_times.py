@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from types import CodeType
@@ -23,9 +22,6 @@ _TWICE = Caveat(
     "the time of a line includes the functions that it calls: where a profiled function calls itself or another one, that time "
     "is in a line of each, so that the times add up to more than the run took; hits are exact",
 )
-_THROWN = Caveat(
-    "line-awaits", "a line with an await has one hit more for each time that it is cancelled there (since Python 3.12)"
-)
 _SUSPENDED = Caveat(
     "line-awaits",
     "the time of a line with an await, an async loop or a yield from ends where it is suspended for the first time: waits, and "
@@ -37,8 +33,6 @@ def code_caveats(functions: Sequence[TracedFunction]) -> Iterator[Caveat]:
     """What the code of these functions does to hits and times: calls of other nodes, calls of each other, and awaits."""
     yield from calls_between_nodes(functions)
     yield from time_caveats(functions)
-    if sys.version_info >= (3, 12) and any(function.is_async for function in functions):
-        yield _THROWN
 
 
 def time_caveats(functions: Sequence[TracedFunction]) -> Iterator[Caveat]:

@@ -82,7 +82,9 @@ def test_short_work_between_sleeps_is_seen_as_work() -> None:
         rest(0.004)
     stacks = sampler.stop()
     assert sys.getswitchinterval() == before_s
-    samples = {name: sum(times.samples for _, frames, times in stacks if frames and frames[-1][0] == name) for name in ("spin", "rest")}
+    samples = {
+        name: sum(times.samples for _, frames, times in stacks if frames and frames[-1][0] == name) for name in ("spin", "rest")
+    }
     # a sixth of them where a core is free; with the usual interval the lock comes when the spinning ends, and there are none
     assert 0 < samples["spin"] < samples["rest"] / 2
 

@@ -89,6 +89,39 @@ PLAIN = {
         next(stream{p})  # k
         stream{p}.close()  # k
 """,
+    "thrown generator": """
+    def below{p}():  # 1
+        yield 1  # k
+    def caught{p}():  # 1
+        try:  # k
+            yield 1  # k
+        except ValueError:  # k
+            return 2  # k
+    def above{p}():  # 1
+        seen{p}.append((yield from caught{p}()))  # k
+        yield from below{p}()  # k
+    seen{p} = []  # 1
+    for _ in range({k}):  # k + 1
+        stream{p} = above{p}()  # k
+        next(stream{p})  # k
+        stream{p}.throw(ValueError())  # k
+        stream{p}.close()  # k
+    total += len(seen{p})  # 1
+""",
+    "yields in a line": """
+    def asking{p}():  # 1
+        first = (yield 1) or (yield 2)  # k
+        second = str((yield 3) if first else 4)  # k
+        yield second  # k
+    for _ in range({k}):  # k + 1
+        total += len(list(asking{p}()))  # k
+""",
+    "errors in a line": """
+    def fails{p}():  # 1
+        raise KeyError  # k
+    for _ in range({k}):  # k + 1
+        with contextlib.suppress(KeyError): fails{p}()  # k
+""",
     "class": """
     class Local{p}:
         def __init__(self, value):
@@ -242,6 +275,36 @@ ASYNC = {
         return i  # k
     total += sum(await asyncio.gather(*map(task{p}, range({k}))))  # 1
 """,
+    "cancelled tasks": """
+    async def patient{p}():  # 1
+        await asyncio.sleep(60)  # k
+    async def stubborn{p}():  # 1
+        try:  # k
+            await asyncio.sleep(60)  # k
+        except asyncio.CancelledError:  # k
+            return 1  # k
+    async def around{p}():  # 1
+        seen{p}.append(await stubborn{p}())  # k
+        await asyncio.sleep(0)  # k
+    seen{p} = []  # 1
+    for _ in range({k}):  # k + 1
+        tasks{p} = [asyncio.create_task(patient{p}()), asyncio.create_task(around{p}())]
+        await asyncio.sleep(0)  # k
+        for task in tasks{p}:  # k * 3
+            task.cancel()  # k * 2
+        await asyncio.wait(tasks{p})  # k
+    total += len(seen{p})  # 1
+""",
+    "time limits": """
+    async def late{p}():  # 1
+        async with asyncio.timeout(0.001):  # 2 * k
+            await asyncio.sleep(60)  # k
+    for _ in range({k}):  # k + 1
+        try:  # k
+            await late{p}()  # k
+        except TimeoutError:  # k
+            total += 1  # k
+""",
     "to thread": """
     def moved{p}(i):  # 1
         return i  # k
@@ -336,7 +399,7 @@ def wrong(frame: Any, program: Program, items: int) -> dict[tuple[str, str, int]
     return {line: (counted.get(line, 0), hits) for line, hits in expected.items() if counted.get(line, 0) != hits}
 
 
-def _program(specs: list[tuple[list[tuple[str, int]], list[str], bool]], is_async: bool) -> Program:
+def program_of(specs: list[tuple[list[tuple[str, int]], list[str], bool]], is_async: bool) -> Program:
     """Each node has parts with a number each, layers of decorators, and a file of its own or none."""
     nodes, once, texts = [], Counter[tuple[str, str, int]](), []
     a, w = ("async ", "await ") if is_async else ("", "")
@@ -373,4 +436,4 @@ def programs(is_async: bool) -> st.SearchStrategy[Program]:
     names = sorted({**PLAIN, **(ASYNC if is_async else SYNC)})
     parts = st.lists(st.tuples(st.sampled_from(names), st.integers(1, 4)), min_size=1, max_size=4)
     layers = st.lists(st.sampled_from(sorted(LAYERS)), max_size=3)
-    return st.builds(_program, st.lists(st.tuples(parts, layers, st.booleans()), min_size=1, max_size=3), st.just(is_async))
+    return st.builds(program_of, st.lists(st.tuples(parts, layers, st.booleans()), min_size=1, max_size=3), st.just(is_async))
