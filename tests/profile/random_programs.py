@@ -314,8 +314,8 @@ def random_program(seed: int, is_async: bool, megabytes: int, seconds: float) ->
     return Program(Graph(path), is_async, sizes, times)
 
 
-def executors(program: Program) -> tuple[str, ...]:
-    return ("asyncio",) if program.is_async else ("serial", "threads", "processes")
+def executors(is_async: bool) -> tuple[str, ...]:
+    return ("asyncio",) if is_async else ("serial", "threads", "processes")
 
 
 class _Small:

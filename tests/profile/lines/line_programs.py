@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -429,6 +430,20 @@ def program_of(specs: list[tuple[list[tuple[str, int]], list[str], bool]], is_as
         path = path >> node
     graph = Graph(Node("items", exec=lambda size: list(range(size))) >> fan_out(Graph(path)))
     return Program(graph, lambda items: {line: count * items for line, count in once.items()}, "\n".join(texts))
+
+
+def random_line_program(seed: int, is_async: bool) -> Program:
+    """As `programs`, by a seed."""
+    source = random.Random(seed)
+    names = sorted({**PLAIN, **(ASYNC if is_async else SYNC)})
+
+    def parts() -> list[tuple[str, int]]:
+        return [(source.choice(names), source.randint(1, 4)) for _ in range(source.randint(1, 4))]
+
+    def layers() -> list[str]:
+        return source.choices(sorted(LAYERS), k=source.randint(0, 3))
+
+    return program_of([(parts(), layers(), source.random() < 0.5) for _ in range(source.randint(1, 3))], is_async)
 
 
 def programs(is_async: bool) -> st.SearchStrategy[Program]:
