@@ -4,9 +4,10 @@
     .venv/bin/nox -s check     the same and slow: what `.ci/run` and CI run
     .venv/bin/nox -l           the list of sessions
     .venv/bin/nox -s slow      what is slow by nature: every notebook, repo2docker, the longest trials
+    .venv/bin/nox -s versions  the tests on each supported version of Python that this machine has
 
-Sessions use the environment that nox itself is installed in (`pip install ".[dev]"`), except `lowest`, `newest` and `memray`,
-which make one of their own.
+Sessions use the environment that nox itself is installed in (`pip install ".[dev]"`), except `versions`, `lowest`, `newest` and
+`memray`, which make their own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
 MEMRAY = ("1.19.1", "newest")  # the lower bound in pyproject.toml writes header version 12, which only memray's reader reads
 
 QUICK = ("lint", "types", "floors", "tests")
@@ -98,6 +101,13 @@ def benchmarks(session: nox.Session) -> None:
         session.error(f"missed: {', '.join(missed)}")
 
 
+@nox.session(python=PYTHONS, venv_backend="venv")
+def versions(session: nox.Session) -> None:
+    """The tests on a version of Python; versions that are not installed are left out, where `CI` is set they are errors."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
 @nox.session(venv_backend="venv")
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions of the dependencies that pyproject.toml allows."""
@@ -122,5 +132,4 @@ def memray(session: nox.Session, version: str) -> None:
 
 def _lowest() -> list[str]:
     """Each dependency pinned to its lower bound."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in project["dependencies"]]
+    return [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in PROJECT["dependencies"]]

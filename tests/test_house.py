@@ -85,6 +85,20 @@ def test_the_version_has_one_place() -> None:
     assert f"## {pocket_lab.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_versions_of_python_are_the_same_everywhere() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(settings["project"]["classifiers"]))
+    tested = set(re.findall(r'python: "([\d.]+)"', (ROOT / ".github/workflows/ci.yml").read_text()))
+    assert set(named) == tested, "CI runs the tests on each version that pyproject.toml names"
+    lowest = named[0]
+    assert settings["project"]["requires-python"] == f">={lowest}"
+    assert settings["tool"]["mypy"]["python_version"] == lowest
+    assert settings["tool"]["ruff"]["target-version"] == f"py{lowest.replace('.', '')}"
+    assert f"Python {lowest} or later" in (ROOT / "README.md").read_text()
+    assert f"Python {lowest} or later" in (ROOT / "CONTRIBUTING.md").read_text()
+    assert (ROOT / "binder/runtime.txt").read_text().strip().removeprefix("python-") in named
+
+
 def test_types_are_shipped() -> None:
     assert (Path(pocket_lab.__file__).parent / "py.typed").exists()
 
