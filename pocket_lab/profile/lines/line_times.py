@@ -6,6 +6,7 @@ import dis
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from types import CodeType
+from typing import Any
 
 from pocket_lab.profile.lines.code_blocks import TracedFunction, calls_between_nodes, code_tree
 from pocket_lab.records.caveat import Caveat
@@ -52,8 +53,13 @@ def _called_names(code: CodeType) -> set[str]:
     return {
         str(step.argval)
         for before, step in pairwise(dis.get_instructions(code))
-        if step.opname in _OUTSIDE or (step.opname in _ATTRIBUTES and before.argval in ("self", "cls"))
+        if step.opname in _OUTSIDE or (step.opname in _ATTRIBUTES and _last_loaded(before) in ("self", "cls"))
     }
+
+
+def _last_loaded(step: dis.Instruction) -> Any:
+    """The variable that is loaded; since Python 3.13 one instruction may load two."""
+    return step.argval[-1] if isinstance(step.argval, tuple) and step.argval else step.argval
 
 
 def _is_suspended(code: CodeType) -> bool:

@@ -37,6 +37,9 @@ class Walker:
     def walk(self, n: int) -> int:
         return self.walk(n - 1) if n else 0
 
+    def beside(self, n: int) -> int:
+        return max(n, self.beside(n - 1)) if n else 0
+
 
 def makes_own(n: int) -> int:
     def down(n: int) -> int:
@@ -76,6 +79,7 @@ def generates(n: int) -> Iterator[int]:
         ((reads,), []),
         ((factorial,), ["line-inclusive"]),
         ((Walker().walk,), ["line-inclusive"]),
+        ((Walker().beside,), ["line-inclusive"]),
         ((plain, calls_the_other), ["line-inclusive"]),
         ((waits,), ["line-awaits"]),
         ((loops,), ["line-awaits"]),
