@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "profile"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "profile/lines"))
 
 from line_programs import random_line_program
-from random_programs import ITEMS, executors, random_program
+from random_programs import ITEMS, are_exact, executors, random_program
 
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
@@ -37,7 +37,6 @@ from pocket_lab.records.memory import NodeMemory
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.sources import LineCost, Stack
 
-EXACT_BYTES = 2**19  # more than small objects of the standard library, as threads are; every block has twice that, or more
 MOST_OFF = 0.05
 
 Check = Callable[[int, bool, Path], Iterator[tuple[str, float, bool]]]
@@ -58,13 +57,13 @@ def check_memory(seed: int, is_async: bool, scratch: Path) -> Iterator[tuple[str
         found = {record.node: record for record in records if isinstance(record, NodeMemory)}
         for node, size in program.sizes.items():
             off = found[node].allocated_bytes - ITEMS * size
-            yield f"{executor} {node}: allocated", off, abs(off) <= EXACT_BYTES
+            yield f"{executor} {node}: allocated", off, are_exact(off)
             peak = found[node].peak_bytes
             if executor == "serial":
-                yield f"{executor} {node}: peak", peak - size, abs(peak - size) <= EXACT_BYTES
+                yield f"{executor} {node}: peak", peak - size, are_exact(peak - size)
             else:
-                is_between = size - EXACT_BYTES <= peak <= ITEMS * size + EXACT_BYTES
-                yield f"{executor} {node}: peak", max(peak - ITEMS * size, size - peak, 0), is_between
+                off = max(peak - ITEMS * size, 0) - max(size - peak, 0)  # the items may overlap, or not
+                yield f"{executor} {node}: peak", off, are_exact(off)
 
 
 def check_cpu(seed: int, is_async: bool, scratch: Path) -> Iterator[tuple[str, float, bool]]:

@@ -20,7 +20,17 @@ from pocket_lab.graph.node import Node
 
 MIB = 2**20
 ITEMS = 2
+_SMALL_OBJECTS = 2**19  # bytes
 Work = Callable[[], None]
+
+
+def are_exact(off: int) -> bool:
+    """Whether bytes that a node has too many or too few are those of small objects, as the standard library makes for threads.
+
+    Python takes memory for small objects in arenas of 1 MiB, and one counts for the node that made it do so: that may happen in
+    any node, and once in a program at most. Blocks are larger, and of every size.
+    """
+    return abs(off) <= _SMALL_OBJECTS or abs(off - MIB) <= _SMALL_OBJECTS // 4
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from random_programs import ITEMS, MIB, Body, Load, executors, in_thread, random_program
+from random_programs import ITEMS, MIB, Body, Load, are_exact, executors, in_thread, random_program
 
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, node
@@ -53,7 +53,7 @@ def test_the_bytes_of_random_programs_are_exact(seed: int, is_async: bool, tmp_p
         sweep = {"size": ITEMS, "executor": executor, "workers": 1 if executor == "serial" else 2, "drive": "map"}
         found = bytes_by_node(list(profile_memory(job_of(program.graph, tmp_path, range, **sweep))))
         for name, size in program.sizes.items():
-            assert found[name] == pytest.approx(ITEMS * size, abs=MIB / 2)
+            assert are_exact(found[name] - ITEMS * size), (executor, name, found[name], ITEMS * size)
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["plain", "async"])
