@@ -10,24 +10,28 @@ import os
 import pickle
 import sys
 import time
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle
 
-from pocket_lab.errors import ProcessDied
+from pocket_lab.errors import ProcessDied, UsageError
 from pocket_lab.executors.concurrent import RENDEZVOUS_TIMEOUT_S, run_chunk
 from pocket_lab.executors.faults.interrupt_gate import ignore_interrupts
 from pocket_lab.executors.faults.lifeline import Lifeline
+from pocket_lab.executors.faults.lost_parts import Lost, Parts
+from pocket_lab.executors.faults.parcels import dump_parts, dump_result, load, load_parts
 from pocket_lab.executors.faults.work_board import Row, WorkBoard
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
-from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.pool import Call
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.caller import CallContext, Caller
 from pocket_lab.executors.world.settings import Settings
 
-PackedOutcome = tuple[int, bytes, tuple[Link, ...] | None]
+PackedOutcome = tuple[int, bytes, bytes | None, int, tuple[Link, ...] | None]
+PackedItems = bytes | list[bytes]  # together, or each by itself
 
 _MOST_CACHED = 64
 _TASKS = Path("/proc/self/task")
@@ -47,6 +51,22 @@ class Received(NamedTuple):
 
     function: Call
     context: CallContext
+
+
+Reply = tuple[list[PackedOutcome], float, WorkerTime]  # outcomes, their duration, and the times since the last reply
+
+
+class Refusal(NamedTuple):
+    """Why a worker cannot begin."""
+
+    error: tuple[Link, ...]
+
+
+class Request(Enum):
+    """What a worker has to be sent before it can begin: the function, or each item in a parcel of its own."""
+
+    FUNCTION = 1
+    ITEMS_APART = 2
 
 
 class PayloadCache:
@@ -89,21 +109,52 @@ def start_worker(lifeline: Lifeline, board: WorkBoard, settings: Settings) -> No
     STATE.get_or_create(Settings, lambda: settings).apply()
 
 
-def run_payload(
-    digest: str, pickled: bytes | None, start: int, packed_items: bytes, chunk: int
-) -> tuple[list[PackedOutcome], float, WorkerTime] | None:
-    """An outcome for each item, the duration and the worker's times since the last call; None to request the function."""
+def run_payload(digest: str, pickled: bytes | None, start: int, items: PackedItems, chunk: int) -> Reply | Request | Refusal:
+    """What became of each item, or what has to be sent first; a Refusal where the function cannot be rebuilt here.
+
+    Items are requested apart where they cannot be rebuilt together.
+    """
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
-    received = cache.load(digest, pickled)
+    try:
+        received = cache.load(digest, pickled)
+    except Exception as error:  # any class may fail to unpickle in its own way, and any module to be imported
+        return Refusal(pack_error(error))
     if received is None:
-        return None
+        return Request.FUNCTION
+    function = received.function
+    if isinstance(items, bytes):
+        opened = load(items)
+        if isinstance(opened, Lost):
+            return Request.ITEMS_APART
+    else:
+        opened = [_present(load(item), number) for number, item in enumerate(items, start)]
+        function = partial(_call_on_present, function)
     row = _row()
     row.begin(chunk)
-    items = row.noting(enumerate(cloudpickle.loads(packed_items), start))
-    outcomes, seconds = received.context.call(run_chunk, received.function, items)
+    outcomes, seconds = received.context.call(run_chunk, function, row.noting(enumerate(opened, start)))
     packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]
     row.end()
     return packed, seconds, cache.time_since_last_call()
+
+
+class _Missing(NamedTuple):
+    """Instead of an item that is lost, with the error to raise for it."""
+
+    error: UsageError
+
+
+def _present(item: Any, number: int) -> Any:
+    if not isinstance(item, Lost):
+        return item
+    error = UsageError(item.sentence(f"item {number}", "sent to another process"))
+    error.__cause__ = item.error
+    return _Missing(error)
+
+
+def _call_on_present(function: Call, item: Any) -> Any:
+    if isinstance(item, _Missing):
+        raise item.error
+    return function(item)
 
 
 def call_together(pickled: bytes, rendezvous: int, workers: int) -> Any:
@@ -124,33 +175,29 @@ def _row() -> Row:
     return row
 
 
-def unpack(index: int, value: bytes, error: tuple[Link, ...] | None) -> Outcome:
-    """In the parent: the outcome that a worker packed; a value that cannot be rebuilt is the error of its item."""
+def unpack(index: int, pickled: bytes, head: bytes | None, number: int, error: tuple[Link, ...] | None) -> Outcome:
+    """In the parent: the outcome that a worker packed; a value that is lost on the way is the error of its item."""
     if error is not None:
         return Outcome(index, None, unpack_error(error))
-    try:
-        return Outcome(index, pickle.loads(value))
-    except Exception as failure:  # any class may fail to unpickle in its own way
-        return Outcome(index, None, failure)
+    if head is not None:
+        return Outcome(index, Parts(pickle.loads(head), load_parts(pickled, number)))
+    value = load(pickled)
+    if value.__class__ is not Lost:
+        return Outcome(index, value)
+    lost = TypeError(value.sentence(f"the result of item {index}"))
+    lost.__cause__ = value.error
+    return Outcome(index, None, lost)
 
 
 def _pack(outcome: Outcome) -> PackedOutcome:
     """Values are pickled one by one, so that one that cannot be is the error of its own item."""
-    if outcome.error is None:
-        try:
-            return outcome.index, _pickle(outcome.value), None
-        except Exception as error:  # any class may fail to pickle in its own way
-            unsent = TypeError(f"the result cannot be sent back from its process: {error}")
-            return outcome.index, b"", pack_error(unsent)
-    return outcome.index, b"", pack_error(outcome.error)
-
-
-def _pickle(value: Any) -> bytes:
-    """The value pickled by the standard library, which is fast, or else by cloudpickle."""
-    try:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    except Exception:  # as above
-        return dumps(value)
+    if outcome.error is not None:
+        return outcome.index, b"", None, 0, pack_error(outcome.error)
+    value = outcome.value
+    if value.__class__ is not Parts:
+        return outcome.index, dump_result(value), None, 1, None
+    head = pickle.dumps(value.head, pickle.HIGHEST_PROTOCOL)
+    return outcome.index, dump_parts(value.objects), head, len(value.objects), None
 
 
 def thread_queued_s() -> float:

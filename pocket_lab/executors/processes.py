@@ -19,11 +19,12 @@ from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
 from pocket_lab.executors.faults.deaths import Deaths, error_of
 from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
 from pocket_lab.executors.faults.lifeline import Lifeline
+from pocket_lab.executors.faults.parcels import dump
 from pocket_lab.executors.faults.work_board import WorkBoard
-from pocket_lab.executors.outcome import Outcome
+from pocket_lab.executors.outcome import Outcome, unpack_error
 from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.executors.pool import Call, Check, T
-from pocket_lab.executors.process_worker import call_together, run_payload, start_worker, unpack
+from pocket_lab.executors.process_worker import PackedItems, Refusal, Request, call_together, run_payload, start_worker, unpack
 from pocket_lab.executors.world.caller import Caller
 from pocket_lab.executors.world.settings import Settings
 
@@ -93,10 +94,10 @@ class ProcessPool(ConcurrentPool):
         """The function pickled, once."""
         return function if isinstance(function, _Payload) else _Payload(function)
 
-    def _packed(self, chunk: Chunk) -> bytes:
-        return _pickle(f"an item from number {chunk[0]} on", chunk[1])
+    def _packed(self, chunk: Chunk) -> _Items:
+        return _Items(chunk[1])
 
-    def _submit(self, payload: Call, start: int, packed: Any) -> Future[Any]:
+    def _submit(self, payload: Call, start: int, items: Any) -> Future[Any]:
         assert isinstance(payload, _Payload)
         with Uninterrupted():
             executor = self._opened()
@@ -106,16 +107,21 @@ class ProcessPool(ConcurrentPool):
             def receive(reply: Future[Any]) -> None:
                 look(reply)
                 error = reply.exception()
+                answer = None if error is not None else reply.result()
                 if error is not None:
                     result.set_exception(error)
-                elif reply.result() is None:  # this worker has not received the function yet
+                elif isinstance(answer, Refusal):
+                    result.set_exception(unpack_error(answer.error))
+                elif isinstance(answer, Request):
+                    if answer is Request.ITEMS_APART:
+                        items.take_apart()
                     send(payload.pickled)
                 else:
-                    result.set_result(reply.result())
+                    result.set_result(answer)
 
             def send(pickled: bytes | None) -> None:
                 try:
-                    sent = executor.submit(run_payload, payload.digest, pickled, start, packed, result.chunk)
+                    sent = executor.submit(run_payload, payload.digest, pickled, start, items.pickled, result.chunk)
                 except RuntimeError as closed:  # the pool was closed or broke meanwhile, or between two calls
                     result.set_exception(closed)
                 else:
@@ -164,6 +170,21 @@ class ProcessPool(ConcurrentPool):
                     self._lifeline.close()
                     self._deaths.board.close()
                     active_children()  # which lets go of those that have ended: loky does not join a dead one
+
+
+class _Items:
+    """The items of a chunk, pickled together, or each by itself where one cannot be pickled or rebuilt."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = items
+        try:
+            self.pickled: PackedItems = dumps(items)
+        except Exception:  # any class may fail to pickle in its own way
+            self.take_apart()
+
+    def take_apart(self) -> None:
+        """Pickle each by itself."""
+        self.pickled = [dump(item) for item in self._items]
 
 
 class _Reply(Future[Any]):

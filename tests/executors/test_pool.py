@@ -274,7 +274,7 @@ def test_a_result_that_cannot_be_sent_back_is_the_error_of_its_item(processes: P
     outcomes = list(processes.imap(lambda item: threading.Lock() if item == 2 else item, range(4)))
     assert [outcome.value for outcome in outcomes] == [0, 1, None, 3]
     assert isinstance(outcomes[2].error, TypeError)
-    assert str(outcomes[2].error).startswith("the result cannot be sent back from its process: ")
+    assert str(outcomes[2].error).startswith("the result of item 2 cannot be sent back from its process (it is of type lock, ")
 
 
 def test_a_result_that_cannot_be_rebuilt_here_is_the_error_of_its_item(processes: Pool) -> None:
@@ -283,6 +283,38 @@ def test_a_result_that_cannot_be_rebuilt_here_is_the_error_of_its_item(processes
             super().__init__(one)
 
     assert values(processes, lambda item: Picky("a", "b") if item == 2 else item, range(4)) == [0, 1, "TypeError", 3]
+
+
+class Unloadable:
+    """Can be pickled, and cannot be rebuilt: the error of that cannot be rebuilt either."""
+
+    def __reduce__(self) -> Any:
+        class Picky(Exception):
+            def __init__(self, one: str, two: str) -> None:
+                super().__init__(one)
+
+        def fail() -> None:
+            raise Picky("no", "no")
+
+        return fail, ()
+
+
+@pytest.mark.parametrize(("bad", "way"), [(threading.Lock(), "sent to another process"), (Unloadable(), "rebuilt")])
+def test_an_item_that_does_not_arrive_is_the_error_of_this_item_alone(processes: Pool, bad: Any, way: str) -> None:
+    for _ in range(2):  # in chunks of one item, and in longer ones
+        items = [*range(20), bad, *range(20, 40)]
+        outcomes = list(processes.imap(abs, items))
+        assert [outcome.value for outcome in outcomes if outcome.error is None] == list(range(40))
+        (lost,) = [outcome for outcome in outcomes if outcome.error is not None]
+        assert isinstance(lost.error, UsageError)
+        assert f"item 20 cannot be {way}" in str(lost.error)
+
+
+def test_a_function_that_cannot_be_rebuilt_in_a_worker_is_its_error_and_the_pool_goes_on(processes: Pool) -> None:
+    unloadable = Unloadable()
+    with pytest.raises(RuntimeError, match="Picky: no"):
+        values(processes, lambda item: (unloadable, item), range(4))
+    assert values(processes, abs, [-1]) == [1]
 
 
 def test_a_function_that_cannot_be_sent_is_an_error_that_says_why(processes: Pool) -> None:

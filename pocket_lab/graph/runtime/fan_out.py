@@ -12,6 +12,7 @@ from pocket_lab.errors import NodeError
 from pocket_lab.executors.chunks import Numbered
 from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.faults.interrupts import INTERRUPTS
+from pocket_lab.executors.faults.lost_parts import Lost, Parts
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.executors.pool import Check
 from pocket_lab.graph.context import Context, Report, stops
@@ -20,14 +21,15 @@ from pocket_lab.graph.runtime.lazy_results import lazy_results
 from pocket_lab.graph.runtime.plan import Plan
 from pocket_lab.graph.runtime.workers import TASKS_IN_FLIGHT
 from pocket_lab.graph.site import Site
-from pocket_lab.graph.store import Delta, JournalStore, Limits, Store, apply_delta
+from pocket_lab.graph.store import JournalStore, Limits, Store, apply_delta
 
 if TYPE_CHECKING:
     from pocket_lab.executors.event_loop import Loop
 
 OnError = Literal["raise", "collect"]
 Task = tuple[int, Any, dict[str, Any], Limits, float | None]
-Answer = tuple[Any, tuple[Link, ...] | None, dict[str, Delta], list[Collected], list[Report] | None]
+Write = tuple[str, bool, float | str | None]
+Head = tuple[tuple[Link, ...] | None, list[Collected], list[Report] | None, list[Write]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class _RemoteItem:
     def __reduce__(self) -> tuple[type[_RemoteItem], tuple[FanOutPlan, bool, bool, str]]:
         return _RemoteItem, self._given
 
-    def __call__(self, task: Task) -> Answer:
+    def __call__(self, task: Task) -> Parts:
         index, value, contents, limits, deadline_s = task
         store = JournalStore(contents, limits)
         result, packed = None, None
@@ -75,7 +77,9 @@ class _RemoteItem:
                 result = self._observed_plan.plan(index).run(value, store, context)
         except Exception as error:
             packed = pack_error(error)
-        return result, packed, store.delta, self._collector.take() if self._collector else [], context.reports
+        writes = [(key, is_set, ttl) for key, (is_set, _, ttl) in store.delta.items()]
+        head: Head = packed, self._collector.take() if self._collector else [], context.reports, writes
+        return Parts(head, [*(value for _, value, _ in store.delta.values()), result])
 
 
 class FanOutPlan:
@@ -209,14 +213,33 @@ class FanOutPlan:
         run_item = context.prepare(self, lambda: _RemoteItem(self, bool(self.observers), context.reports is not None, lazy))
         imap = context.pool.imap_collect if on_error == "collect" else context.pool.imap
         for outcome in imap(run_item, Numbered(items, task), context.workers, _checking(context)):
-            if outcome.error is None:
-                value, error, delta, collected, reports = outcome.value
-                apply_delta(store.scope(self.scope(outcome.index)), delta)
-                Collector(collected).replay(self.observers, context.run, outcome.index)
-                if context.reports is not None and reports:
-                    context.reports += reports
-                outcome = Outcome(outcome.index, value, unpack_error(error) if error else None)
-            yield outcome
+            yield outcome if outcome.error is not None else self._received(outcome, store, context)
+
+    def _received(self, outcome: Outcome, store: Store, context: Context) -> Outcome:
+        """The outcome of an item from a worker process, after its writes, spans and reports; NodeError for what was lost."""
+        error, collected, reports, writes = outcome.value.head
+        *values, result = outcome.value.objects
+        lost: list[tuple[str, Lost]] = []
+        scope = store.scope(self.scope(outcome.index)) if writes else store
+        for (key, is_set, ttl), value in zip(writes, values, strict=True):
+            if isinstance(value, Lost):
+                lost.append((f'the store entry "{key}"', value))
+            else:
+                apply_delta(scope, {key: (is_set, value, ttl)})
+        if collected:
+            Collector(collected).replay(self.observers, context.run, outcome.index)
+        if context.reports is not None and reports:
+            context.reports += reports
+        if error:
+            return Outcome(outcome.index, None, unpack_error(error))
+        if isinstance(result, Lost):
+            lost.append(("its result", result))
+        if not lost:
+            return Outcome(outcome.index, result)
+        what, first = lost[0]
+        failure = NodeError(self.plan(outcome.index).last, "transfer", None, first.sentence(what))
+        failure.__cause__ = first.error
+        return Outcome(outcome.index, None, failure)
 
 
 def _checking(context: Context) -> Check:

@@ -60,6 +60,13 @@ class Plan:
         return any(node.is_async for node in self.source.nodes())
 
     @cached_property
+    def last(self) -> str:
+        """The node with which every run ends, or the graph where routes decide that."""
+        ends = {node.name for node in self.source.nodes() if not self.source.routes.get(node.name)}
+        has_one_way = all(len(targets) <= 1 for targets in self.source.routes.values())
+        return self.source.site.label_of(ends.pop()) if len(ends) == 1 and has_one_way else self.source.name
+
+    @cached_property
     def depth(self) -> int:
         """How many graphs are in each other, this one included."""
         return 1 + max(node.depth for node in self.source.nodes())

@@ -204,7 +204,7 @@ def test_workers_alone_mean_threads_and_nothing_means_the_caller() -> None:
 def test_a_result_that_cannot_be_sent_back_is_collected_like_any_error(kind: str) -> None:
     graph = Graph(on(kind, Node("n", exec=lambda value: threading.Lock() if value == 1 else value)))
     results = graph.map(range(3), executor=kind, on_error="collect")
-    assert [type(result).__name__ for result in results] == ["int", "TypeError" if kind == "processes" else "lock", "int"]
+    assert [type(result).__name__ for result in results] == ["int", "NodeError" if kind == "processes" else "lock", "int"]
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
