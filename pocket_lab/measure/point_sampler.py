@@ -18,6 +18,7 @@ from pocket_lab.executors.registry import is_remote
 from pocket_lab.measure.failed_point import failed_point, with_hint
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import PROFILED_S, RequestTally
+from pocket_lab.measure.own_processes.child_processes import NONE, OF_FIRST_RUNS, counted_children
 from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
@@ -115,7 +116,8 @@ class PointSampler:
         yield Started(self.point)  # the point timeout is for the batch, without building the input
         try:
             work = build_work(job, self.point, self.value, self.pool)
-            timing = work.calibrate(batch_s)
+            with counted_children(self.pool, NONE) as children:
+                timing = work.calibrate(batch_s)
         except BaseException as error:
             INTERRUPTS.pass_on(error)
             if before is not None:
@@ -125,6 +127,7 @@ class PointSampler:
         if before is not None:
             yield from before.caveats(self.value, self.point)
         yield from lazy_caveats(work.take_first_result(), self.point)
+        yield from children.caveats(self.point, OF_FIRST_RUNS)
         self.builds, self.loops, self.batch_s, self.target_s = [work], timing.loops, timing.wall_s, batch_s
         yield from self._records(work, 0, work.first or timing, timing.loops)
         return True

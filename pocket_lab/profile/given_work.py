@@ -9,7 +9,7 @@ from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
 
-from pocket_lab.profile.changes import Changes
+from pocket_lab.measure.own_processes.changes import Changes
 
 Function = Callable[..., Any]
 _FUNCTIONS = ("func", "fn", "callback", "error_callback")  # the parameters of calls that give work to others

@@ -16,7 +16,7 @@ from typing import Any
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, resumed
-from pocket_lab.profile.changes import Changes
+from pocket_lab.measure.own_processes.changes import Changes
 from pocket_lab.profile.given_work import GivenWork
 
 

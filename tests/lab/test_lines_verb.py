@@ -105,7 +105,7 @@ def test_processes_that_a_node_starts_are_said_to_be_missing() -> None:
     """rkern/line_profiler 54: the functions that multiprocessing runs are missing there without a word."""
     caveats = lines(starts_a_process, size=1).caveats
     (found,) = [caveat for caveat in caveats if caveat.code == "own-processes"]
-    assert "1 process was started by the target and not followed" in found
+    assert '1 process was started (1 by node "starts_a_process") and not followed' in found
 
 
 def test_nothing_is_left_in_this_process_after_an_error_and_an_interrupt() -> None:

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,11 @@ from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.cpu.instrument import profile_cpu
+from pocket_lab.profile.leaks.instrument import find_leaks
+from pocket_lab.profile.lines.instrument import profile_lines
 from pocket_lab.profile.memory.instrument import profile_memory
 from pocket_lab.profile.node_code import OUTSIDE
+from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import LineMemory, NodeMemory
 from pocket_lab.records.record import Record
@@ -144,6 +149,11 @@ def start_two(value: int) -> int:
     return value
 
 
+def start_in_thread(value: int) -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(os.system, "true").result() + value
+
+
 def fork_one(value: int) -> int:
     if pid := os.fork():
         os.waitpid(pid, 0)
@@ -151,12 +161,22 @@ def fork_one(value: int) -> int:
     os._exit(0)
 
 
-@pytest.mark.parametrize(("profile", "what"), [(profile_memory, "their memory"), (profile_cpu, "their time")])
+@pytest.mark.parametrize(
+    ("profile", "what"),
+    [
+        (profile_memory, "their memory is in no figure"),
+        (profile_cpu, "their time is in no figure"),
+        (profile_lines, "their time is in no figure"),
+        (profile_spans, "their work, apart from the wait for it, is in no figure"),
+        (partial(find_leaks, runs=1), "their memory is in no figure"),
+    ],
+)
 def test_processes_that_nodes_start_are_named(profile: Callable[[Job], Any], what: str, tmp_path: Path) -> None:
-    graph = Graph(Node("starts", exec=start_two) >> Node("forks", exec=fork_one))
+    graph = Graph(Node("starts", exec=start_two) >> Node("forks", exec=fork_one) >> Node("gives", exec=start_in_thread))
     (caveat,) = [r for r in profile(job_of(graph, tmp_path, 0)) if isinstance(r, Caveat) and r.code == "own-processes"]
-    assert '3 processes were started (2 by node "starts", 1 by node "forks")' in caveat.message
-    assert what in caveat.message
+    runs = 4 if "memory" in what and profile is not profile_memory else 1
+    parts = f'({2 * runs} by node "starts", {runs} by node "forks", {runs} by node "gives")'
+    assert f"{4 * runs} processes were started {parts} and not followed: {what}" in caveat.message
 
 
 def test_a_thread_that_waits_beside_its_node_adds_no_wall_time(tmp_path: Path) -> None:

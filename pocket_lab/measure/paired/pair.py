@@ -17,6 +17,7 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import RequestTally
+from pocket_lab.measure.own_processes.child_processes import NONE, OF_FIRST_RUNS, Counted, counted_children
 from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.timing.batch import Runs, Timing, Work
 from pocket_lab.measure.timing.caches import caches
@@ -70,6 +71,7 @@ class Side:
     runs_s: list[float] = field(default_factory=list)  # of the batches since it was built
     requests: RequestTally = field(default_factory=RequestTally)
     waits: WaitsTally = field(init=False)
+    children: Counted | None = None  # of the first runs
 
     def __post_init__(self) -> None:
         self.waits = WaitsTally(self.point, self.pool)
@@ -84,7 +86,8 @@ class Side:
         if single and isinstance(self.work, Runs) and self.work.reset is None:
             self.work.reset = _nothing
         if not self.loops or self.point.drive == "load":
-            timing = self.work.calibrate(batch_s)
+            with counted_children(self.pool, NONE) as self.children:
+                timing = self.work.calibrate(batch_s)
             self.loops = max(timing.loops, 1)  # none, where no request was answered
             self.run_s = run_seconds(timing.wall_s, self.loops)  # under load its share of a window: this plans batches
             return
@@ -173,6 +176,9 @@ class Pair:
         side.prepare(job, value, batch_s, single)
         found = [] if before is None else list(before.caveats(value, side.point))
         is_changed = before is not None and before.changed(value)
+        if side.children is not None:
+            found += side.children.caveats(side.point, OF_FIRST_RUNS)
+            side.children = None
         return [*found, *self.results.take(side.point, side.work, is_changed)]
 
     @property

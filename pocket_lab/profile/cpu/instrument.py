@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +10,7 @@ from functools import partial
 from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.runtime.markers import INHERITED, is_marker
 from pocket_lab.measure.job import Job
-from pocket_lab.profile.child_processes import children_caveats, counted_children
+from pocket_lab.measure.own_processes.child_processes import MARKED, Counted, counted_children
 from pocket_lab.profile.cpu.stack_sampler import (
     MAIN,
     OTHER,
@@ -70,7 +69,7 @@ class _CpuInstrument(Instrument):
         self._marks = marks
         self._interval_s = interval_s
         self._stacks: list[Stacks] = []
-        self._children: list[tuple[Counter[str], float]] = []
+        self._children = Counted(MARKED)
 
     @contextmanager
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
@@ -107,7 +106,7 @@ class _CpuInstrument(Instrument):
         if any(math.isnan(times.cpu_s) for times in merged.values()):
             yield _NO_CPU
         yield from opaque_caveats(point, self._marks.opaque)
-        yield from children_caveats(point, self._children, "their time")
+        yield from self._children.caveats(point, "time")
         samples = sum(times.samples for (node, _), times in merged.items() if node != OUTSIDE)
         if samples < _FEWEST_SAMPLES:
             found = "1 sample is" if samples == 1 else f"{samples} samples are"

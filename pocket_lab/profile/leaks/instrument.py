@@ -11,6 +11,7 @@ from time import perf_counter
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.own_processes.child_processes import counted_children
 from pocket_lab.measure.timing.batch import Work
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.leaks.bounded_containers import entries, fillings
@@ -29,6 +30,7 @@ from pocket_lab.profile.leaks.process_watch import (
 from pocket_lab.profile.leaks.resources import Resource
 from pocket_lab.profile.leaks.retained import Growth, retained
 from pocket_lab.profile.node_code import NodeFinder, node_codes
+from pocket_lab.profile.stack_nodes import StackNodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.leaks import MAIN, WORKER, Leftover, MemoryReading
 from pocket_lab.records.point import Point
@@ -53,7 +55,7 @@ def find_leaks(job: Job, runs: int) -> Iterator[Record]:
     """
     codes, caveats = node_codes(job.target, job.points[0].target)
     yield from caveats
-    yield from profile_points(job, _LeakInstrument(NodeFinder(codes), runs, Extension.of(job)))
+    yield from profile_points(job, _LeakInstrument(NodeFinder(codes), StackNodes(codes), runs, Extension.of(job)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class _Judge:
 class _LeakInstrument(Instrument):
     name = "leaks"
 
-    def __init__(self, finder: NodeFinder, runs: int, extension: Extension) -> None:
+    def __init__(self, finder: NodeFinder, nodes: StackNodes, runs: int, extension: Extension) -> None:
         self._finder = finder
+        self._nodes = nodes
         self._runs = runs
         self._extension = extension
 
@@ -103,7 +106,7 @@ class _LeakInstrument(Instrument):
         most_runs = self._extension.most_runs(self._runs)
         here, there = Footprints(most_runs), Footprints(most_runs)
         judge = _Judge(LEAST_APART if pool.is_remote else LEAST, self._runs)
-        with self.watching(point, pool):
+        with counted_children(pool, self._nodes) as children, self.watching(point, pool):
             for _ in range(WARM_UP):
                 work.once()
             course_of(range(most_runs), 1.0, 1)  # what a first judgement loads belongs to the baseline
@@ -125,6 +128,7 @@ class _LeakInstrument(Instrument):
                 pool.loop.run(asyncio.sleep(_PATIENCE_S / 10))
             left = [(MAIN, self._watch.remaining(_PATIENCE_S))]
             left += [(WORKER, found) for found in pool.in_worker_processes(partial(remaining_here, _PATIENCE_S / 10))]
+        yield from children.caveats(point, "memory")
         for process, memory in ((MAIN, here), *([(WORKER, there)] if pool.is_remote else [])):
             for run, (blocks, heap, rss) in enumerate(memory):
                 yield MemoryReading(point, run, process, blocks, None if heap < 0 else heap, rss, run > self._runs)

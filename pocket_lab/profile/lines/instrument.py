@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,12 +10,13 @@ from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.wrapped_pool import WrappedPool
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.own_processes.child_processes import Counted, counted_children
 from pocket_lab.measure.timing.batch import Timing, Work
-from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
 from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
 from pocket_lab.profile.lines.traced_functions import Helper
+from pocket_lab.profile.stack_nodes import StackNodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
@@ -55,17 +55,18 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
         yield _ONE_LINE
     if any(point.executor == "threads" and point.workers > 1 for point in job.points):
         yield _WAITS
-    yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also, functions)))
+    nodes = StackNodes.of(job.target, label)
+    yield from profile_points(job, _LineInstrument(functions, TracedTarget(job.target, label, also, functions), nodes))
 
 
 class _LineInstrument(Instrument):
     name = "line_profiler"
 
-    def __init__(self, functions: Sequence[TracedFunction], traced: TracedTarget) -> None:
+    def __init__(self, functions: Sequence[TracedFunction], traced: TracedTarget, nodes: StackNodes) -> None:
         self._functions = sorted(functions, key=lambda function: (function.blocks[0].file, function.blocks[0].first))
         self._traced = traced
         self._hits: dict[int, Hits] = {}
-        self._children: list[tuple[Counter[str], float]] = []
+        self._children = Counted(nodes)
 
     def wrap_pool(self, pool: Pool) -> Pool:
         """In worker processes the profiler is enabled by the work itself, which brings the functions."""
@@ -93,7 +94,7 @@ class _LineInstrument(Instrument):
             self._hits = dict(hits)
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
-        with counted_children(pool) as self._children:
+        with counted_children(pool, self._children.nodes) as self._children:
             return super()._run_once(point, pool, work)
 
     def records(self, point: Point) -> Iterator[Record]:
@@ -101,7 +102,7 @@ class _LineInstrument(Instrument):
 
         A line has a record for each block of code on it that ran, the outermost first.
         """
-        yield from children_caveats(point, self._children, "what they run", marks_nodes=False)
+        yield from self._children.caveats(point, "time")
         counts: dict[Key, Lines] = {}
         for hits in self._hits.values():
             for block, lines in hits:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
 from pocket_lab.graph.observers import Observer
 from pocket_lab.measure.job import Job
-from pocket_lab.profile.child_processes import children_caveats, counted_children
+from pocket_lab.measure.own_processes.child_processes import MARKED, Counted, counted_children
 from pocket_lab.profile.inheritance import inheriting
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
@@ -95,7 +94,7 @@ class MemoryPass(Instrument):
         self._many = len(job.points) > 1
         self._span_s = (0.0, 0.0)
         self._begun_at = 0.0
-        self._children: list[tuple[Counter[str], float]] = []
+        self._children = Counted(MARKED)
         self.job = with_markers(job, self._observer())
 
     def _observer(self) -> Observer:
@@ -127,7 +126,7 @@ class MemoryPass(Instrument):
         yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         yield from opaque_caveats(point, self._visits.opaque())
-        yield from children_caveats(point, self._children, "their memory")
+        yield from self._children.caveats(point, "memory")
         if self._visits.is_full:
             yield Caveat("memory-visits", f"{describe(point)}: the timeline shows only the last visits to nodes", point)
         if memory.processes > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,8 +18,8 @@ from pocket_lab.graph.node import Node
 from pocket_lab.graph.observers import YIELDED, Run, Sink, as_worker, thread_name
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.measure.job import Input, Job
+from pocket_lab.measure.own_processes.child_processes import NONE, Counted, Nodes, counted_children
 from pocket_lab.measure.timing.batch import Timing, Work
-from pocket_lab.profile.child_processes import children_caveats, counted_children
 from pocket_lab.profile.instrument import SHORT_S, Instrument, profile_points
 from pocket_lab.profile.lazy_results import opaque, opaque_caveats, unconsumed, unconsumed_caveats
 from pocket_lab.profile.trace.recorder import Recorder, spans_of
@@ -33,7 +32,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Span, Traced
 
 MOST_SPANS = 50_000
-_UNSEEN = "what they do, apart from the wait for them,"  # of processes that the target starts
+_UNSEEN = "work, apart from the wait for it,"  # of processes that the target starts
 _WAITS = Caveat(
     "span-waits",
     "a span is wall time: it includes waits for the interpreter lock, for a core, and (on an event loop) for other tasks",
@@ -44,7 +43,8 @@ class SpanInstrument(Instrument):
     """Records the events of observed graphs during a run, which become a Traced and the first 50,000 Spans.
 
     The cost of recording is measured in the same process, right after the run. `opaque` is the name of a target that reports
-    no events: its run is one span; `watched` is the point of the newest run.
+    no events: its run is one span; `watched` is the point of the newest run; `nodes` tell
+    which node starts a process.
     """
 
     name = "spans"
@@ -53,10 +53,11 @@ class SpanInstrument(Instrument):
     def __init__(self) -> None:
         self.opaque: str | None = None
         self.watched: Point | None = None
+        self.nodes: Nodes = NONE
         self._recorder = Recorder()
         self._span_s = (0.0, 0.0)
         self._is_window = False
-        self._children: list[tuple[Counter[str], float]] = []
+        self._children = Counted(NONE)
 
     def begin(self, run: Run) -> Sink:
         """Observe a run of the target, for the point that is watched now."""
@@ -87,12 +88,12 @@ class SpanInstrument(Instrument):
         """Caveats, a Traced and the Spans of the run."""
         traced, spans, caveats = self.collect(point)
         yield from caveats
-        yield from children_caveats(point, self._children, _UNSEEN, marks_nodes=False)
+        yield from self._children.caveats(point, _UNSEEN)
         yield traced
         yield from spans
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
-        with counted_children(pool) as self._children:
+        with counted_children(pool, self.nodes) as self._children:
             return super()._run_once(point, pool, work)
 
     def collect(self, point: Point) -> tuple[Traced, list[Span], list[Caveat]]:
@@ -120,7 +121,10 @@ class SpanInstrument(Instrument):
 
 def profile_spans(job: Job) -> Iterator[Record]:
     """One run of each point; yields Caveats, and for each point a Traced and its Spans, also if the run failed."""
+    from pocket_lab.profile.stack_nodes import StackNodes  # here: it loads pools that most runs do without
+
     instrument = SpanInstrument()
+    instrument.nodes = StackNodes.of(job.target, job.points[0].target)
     job, caveats = observed(job, instrument)
     yield from caveats
     yield _WAITS

@@ -1,0 +1,1 @@
+"""The processes that a target starts itself, which nothing here follows."""
