@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import concurrent.futures.thread
 import multiprocessing.pool
+import sys
 import threading
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -25,9 +27,9 @@ _SERVANTS = (
 class GivenWork:
     """Has `wrap(function)` called instead of each function that is given to a thread, from `start` to `close`.
 
-    That is to `Thread.start`, to `ThreadPoolExecutor.submit` (which `asyncio.to_thread` and `run_in_executor` use), to the
-    calls of `multiprocessing.pool.ThreadPool`, to futures as a callback, and to pools as an initializer. `wrap` is called where
-    the work is given, and may return the function itself.
+    That is to `Thread.start`, to the functions of `_thread` (not as somebody has kept them), to `ThreadPoolExecutor.submit`
+    (which `asyncio.to_thread` and `run_in_executor` use), to the calls of `multiprocessing.pool.ThreadPool`, to futures as a
+    callback, and to pools as an initializer. `wrap` is called where the work is given, and may return the function itself.
     """
 
     def __init__(self, wrap: Callable[[Function], Function]) -> None:
@@ -39,6 +41,8 @@ class GivenWork:
         """Make the changes."""
         self._is_active = True
         self._changes.wrap(threading.Thread, "start", self._thread_start)
+        for name in ("start_new_thread", "start_new", "start_joinable_thread"):
+            self._changes.wrap(_thread, name, self._low_level_start)
         self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "__init__", self._given_initializer)
         self._changes.wrap(concurrent.futures.ThreadPoolExecutor, "submit", self._given_function)
         self._changes.wrap(concurrent.futures.Future, "add_done_callback", self._given_function)
@@ -56,6 +60,20 @@ class GivenWork:
             if self._is_active and not thread._started.is_set():  # type: ignore[attr-defined]
                 self._wrap_thread(thread)
             function(thread)
+
+        return start
+
+    def _low_level_start(self, function: Any) -> Any:
+        def start(target: Function, /, *args: Any, **options: Any) -> Any:
+            wrapped = self._wrap(target) if self._is_active else target
+            if wrapped is target:
+                return function(target, *args, **options)
+
+            def run(*arguments: Any, **named: Any) -> None:
+                _set_hooks()
+                wrapped(*arguments, **named)
+
+            return function(run, *args, **options)
 
         return start
 
@@ -103,6 +121,14 @@ class GivenWork:
             function(pool, *args, **options)
 
         return make
+
+
+def _set_hooks() -> None:
+    """Begin a thread as `threading` does, with the functions that trace and profile new threads."""
+    if (trace := threading.gettrace()) is not None:
+        sys.settrace(trace)
+    if (profile := threading.getprofile()) is not None:
+        sys.setprofile(profile)
 
 
 def _named(function: Any) -> list[str]:

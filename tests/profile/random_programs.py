@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import functools
 import math
@@ -145,6 +146,17 @@ def in_timer(work: Work) -> None:
     timer.join()
 
 
+def in_low_level_thread(work: Work) -> None:
+    done = threading.Event()
+
+    def run() -> None:
+        work()
+        done.set()
+
+    _thread.start_new_thread(run, ())
+    done.wait()
+
+
 def in_pool(work: Work) -> None:
     with ThreadPoolExecutor(2) as pool:
         pool.submit(work).result()
@@ -224,7 +236,8 @@ PLAIN = (
         in_partial,
         in_dispatch,
     ),
-    *(in_mock, in_thread, in_own_kind_of_thread, in_timer, in_pool, in_map_of_pool, in_thread_of_pool, in_old_pool),
+    *(in_mock, in_thread, in_own_kind_of_thread, in_timer, in_low_level_thread),
+    *(in_pool, in_map_of_pool, in_thread_of_pool, in_old_pool),
     in_event_loop,
 )
 ASYNC = (in_coroutine, in_task, in_gather, in_group, in_callback, in_helper_thread, in_own_executor)

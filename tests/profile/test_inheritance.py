@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import concurrent.futures
 import multiprocessing.pool
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +36,8 @@ def _functions() -> list[Any]:
     ]
     made = [concurrent.futures.ThreadPoolExecutor.__init__, multiprocessing.pool.ThreadPool.__init__]
     given = [concurrent.futures.ThreadPoolExecutor.submit, concurrent.futures.Future.add_done_callback]
-    return [threading.Thread.start, asyncio.Handle._run, *made, *given, *pools]
+    low_level = [getattr(_thread, name, None) for name in ("start_new_thread", "start_new", "start_joinable_thread")]
+    return [*low_level, threading.Thread.start, asyncio.Handle._run, *made, *given, *pools]
 
 
 def by_thread(function: Callable[[], Any], kind: Any = threading.Thread) -> Any:
@@ -59,6 +62,18 @@ def by_timer(function: Callable[[], Any]) -> Any:
     timer = threading.Timer(0.0, lambda: answers.put(function()))
     timer.start()
     timer.join()
+    return answers.get()
+
+
+def by_low_level_thread(function: Callable[[], Any]) -> Any:
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(put: Callable[[Any], None]) -> None:
+        answer = function()
+        threading._active.pop(threading.get_ident(), None)  # type: ignore[attr-defined]  # of a thread that was made in this one
+        put(answer)
+
+    _thread.start_new_thread(run, (answers.put,))
     return answers.get()
 
 
@@ -142,6 +157,7 @@ WAYS = (
     by_thread,
     by_own_thread,
     by_timer,
+    by_low_level_thread,
     by_pool,
     by_old_pool,
     by_task,
@@ -172,6 +188,22 @@ def test_a_pool_serves_each_node_by_its_own_name() -> None:
         found = [marked(pool.submit, name)(current_node).result() for name in ("a", "b")]
         assert [*found, pool.submit(current_node).result()] == ["a", "b", None]
         assert [pool.submit(CURRENT.get).result()] == [None]
+
+
+def test_a_thread_that_is_started_at_a_low_level_has_the_hooks_of_new_threads() -> None:
+    seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def hook(frame: Any, event: str, argument: Any) -> None:
+        sys.setprofile(None)
+        seen.put(event)
+
+    before = threading.getprofile()
+    threading.setprofile(hook)
+    try:
+        marked(by_low_level_thread, "n")(int)
+    finally:
+        threading.setprofile(before)  # type: ignore[arg-type]
+    assert seen.get(timeout=5)
 
 
 def test_a_thread_object_is_as_it_was() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -25,13 +26,14 @@ from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.profile.cpu.instrument import profile_cpu
 from pocket_lab.profile.leaks.instrument import find_leaks
 from pocket_lab.profile.lines.instrument import profile_lines
+from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.profile.memory.instrument import profile_memory
 from pocket_lab.profile.node_code import OUTSIDE
 from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.memory import LineMemory, NodeMemory
 from pocket_lab.records.record import Record
-from pocket_lab.records.sources import Stack
+from pocket_lab.records.sources import LineCost, Stack
 
 
 def job_of(target: Any, scratch: Path, input: Any = Input.ABSENT, **sweep: Any) -> Job:
@@ -141,6 +143,51 @@ def test_what_no_node_has_started_is_outside_the_nodes_with_a_reason(tmp_path: P
     reasons = {record.frames[0][0]: record.weight for record in outside}
     assert reasons.get("[threads that no node has started]", 0.0) > 0.03, reasons
     assert cpu_by_node(records).get("waits", 0.0) < 0.1
+
+
+SERVED: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+
+def serve() -> None:
+    """A thread of its own, which may be there before a run: calls what it is given."""
+    while (job := SERVED.get()) is not None:
+        function, done = job
+        function()
+        done.set()
+
+
+def busy_100_ms() -> None:
+    end = time.thread_time() + 0.1
+    while time.thread_time() < end:
+        pass
+
+
+def gives_to_the_server(value: int) -> int:
+    done = threading.Event()
+    SERVED.put((busy_100_ms, done))
+    done.wait()
+    return value
+
+
+def test_what_an_older_thread_does_for_a_node_is_said_to_be_no_nodes(tmp_path: Path) -> None:
+    """It cannot be known for whom it works: `cpu` has a row with a reason, `lines` hits or a caveat."""
+    helper = Helper(busy_100_ms, "busy_100_ms()", "", False, busy_100_ms)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        graph = Graph(Node("gives", exec=gives_to_the_server))
+        stacks = [record for record in profile_cpu(job_of(graph, tmp_path, 0)) if isinstance(record, Stack)]
+        lines = list(profile_lines(job_of(graph, tmp_path, 0), (helper,)))
+    finally:
+        SERVED.put(None)
+        thread.join()
+    reasons = {stack.frames[0][0]: stack.weight for stack in stacks if stack.node == OUTSIDE and stack.unit == "cpu_s"}
+    assert reasons["[threads that no node has started]"] == pytest.approx(0.1, abs=0.05)
+    hits = sum(line.hits for line in lines if isinstance(line, LineCost) and line.node == "busy_100_ms()")
+    (caveat,) = [one for one in lines if isinstance(one, Caveat) and one.code == "line-threads"] or [None]
+    assert hits > 100 if sys.version_info >= (3, 12) else hits == 0
+    assert (caveat is None) == (sys.version_info >= (3, 12))
+    assert caveat is None or "ms of CPU time: Python code that they ran has no hits" in caveat.message
 
 
 def start_two(value: int) -> int:

@@ -40,7 +40,7 @@ _REASONS: dict[str, Frame] = {
     TASK: ("[runtime, start-up]", "", 0),
     WORKER: ("[runtime, start-up]", "", 0),
     OTHER: ("[threads that no node has started]", "", 0),
-    UNSEEN: ("[threads of C libraries, or too short for a sample]", "", 0),
+    UNSEEN: ("[threads that C code starts, or too short for a sample]", "", 0),
 }
 
 _SAMPLED = Caveat(

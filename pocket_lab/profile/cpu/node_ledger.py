@@ -23,6 +23,7 @@ class NodeLedger:
         self._walls: list[dict[str | None, float]] = []
         self._threads: list[dict[str | None, float]] = []
         self._read_s: dict[int, float] = {}  # when the clock of a thread was read last
+        self.native_ids: dict[int, int] = {}  # of the threads that have worked for a node, also where `threading` has none
 
     def start(self) -> None:
         """Begin to charge."""
@@ -63,8 +64,10 @@ class NodeLedger:
             walls: dict[str | None, float] = {}
             here["walls"] = walls
             here["ident"] = threading.get_ident()
+            self.native_ids[here["ident"]] = threading.get_native_id()
             self._threads.append(seconds)
-            if self._is_visiting(threading.current_thread()):
+            thread = threading._active.get(here["ident"])  # type: ignore[attr-defined]  # `current_thread` would add one
+            if thread is not None and self._is_visiting(thread):
                 self._walls.append(walls)
         else:
             seconds[node] = seconds.get(node, 0.0) + now_s - here["now_s"]

@@ -64,6 +64,7 @@ class StackSampler:
         self._times: dict[tuple[str, tuple[int, ...]], StackTimes] = {}
         self._codes: dict[int, CodeType] = {}
         self._clocks: weakref.WeakKeyDictionary[threading.Thread, _Clock] = weakref.WeakKeyDictionary()
+        self._unnamed: dict[int, _Clock] = {}
         self._no_clock = _Clock(None, NAN)
         self._inheritance = Inheritance()
         self._ledger = NodeLedger(lambda thread: self._kind(thread.ident, thread) != OTHER)
@@ -90,11 +91,12 @@ class StackSampler:
 
     def stop(self) -> Stacks:
         """Stop the thread; returns (kind of the thread, frames from the outermost, times) for each stack."""
+        unfinished = self._unfinished()  # before the end, so that a thread which ends meanwhile is charged
         self._ledger.stop()
         self._stopped.set()
         self._thread.join()
         self._inheritance.close()
-        self._settle()
+        self._settle(unfinished)
         sys.setswitchinterval(self._switch_s)
         return [(kind, tuple(self._frame(code_id) for code_id in stack), times) for (kind, stack), times in self._times.items()]
 
@@ -126,7 +128,7 @@ class StackSampler:
         for thread, frame in sys._current_frames().items():
             if thread != sampler:
                 here = threading._active.get(thread)  # type: ignore[attr-defined]
-                clock = self._clock(here)
+                clock = self._clock_of_unnamed(thread) if here is None else self._clock(here)
                 self._add(self._kind(thread, here), self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
         for task in self._tasks() if self._tasks is not None else ():
             if stack := self._stack_of_task(task):
@@ -138,7 +140,7 @@ class StackSampler:
             return MAIN
         return WORKER if thread is not None and thread.name.startswith("pocket-lab") else OTHER
 
-    def _settle(self) -> None:
+    def _settle(self, unfinished: list[tuple[int, str, float]]) -> None:
         """Scale the times of the stacks of each node to what it was charged, which is exact; the rest is in no sample.
 
         The sampler gets the interpreter lock most easily where a thread releases it, so that a node that sleeps has samples
@@ -157,7 +159,7 @@ class StackSampler:
             whole_s = math.fsum(times.wall_s for times in visited.get(node, []))
             for times in visited.get(node, []):
                 times.wall_s *= wall_s / whole_s if whole_s else 1.0
-        for node, cpu_s in self._ledger.seconds(self._unfinished()).items():
+        for node, cpu_s in self._ledger.seconds(unfinished).items():
             parts = sampled.get(node, [])
             whole_s = math.fsum(times.cpu_s for times in parts)
             if not parts and cpu_s > 0:
@@ -178,8 +180,9 @@ class StackSampler:
             thread, frame = threading._active.get(ident), innermost  # type: ignore[attr-defined]
             while frame is not None and (node := _marked_node(frame.f_code)) is None:
                 frame = frame.f_back  # type: ignore[assignment]
-            if frame is not None and node is not None and thread is not None:
-                found.append((ident, node, thread_cpu_s(thread.native_id) or 0.0))
+            if frame is not None and node is not None:
+                native_id = self._ledger.native_ids.get(ident) if thread is None else thread.native_id
+                found.append((ident, node, thread_cpu_s(native_id) or 0.0))
         return found
 
     def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> StackTimes:
@@ -207,10 +210,15 @@ class StackSampler:
         self._codes[code_id] = code
         return code_id
 
-    def _clock(self, thread: threading.Thread | None) -> _Clock:
-        """The clock of a thread; that of one that began meanwhile began at zero."""
-        if thread is None:
+    def _clock_of_unnamed(self, ident: int) -> _Clock:
+        """The clock of a thread that `threading` does not know, once it has worked for a node."""
+        native_id = self._ledger.native_ids.get(ident)
+        if native_id is None:
             return self._no_clock
+        return self._unnamed.setdefault(native_id, _Clock(native_id, 0.0))
+
+    def _clock(self, thread: threading.Thread) -> _Clock:
+        """The clock of a thread; that of one that began meanwhile began at zero."""
         clock = self._clocks.get(thread)
         if clock is None:
             clock = self._clocks[thread] = _Clock(thread.native_id, 0.0)

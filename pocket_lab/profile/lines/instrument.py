@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collec
 from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.profile.stack_nodes import StackNodes
 from pocket_lab.records.caveat import Caveat
-from pocket_lab.records.point import Point
+from pocket_lab.records.point import Point, describe
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import LineCost
+from pocket_lab.units import format_duration
 
+_SURE_S = 0.05  # CPU seconds that are no accident of the clocks
 _SLOWED = Caveat(
     "line-profiler",
     "line_profiler makes Python code with many calls ten times slower or more: compare shares, and take times from a bench",
@@ -66,6 +69,7 @@ class _LineInstrument(Instrument):
         self._functions = sorted(functions, key=lambda function: (function.blocks[0].file, function.blocks[0].first))
         self._traced = traced
         self._hits: dict[int, Hits] = {}
+        self._untraced_s = 0.0
         self._children = Counted(nodes)
 
     def wrap_pool(self, pool: Pool) -> Pool:
@@ -91,7 +95,8 @@ class _LineInstrument(Instrument):
             finally:
                 hits.append(collect_hits())
             hits += pool.in_worker_processes(collect_hits)  # last: a worker may have died
-            self._hits = dict(hits)
+            self._hits = {pid: found for pid, found, _ in hits}
+            self._untraced_s = math.fsum(untraced_s for _, _, untraced_s in hits)
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
         with counted_children(pool, self._children.nodes) as self._children:
@@ -103,6 +108,13 @@ class _LineInstrument(Instrument):
         A line has a record for each block of code on it that ran, the outermost first.
         """
         yield from self._children.caveats(point, "time")
+        if self._untraced_s > _SURE_S:
+            message = (
+                f"{describe(point)}: threads that ran before, or that C code or an earlier import of _thread.start_new_thread "
+                f"starts, used {format_duration(self._untraced_s)} of CPU time: Python code that they ran has no hits (before "
+                "Python 3.12)"
+            )
+            yield Caveat("line-threads", message, point)
         counts: dict[Key, Lines] = {}
         for hits in self._hits.values():
             for block, lines in hits:

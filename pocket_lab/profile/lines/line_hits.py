@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import CellType, CodeType, FunctionType
@@ -74,6 +76,8 @@ class _ProcessProfiler:
         self._is_closed = False
         self._given_work: GivenWork | None = None
         self._repeated = RepeatedEvents()
+        self._begun_s = time.process_time()
+        self._traced_s: list[float] = []  # CPU seconds of threads while it was enabled in them
 
     def register(self, functions: Sequence[TracedFunction]) -> None:
         """Add functions: their code is replaced, with that of the functions inside them."""
@@ -122,6 +126,7 @@ class _ProcessProfiler:
         if self._counts_every_thread or getattr(self._thread, "is_enabled", False):
             return
         self._thread.is_enabled = True
+        self._thread.begun_s = time.thread_time()
         self._profiler.enable_by_count()
         self._counts_every_thread = _monitors_every_thread()
         if self._counts_every_thread:
@@ -131,6 +136,7 @@ class _ProcessProfiler:
         if self._thread.__dict__.pop("is_enabled", False):
             self._repeated.stop()
             self._profiler.disable_by_count()
+            self._traced_s.append(time.thread_time() - self._thread.begun_s)
 
     def _counting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function with the profiler enabled in its thread, and left enabled there only if it asks for that."""
@@ -147,9 +153,14 @@ class _ProcessProfiler:
 
         return count
 
-    def close(self) -> Hits:
-        """Disable the profiler in this thread and give the functions their own code back; the hits since the start."""
+    def close(self) -> tuple[Hits, float]:
+        """Disable the profiler in this thread and give the functions their own code back.
+
+        The hits since the start, and the CPU seconds of threads in which it was not enabled.
+        """
         self.disable()
+        used_s = time.process_time() - self._begun_s
+        untraced_s = 0.0 if self._counts_every_thread else max(used_s - math.fsum(self._traced_s), 0.0)
         with self._lock:
             self._is_closed = True
             if self._given_work is not None:
@@ -164,7 +175,7 @@ class _ProcessProfiler:
             repeated = {line: self._repeated.counts[int(index), line] for line, _, _ in lines}
             counts = {line: (count - repeated[line], time * stats.unit) for line, count, time in lines if line > 0}
             hits[int(index)][1].update(counts)
-        return hits
+        return hits, untraced_s
 
 
 def _monitors_every_thread() -> bool:
@@ -179,7 +190,7 @@ def disable() -> None:
         profiler.disable()
 
 
-def collect_hits() -> tuple[int, Hits]:
-    """Stop profiling in this process; its id, and the hits and seconds of the lines of each block of code."""
+def collect_hits() -> tuple[int, Hits, float]:
+    """Stop profiling in this process; its id, hits and seconds of the lines of each block, CPU seconds of untraced threads."""
     profiler = STATE.pop(_ProcessProfiler)
-    return os.getpid(), [] if profiler is None else profiler.close()
+    return os.getpid(), *(([], 0.0) if profiler is None else profiler.close())

@@ -38,7 +38,8 @@ _PYMALLOC = Caveat(
 _UNSEEN = Caveat(
     "memory-unseen",
     "memory that the process held before the run and uses again is not seen, nor is the memory of processes that the target "
-    "starts itself; memory of threads of C libraries has no Python stack and counts as outside the nodes",
+    "starts itself; memory of threads of C libraries has no Python stack and counts as outside the nodes, and so does that of "
+    "threads that no node has started, whoever gives them work",
 )
 
 
