@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from pocket_lab.errors import StoredError, TargetAborted
+from pocket_lab.executors.faults.foreign import asked, cause_of, is_a, notes_of, own_attribute, set_cause, traceback_of
 from pocket_lab.executors.faults.forks import FORKS
 from pocket_lab.executors.faults.frames import is_machinery
 
@@ -30,7 +31,7 @@ class Outcome:
     @property
     def ends_call(self) -> bool:
         """Whether the exception ends the whole call, as KeyboardInterrupt and SystemExit do: it is no Exception."""
-        return self.error is not None and not isinstance(self.error, Exception)
+        return self.error is not None and not is_a(self.error, Exception)
 
     def get(self) -> Any:
         """The result; raises the exception."""
@@ -69,10 +70,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and its chain of causes, outermost first, each once."""
     link: BaseException | None = error
     seen: set[int] = set()
-    while link is not None and not isinstance(link, RemoteTraceback) and id(link) not in seen:
+    while link is not None and not is_a(link, RemoteTraceback) and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = link.__cause__
+        link = cause_of(link)
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -85,11 +86,11 @@ def user_frames(error: BaseException) -> tuple[FrameTuple, ...]:
 
     Frames of this package and of the pools are left out, and so are the frames above them: those of the caller of a verb.
     """
-    if (remote := getattr(error, _REMOTE_FRAMES, None)) is not None:
+    if (remote := own_attribute(error, _REMOTE_FRAMES)) is not None:
         return tuple(remote)
     import traceback
 
-    frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(traceback_of(error))]
     start = next((index for index, frame in enumerate(frames) if is_machinery(frame[0])), 0)
     return tuple(frame for frame in frames[start:] if not is_machinery(frame[0]))
 
@@ -107,11 +108,9 @@ def format_frames(frames: Iterable[FrameTuple], is_stored: bool = False) -> list
 
 def text_of(error: BaseException) -> str:
     """The type, the message, also if `__str__` fails, and in brackets the notes of an error; at most 10,000 characters."""
-    try:
-        text = str(error) if isinstance(error, StoredError) else f"{type(error).__name__}: {error}"
-    except Exception:  # a foreign __str__ may raise anything
-        text = f"{type(error).__name__}: (an error without a printable text)"
-    text += "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    kind = "" if is_a(error, StoredError) else f"{type(error).__name__}: "
+    text = kind + asked(lambda: str(error), lambda: "(an error without a printable text)")
+    text += "".join(f" ({note})" for note in notes_of(error))
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT:,} more characters)"
@@ -129,10 +128,7 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
     links = list(chain(error))
     packed = []
     for link in links if len(links) <= _MOST_LINKS else links[: _MOST_LINKS // 2] + links[-_MOST_LINKS // 2 :]:
-        try:
-            pickled = cloudpickle.dumps(link)
-        except Exception:  # any class may fail to pickle in its own way
-            pickled = b""
+        pickled = asked(partial(cloudpickle.dumps, link), bytes)
         sent = base64.b64encode(pickled).decode("ascii") if len(pickled) <= _LARGEST_PICKLE else ""
         packed.append((sent, text_of(link), _without_middle(user_frames(link))))
     return tuple(packed)
@@ -155,9 +151,8 @@ def unpack_error(packed: Iterable[Link]) -> BaseException:
     for pickled, text, frames in reversed(list(packed)):
         error = StoredError(text) if pickled is None else _unpickled(pickled, text)
         remote = tuple((file, line, function) for file, line, function in frames)
-        with suppress(Exception):  # a class may forbid it
-            setattr(error, _REMOTE_FRAMES, remote)
-        error.__cause__ = cause or RemoteTraceback(remote, is_stored=pickled is None)
+        object.__setattr__(error, _REMOTE_FRAMES, remote)
+        set_cause(error, RemoteTraceback(remote, is_stored=pickled is None) if cause is None else cause)
         cause = error
     assert cause is not None, "the chain of an error contains at least the error"
     return cause
@@ -169,19 +164,14 @@ def _unpickled(pickled: str, text: str) -> BaseException:
 
     import cloudpickle
 
-    try:
-        error = cloudpickle.loads(base64.b64decode(pickled))
-        if not isinstance(error, BaseException):
-            raise TypeError(text)
-    except Exception:  # as above: a foreign __reduce__ may raise anything
-        return RuntimeError(text)
-    return error
+    error = asked(lambda: cloudpickle.loads(base64.b64decode(pickled)), lambda: None)
+    return error if is_a(error, BaseException) else RuntimeError(text)
 
 
 def as_exception(error: BaseException) -> Exception:
     """The error of a target, to be raised here: one that would end this program is the cause of a TargetAborted."""
-    if isinstance(error, Exception):
-        return error
+    if is_a(error, Exception):
+        return cast(Exception, error)
     aborted = TargetAborted(f"the target ended its run with {text_of(error)}")
     aborted.__cause__ = error
     return aborted

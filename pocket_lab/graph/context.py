@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, GraphError, UsageError
+from pocket_lab.executors.faults.foreign import is_a
 from pocket_lab.executors.pool import Call, Pool
 from pocket_lab.executors.serial import SerialPool
 from pocket_lab.units import format_duration, parse_duration
@@ -149,7 +150,7 @@ class Context:
 
     def owns(self, error: BaseException) -> bool:
         """Whether the error is the timeout of the node that got this context."""
-        return isinstance(error, TimedOut) and error.owner is self
+        return type(error) is TimedOut and error.owner is self
 
     def at(self, item: int) -> Context:
         """The context of one item of a fan-out, for those who observe it."""
@@ -194,6 +195,6 @@ def pause(context: Context, wait_s: float) -> bool:
 
 def stops(error: BaseException, own: Context | None) -> bool:
     """Whether the error ends the run rather than fails the node: all but an Exception of the node's, its timeout included."""
-    if isinstance(error, (Cancelled, DeadlineExceeded, TooManySteps)):
+    if is_a(error, Cancelled, DeadlineExceeded, TooManySteps):
         return own is None or not own.owns(error)
-    return not isinstance(error, Exception)
+    return not is_a(error, Exception)

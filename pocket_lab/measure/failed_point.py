@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pocket_lab.errors import NodeError
+from pocket_lab.executors.faults.foreign import is_a
 from pocket_lab.executors.outcome import pack_error, root_cause, text_of
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
@@ -31,7 +32,7 @@ def with_hint(error: BaseException, job: Job, point: Point) -> BaseException:
     if job.input is not Input.ABSENT or point.size is not None or not isinstance(job.target, Graph):
         return explained(error)
     cause = root_cause(error)
-    if not isinstance(error, NodeError) or not isinstance(cause, TypeError | AttributeError):
+    if type(error) is not NodeError or not is_a(cause, TypeError, AttributeError):
         return explained(error)
     if "NoneType" not in text_of(cause) or error.node not in _first_names(job.target):
         return explained(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from pocket_lab import demo
 from pocket_lab.errors import NodeError, StoredError, UsageError
 from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, text_of, unpack_error, user_frames
 from pocket_lab.executors.serial import SerialPool
+from pocket_lab.view.text.failure import render_failure
 
 
 class Picky(Exception):
@@ -44,6 +46,78 @@ class Mute(Exception):
 
     def __str__(self) -> str:
         return self.args[0]
+
+
+class Generous(Exception):
+    """Has an answer to every name."""
+
+    def __getattr__(self, name: str) -> int:
+        return 5
+
+
+class Strict(Exception):
+    """Knows only the names of a dictionary."""
+
+    def __getattr__(self, name: str) -> int:
+        return dict[str, int]()[name]
+
+
+class Closed(Exception):
+    """Answers to no name at all."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Frozen(Exception):
+    """Takes no attribute."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TypeError(name)
+
+
+class Noted(Exception):
+    __notes__ = 5  # type: ignore[assignment]
+
+
+class OwnCause(Exception):
+    @property
+    def __cause__(self) -> OwnCause:  # type: ignore[override]
+        return self
+
+
+class Untrue(Exception):
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+
+class ExitsAsText(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class ExitsAsPickle(Exception):
+    def __reduce__(self) -> Any:
+        raise SystemExit(3)
+
+
+class ExitsAsItself(Exception):
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+class InterruptsAsText(Exception):
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class OddFormat(Exception):
+    def __format__(self, spec: str) -> str:
+        raise RuntimeError
+
+
+ODD = [Generous, Strict, Closed, Frozen, Noted, OwnCause, Untrue, ExitsAsText, ExitsAsPickle, ExitsAsItself, InterruptsAsText]
+ODD.append(OddFormat)
 
 
 def fail(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -155,6 +229,19 @@ def test_an_error_that_is_not_rebuilt_as_an_exception_becomes_a_runtime_error() 
 def test_an_error_that_cannot_be_printed_crosses_all_the_same() -> None:
     arrived = across(fail(Mute(3)))
     assert (type(arrived), arrived.args, names(arrived)) == (Mute, (3,), ["fail"])
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_error_of_any_class_crosses_with_text_and_frames_and_is_a_cause(kind: type[Exception]) -> None:
+    error = fail(kind("why"))
+    text = f"{kind.__name__}: why" if "AsText" not in kind.__name__ else f"{kind.__name__}: (an error without a printable text)"
+    assert text_of(error) == text
+    arrived = across(error)
+    assert names(arrived) == ["fail"]
+    assert text_of(arrived) in (text, f"RuntimeError: {text}")
+    outer = across(fail(NodeError("n", "exec", None, text), error))
+    assert [text_of(link) for link in chain(outer)][1:] == [text_of(arrived)]
+    assert render_failure(outer)[-2:] == [text_of(arrived), f"NodeError: {outer}"]
 
 
 def test_a_link_that_cannot_cross_keeps_its_position_in_the_chain() -> None:

@@ -40,6 +40,18 @@ class OfTheirOwn(BaseException):
     """A class of the user's."""
 
 
+class Silent(Exception):
+    """Answers to no name."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class ExitsAsText(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
 KINDS = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, OfTheirOwn, pytest.skip.Exception]
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -84,8 +96,18 @@ def test_it_closes_the_point_of_a_sweep_on_every_executor(kind: type[BaseExcepti
     assert failure.chain[0][1].startswith(f"{kind.__name__}: of the target")
 
 
+@pytest.mark.parametrize("kind", [Silent, ExitsAsText])
+@pytest.mark.parametrize("is_graph", [True, False])
+def test_an_error_whose_class_cannot_be_asked_closes_its_point(kind: type[BaseException], is_graph: bool) -> None:
+    function = raising(kind)
+    records = list(sample(job_of(Graph(Node("each", exec=function)) if is_graph else function)))
+    assert failed_sizes(records) == {2}
+    (failure,) = [record for record in records if isinstance(record, Failure)]
+    assert failure.chain[-1][1].startswith(f"{kind.__name__}: ")
+
+
 def test_it_closes_the_point_where_a_worker_process_raises_it() -> None:
-    records = list(sample(job_of(raising(OfTheirOwn), drive="map", executors="processes", budget=6.0)))
+    records = list(sample(job_of(raising(OfTheirOwn), drive="map", executors="processes", budget=60.0, precision=0.9)))
     assert failed_sizes(records) == {3}, "its items are 0, 1 and 2"
     job = plan_job(raising(OfTheirOwn), lambda size: [size], parse_sweep(sizes="1,2,3", budget=6.0, precision=0.5, drive="map"))
     assert failed_sizes(list(sample(job))) == {2}

@@ -14,6 +14,8 @@ _BETWEEN = (
     "/signal.py",
     "/IPython/",
     "/ipykernel/",
+    "/multiprocessing/",
+    "<frozen importlib",
 )  # between frames of ours, or above them
 
 

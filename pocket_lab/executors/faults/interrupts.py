@@ -37,6 +37,8 @@ class Interrupts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if _is_main():
             self._depth -= 1
+            if self._depth == 0:
+                self._was_raised = False  # whatever comes later is not of this one
             if self._depth == 0 and signal.getsignal(signal.SIGINT) == self._handle and callable(self._handler):
                 signal.signal(signal.SIGINT, self._handler)
 
@@ -64,7 +66,7 @@ class Interrupts:
 
         A KeyboardInterrupt without a Ctrl-C is the target's own, and so is a CancelledError in a task that nobody cancels.
         """
-        if isinstance(error, KeyboardInterrupt) and self._was_raised and _is_main():
+        if issubclass(type(error), KeyboardInterrupt) and self._was_raised and _is_main():
             raise error
         if _is_being_cancelled(error):
             raise error
@@ -93,7 +95,7 @@ class UsersFrames:
 
 def show_users_frames(error: BaseException | None) -> None:
     """Hide the frames of this package where the error is an interrupt, or the cancellation of a task."""
-    if isinstance(error, KeyboardInterrupt) or (error is not None and type(error).__name__ == "CancelledError"):
+    if error is not None and (issubclass(type(error), KeyboardInterrupt) or type(error).__name__ == "CancelledError"):
         hide_own_frames(error)
 
 
@@ -110,14 +112,14 @@ class Interruptible:
                     INTERRUPTS.raise_swallowed()
             finally:
                 INTERRUPTS.__exit__(kind, error, tb)
-        if isinstance(error, KeyboardInterrupt):
+        if error is not None and issubclass(type(error), KeyboardInterrupt):
             hide_own_frames(error)
 
 
 def _is_being_cancelled(error: BaseException) -> bool:
     """Whether it is the CancelledError of the task that runs in this thread."""
     asyncio = sys.modules.get("asyncio")  # not imported for this: most targets do without
-    if asyncio is None or not isinstance(error, asyncio.CancelledError):
+    if asyncio is None or not issubclass(type(error), asyncio.CancelledError):
         return False
     try:
         task = asyncio.current_task()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pocket_lab.errors import DeadlineExceeded, NodeError, ProcessDied
+from pocket_lab.executors.faults.foreign import is_a
 from pocket_lab.executors.outcome import text_of
 from pocket_lab.graph.context import Context, stops
 from pocket_lab.graph.node import Route
@@ -17,7 +18,7 @@ def failure_of(step: Step, phase: str, error: BaseException, own: Context | None
 
     `own` is the context of the node's timeout: a timeout of another context is not the node's.
     """
-    if stops(error, own) or isinstance(error, (NodeError, ProcessDied)):
+    if stops(error, own) or is_a(error, NodeError, ProcessDied):
         return error
     if own is not None and own.owns(error) and step.timeout_s is not None:
         return NodeError(step.name, phase, None, f"it passed its timeout of {format_duration(step.timeout_s)}")
@@ -26,7 +27,7 @@ def failure_of(step: Step, phase: str, error: BaseException, own: Context | None
 
 def is_late(error: BaseException) -> bool:
     """Whether a deadline has passed, so that there is no time for another attempt."""
-    return isinstance(error, DeadlineExceeded)
+    return is_a(error, DeadlineExceeded)
 
 
 def pair_of(answer: Any) -> tuple[Any, str]:

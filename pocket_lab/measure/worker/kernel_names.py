@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import re
 import sys
+from functools import partial
 from typing import NamedTuple
 
+from pocket_lab.executors.faults.foreign import asked, is_a, notes_of, traceback_of
 from pocket_lab.executors.outcome import chain
 from pocket_lab.executors.worker_state import STATE
 
@@ -56,19 +58,16 @@ class KernelNames(NamedTuple):
 
     def hint(self, error: BaseException) -> str | None:
         """Why the error may come from the measuring process, and what to do; None where it does not."""
-        try:
-            text = str(error)
-        except Exception:  # a foreign __str__ may raise anything
-            return None
-        if isinstance(error, NameError) and (found := re.search(_NO_NAME, text)):
+        text = asked(lambda: str(error), str)
+        if is_a(error, NameError) and (found := re.search(_NO_NAME, text)):
             return self._missing_name(found[1])
-        if isinstance(error, ModuleNotFoundError) and (found := re.search(_NO_MODULE, text)):
+        if is_a(error, ModuleNotFoundError) and (found := re.search(_NO_MODULE, text)):
             return self._missing_module(found[1])
-        if isinstance(error, EOFError) and "EOF when reading a line" in text:
+        if is_a(error, EOFError) and "EOF when reading a line" in text:
             return f"the measuring process has no keyboard: pass what is read as an argument, or {_WITHIN}"
-        if isinstance(error, AttributeError) and re.search(_NO_SHELL, text):
+        if is_a(error, AttributeError) and re.search(_NO_SHELL, text):
             return f"get_ipython() is None, since {_NO_IPYTHON}: {_WITHIN}"
-        if isinstance(error, KeyError) and error.args and error.args[0] in self.main and _reads_globals(error):
+        if type(error) is KeyError and error.args and error.args[0] in self.main and _reads_globals(error):
             return self._unsent(str(error.args[0]))
         for pattern in _NOT_IN_MAIN:
             if (found := re.search(pattern, text)) and found[1].partition(".")[0] in self.main:
@@ -112,15 +111,15 @@ def explained(error: BaseException) -> BaseException:
         return error
     for link in chain(error):
         hint = names.hint(link)
-        if hint is not None and hint not in getattr(error, "__notes__", ()):
-            error.add_note(hint)
+        if hint is not None and hint not in notes_of(error):
+            asked(partial(BaseException.add_note, error, hint), lambda: None)
             break
     return error
 
 
 def _reads_globals(error: BaseException) -> bool:
     """Whether the function that raised it calls `globals`, `vars` or the like."""
-    trace = error.__traceback__
+    trace = traceback_of(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and bool({"globals", "vars", "__dict__"} & set(trace.tb_frame.f_code.co_names))

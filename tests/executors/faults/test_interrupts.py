@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import pytest
 
 import pocket_lab
 from pocket_lab import bench, memory
+from pocket_lab.executors.faults.frames import hide_own_frames, is_machinery
 from pocket_lab.executors.faults.interrupts import Interrupts
 from pocket_lab.lab.bench import Bench
 from pocket_lab.records.samples import Sample
@@ -109,6 +111,39 @@ def test_an_interrupt_that_was_seen_is_raised_once() -> None:
     with pytest.raises(KeyboardInterrupt), Interrupts():
         press_stop()
     time.sleep(0.01)
+
+
+def test_what_is_raised_afterwards_is_not_of_an_earlier_interrupt() -> None:
+    interrupts = Interrupts()
+    with interrupts:
+        interrupts.note()
+    interrupts.pass_on(KeyboardInterrupt())
+
+
+def test_an_interrupt_while_a_library_is_imported_for_us_shows_the_frames_of_the_user_alone() -> None:
+    interrupt = KeyboardInterrupt()
+    files = ["cell.py", is_machinery.__code__.co_filename, multiprocessing.__file__, "<frozen importlib._bootstrap>", "mine.py"]
+
+    def call(rest: list[str]) -> None:
+        if not rest:
+            raise interrupt
+        code = compile("call(rest)", rest[0], "exec")
+        exec(code, {"call": call, "rest": rest[1:]})
+
+    with pytest.raises(KeyboardInterrupt):
+        call(files)
+    interrupt.__traceback__ = _only(interrupt.__traceback__, files)
+    hide_own_frames(interrupt)
+    shown = [line.strip() for line in interrupt._render_traceback_() if line.startswith("  File")]  # type: ignore[attr-defined]
+    assert shown == ['File "cell.py", line 1, in <module>', 'File "mine.py", line 1, in <module>']
+
+
+def _only(trace: TracebackType | None, files: list[str]) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _only(trace.tb_next, files)
+    is_named = trace.tb_frame.f_code.co_filename in files
+    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno) if is_named else rest
 
 
 def test_without_an_interrupt_nothing_is_raised() -> None:
