@@ -20,6 +20,7 @@ from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.work import build_work
 from pocket_lab.measure.worker.seeds import restart_seeds
 from pocket_lab.profile.conflicts import refuse_conflicts
+from pocket_lab.profile.left_work import LeftWork
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Started
 from pocket_lab.records.record import Record
@@ -37,6 +38,7 @@ class Instrument(ABC):
     """
 
     name: str
+    _left: LeftWork | None = None
 
     def wrap_pool(self, pool: Pool) -> Pool:
         """The pool on which the work runs; by default the pool of the point."""
@@ -56,6 +58,8 @@ class Instrument(ABC):
         timing = self._run_once(point, pool, work)
         if self.was_warm_up():
             timing = self._run_once(point, pool, work)
+        if self._left is not None:
+            yield from self._left.caveats(point)
         if timing is not None:
             requests = RequestTally()
             requests.count(timing)
@@ -66,8 +70,11 @@ class Instrument(ABC):
         return iter(())
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
+        self._left = left = LeftWork(pool)
         with self.watching(point, pool):
-            return work.once()
+            timing = work.once()
+            left.look()
+        return timing
 
 
 def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:

@@ -74,6 +74,7 @@ CODES = {
     "unequal-results": "The two sides of a comparison return different results on the same input.",
     "unpaired": "Two stored runs were not measured together, so small differences may come from the machine.",
     "warm-up": "The first rounds were slower and are left out.",
+    "work-left": "Threads or tasks of the target go on after its run, and what they do then is in no figure.",
 }
 """What each code means and, where useful, what to do."""
 
