@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import _GeneratorContextManagerBase
 from contextvars import Context, ContextVar
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import IO, Any
@@ -22,12 +23,13 @@ _variables: dict[str, ContextVar[Any]] = {}
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's pickler with five additions.
+    """cloudpickle's pickler with six additions.
 
     Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
     Cached functions that another process cannot import are pickled by value, with an empty cache.
     So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch
     and its methods, whose caches have weak references.
+    Context managers of contextlib that nobody has entered, such as those that decorate a function, are made anew.
     Context variables are pickled without their values; each is one object in another process too, however often it is sent.
 
     It records to what the objects refer: `modules` by name, `variables`, `names` in the code of functions that are pickled by
@@ -52,6 +54,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
         if kind is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
+        if issubclass(kind, _GeneratorContextManagerBase) and hasattr(value, "func"):  # it loses that when it is entered
+            return kind, (value.func, value.args, value.kwds)
         if kind is CodeType:
             self.names.update(value.co_names)
             return _code, (value.co_filename, *self.dispatch_table[CodeType](value))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import json
 import pickle
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +189,47 @@ def test_a_function_sent_by_value_keeps_its_file_and_so_do_those_inside_it() -> 
     assert rebuilt.__code__ is not outer.__code__
     assert rebuilt().__code__.co_filename == __file__
     assert rebuilt().__code__.co_firstlineno == outer().__code__.co_firstlineno
+
+
+@contextlib.contextmanager
+def adding(numbers: list[int]) -> Iterator[list[int]]:
+    numbers.append(1)
+    yield numbers
+    numbers.append(2)
+
+
+def test_a_context_manager_that_nobody_has_entered_is_made_anew_and_may_decorate() -> None:
+    @adding([5])
+    def add(value: int) -> int:
+        return value + 1
+
+    again = pickle.loads(dumps(add))
+    assert (again(1), again(2)) == (2, 3)
+    with pickle.loads(dumps(adding([3]))) as numbers:
+        assert numbers == [3, 1]
+    assert numbers == [3, 1, 2]
+    entered = adding([])
+    with entered, pytest.raises(TypeError, match="generator"):
+        dumps(entered)
+    with pytest.raises(TypeError, match="generator"):
+        dumps(entered)
+
+
+def test_so_is_an_async_one() -> None:
+    @contextlib.asynccontextmanager
+    async def holding() -> AsyncIterator[int]:
+        yield 7
+
+    @holding()
+    async def add(value: int) -> int:
+        return value + 1
+
+    assert asyncio.run(pickle.loads(dumps(add))(1)) == 2
+
+    async def enter() -> None:
+        manager = holding()
+        async with manager:
+            with pytest.raises(TypeError, match="async_generator"):
+                dumps(manager)
+
+    asyncio.run(enter())

@@ -10,6 +10,9 @@ from typing import Any
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.faults.work_board import WorkBoard
 
+CUT_OFF = 213
+"""The exit code of a process that can no longer send what it has found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Death:
@@ -56,6 +59,8 @@ def error_of(death: Death) -> ProcessDied:
 
 def describe_exit(exit_code: int) -> str:
     """What a process did, for a sentence that begins with it: negative codes are signals, as `subprocess` has them."""
+    if exit_code == CUT_OFF:
+        return "was cut off: the target has closed file descriptors that it had not opened"
     if exit_code >= 0:
         return f"ended early with exit code {exit_code}"
     try:

@@ -31,10 +31,12 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
     """
 
     path: tuple[str, ...]
+    arguments: tuple[str, ...]
     recursion_limit: int
     switch_interval_s: float
     int_digits: int
     gc_threshold: tuple[int, ...]
+    collects: bool
     stack_bytes: int
     locales: tuple[tuple[str, str], ...]
     start_method: str | None
@@ -54,10 +56,12 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
         logging = sys.modules.get("logging")
         return cls(
             path=path,
+            arguments=tuple(sys.argv),
             recursion_limit=sys.getrecursionlimit(),
             switch_interval_s=sys.getswitchinterval(),
             int_digits=sys.get_int_max_str_digits(),
             gc_threshold=gc.get_threshold(),
+            collects=gc.isenabled(),
             stack_bytes=_stack_bytes(),
             locales=tuple(_locales()),
             start_method=_start_method(),
@@ -77,12 +81,14 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
     def apply(self) -> None:
         """Set them in this process; what is as it was is not touched, so that nothing is loaded for it."""
         sys.path[:] = self.path
+        sys.argv[:] = self.arguments
         carry_files(dict(self.stray))
         with suppress(RecursionError):  # this call is deeper than the limit
             sys.setrecursionlimit(self.recursion_limit)
         sys.setswitchinterval(self.switch_interval_s)
         sys.set_int_max_str_digits(self.int_digits)
         gc.set_threshold(*self.gc_threshold)
+        (gc.enable if self.collects else gc.disable)()
         threading.stack_size(self.stack_bytes)
         if self.locales:
             import locale

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import BinaryIO
 
+from pocket_lab.executors.faults.deaths import CUT_OFF
 from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.outcome import pack_error
 from pocket_lab.measure.worker.kernel_names import explained
@@ -15,6 +16,7 @@ from pocket_lab.records.progress import Ended, Failure
 from pocket_lab.records.record import Record
 
 _PID = os.getpid()
+_pipe: tuple[int, int] | None = None
 
 
 def main(records: int) -> None:
@@ -23,6 +25,8 @@ def main(records: int) -> None:
     Standard output and error belong to the target: the parent reads them separately from the records. The last record is Ended:
     without it the process has left before its work was done, whatever its exit code.
     """
+    global _pipe
+    _pipe = _identity(records)
     with os.fdopen(records, "wb") as out:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -39,6 +43,15 @@ def main(records: int) -> None:
         _send(out, Ended())
 
 
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """Which file a descriptor is of; None once it is closed."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _read(source: BinaryIO) -> bytes:
     payload = source.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -48,5 +61,7 @@ def _read(source: BinaryIO) -> bytes:
 def _send(out: BinaryIO, record: Record) -> None:
     if os.getpid() != _PID:  # a process that C code has forked, without telling Python
         os._exit(0)
+    if _identity(out.fileno()) != _pipe:
+        os._exit(CUT_OFF)
     out.write(encode(record))
     out.flush()

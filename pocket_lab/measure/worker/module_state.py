@@ -24,11 +24,13 @@ _LISTED = 5
 def versions_here(targets: Iterable[Any]) -> dict[str, Versions]:
     """By module, the versions of the attributes that the code of the targets reaches; a dotted one is of a class.
 
-    Of a module that is installed only those count that the code names itself, and those that the main module has set.
+    Of a module that is installed only those count that the code names itself, and those that the main module has set. What a
+    module without a file collects, such as `sys.modules`, is of its process.
     """
     found: dict[str, Versions] = {}
     for module, name, value in _reached(targets):
-        version = None if name.startswith("__") else own_version(value)
+        is_of_process = not _has_file(module) and isinstance(value, dict | list | set)
+        version = None if name.startswith("__") or is_of_process else own_version(value)
         if version is not None:
             found.setdefault(module.__name__, {})[name] = version
     return found
@@ -54,10 +56,14 @@ def difference_message(module: ModuleType, attributes: list[str]) -> str:
     listed = ", ".join(attributes[:_LISTED]) + (f" and {more} more" if more > 0 else "")
     are = "are not those" if len(attributes) > 1 else "is not that"
     reload = "" if is_installed(module) else f"reload {name} if its file was edited, or "
-    return (
-        f"the measuring process has imported {name} from its file, and {listed} {are} of the calling process: "
-        f'{reload}measure in place with isolation="kernel"'
-    )
+    imported = f"the measuring process has imported {name} from its file, and {listed}"
+    what = imported if _has_file(module) else f"in the measuring process {listed} of the module {name}"
+    return f'{what} {are} of the calling process: {reload}measure in place with isolation="kernel"'
+
+
+def _has_file(module: ModuleType) -> bool:
+    """Whether it is not a part of the interpreter."""
+    return getattr(module, "__file__", None) is not None
 
 
 def _reached(targets: Iterable[Any]) -> Iterator[tuple[ModuleType, str, Any]]:

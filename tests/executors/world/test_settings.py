@@ -58,8 +58,12 @@ def test_they_are_the_same_after_a_pickle_and_apply(
         with warnings.catch_warnings():
             for action, message, category, module in filters:
                 warnings.filterwarnings(action, message or "", category, module or "")
-            changed = Settings.here()._replace(
-                recursion_limit=limit, int_digits=digits, gc_threshold=threshold, stack_bytes=stack, log_disabled=level
+            changed = (
+                Settings.here()
+                ._replace(
+                    recursion_limit=limit, int_digits=digits, gc_threshold=threshold, stack_bytes=stack, log_disabled=level
+                )
+                ._replace(collects=digits == 0, arguments=("prog", str(limit)))
             )
             changed = changed._replace(log_levels=(("tests.world", level + 1, True),))
             wanted = list(warnings.filters)

@@ -119,6 +119,18 @@ def test_what_is_set_on_an_installed_module_or_its_class_counts_too(monkeypatch:
     assert "reload" not in difference_message(json, ["dumps"])
 
 
+def test_what_the_interpreter_collects_in_its_own_modules_is_of_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def target() -> int:
+        return len(sys.modules) + len(sys.path_importer_cache) + sys.hexversion
+
+    (name,) = versions = versions_here([target])
+    assert (name, list(versions["sys"])) == ("sys", ["hexversion"])
+    message = difference_message(sys, ["hexversion"])
+    assert message.startswith(
+        "in the measuring process hexversion of the module sys is not that of the calling process: measure"
+    )
+
+
 def test_a_measurement_says_it_with_what_to_do_and_once(score: Any, tmp_path: Path) -> None:
     (tmp_path / "score_of_tests.py").write_text(SOURCE.replace("FACTOR = 3", "FACTOR = 40"))
     for result in (bench(score.score, sizes="1,2", budget="0.5s"), lines(score.score, size=1)):

@@ -107,6 +107,20 @@ def test_time_passes_in_heartbeats_while_nothing_happens() -> None:
     assert beats[-1].elapsed_s > beats[0].elapsed_s
 
 
+@pytest.mark.parametrize("reopens", [False, True])
+def test_a_target_that_closes_what_is_not_its_own_is_told_so_and_writes_nothing_of_ours(reopens: bool, tmp_path: Path) -> None:
+    file = tmp_path / "own"
+
+    def close(_: Any) -> None:
+        os.closerange(3, 100)
+        for _ in range(20 if reopens else 0):
+            os.open(file, os.O_CREAT | os.O_WRONLY)
+
+    with pytest.raises(ProcessDied, match="was cut off: the target has closed file descriptors that it had not opened"):
+        list(stream(run_target, job_of(close)))
+    assert not reopens or file.read_bytes() == b""
+
+
 def test_a_process_that_dies_says_by_which_signal() -> None:
     with pytest.raises(ProcessDied, match="SIGSEGV"):
         list(stream(run_target, job_of(lambda _: os.kill(os.getpid(), signal.SIGSEGV))))
