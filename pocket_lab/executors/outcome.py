@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from pocket_lab.errors import StoredError, TargetAborted
-from pocket_lab.executors.faults.foreign import asked, cause_of, is_a, notes_of, own_attribute, set_cause, traceback_of
+from pocket_lab.executors.faults.foreign import answer_of, cause_of, is_a, notes_of, own_attribute, set_cause, traceback_of
 from pocket_lab.executors.faults.forks import FORKS
 from pocket_lab.executors.faults.frames import is_machinery
 
@@ -109,7 +109,7 @@ def format_frames(frames: Iterable[FrameTuple], is_stored: bool = False) -> list
 def text_of(error: BaseException) -> str:
     """The type, the message, also if `__str__` fails, and in brackets the notes of an error; at most 10,000 characters."""
     kind = "" if is_a(error, StoredError) else f"{type(error).__name__}: "
-    text = kind + asked(lambda: str(error), lambda: "(an error without a printable text)")
+    text = kind + answer_of(lambda: str(error), lambda: "(an error without a printable text)")
     text += "".join(f" ({note})" for note in notes_of(error))
     if len(text) <= _LONGEST_TEXT:
         return text
@@ -128,7 +128,7 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
     links = list(chain(error))
     packed = []
     for link in links if len(links) <= _MOST_LINKS else links[: _MOST_LINKS // 2] + links[-_MOST_LINKS // 2 :]:
-        pickled = asked(partial(cloudpickle.dumps, link), bytes)
+        pickled = answer_of(partial(cloudpickle.dumps, link), bytes)
         sent = base64.b64encode(pickled).decode("ascii") if len(pickled) <= _LARGEST_PICKLE else ""
         packed.append((sent, text_of(link), _without_middle(user_frames(link))))
     return tuple(packed)
@@ -164,7 +164,7 @@ def _unpickled(pickled: str, text: str) -> BaseException:
 
     import cloudpickle
 
-    error = asked(lambda: cloudpickle.loads(base64.b64decode(pickled)), lambda: None)
+    error = answer_of(lambda: cloudpickle.loads(base64.b64decode(pickled)), lambda: None)
     return error if is_a(error, BaseException) else RuntimeError(text)
 
 

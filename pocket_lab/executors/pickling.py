@@ -29,7 +29,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     Cached functions that another process cannot import are pickled by value, with an empty cache.
     So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch
     and its methods, whose caches have weak references.
-    Context managers of contextlib that nobody has entered, such as those that decorate a function, are made anew.
+    Context managers of contextlib that nobody has entered, such as those that decorate a function, are rebuilt.
     Context variables are pickled without their values; each is one object in another process too, however often it is sent.
 
     It records to what the objects refer: `modules` by name, `variables`, `names` in the code of functions that are pickled by

@@ -32,6 +32,7 @@ CODES = {
     "line-native": "Time in C code, and in code that exec makes during the run, counts for the line that called it.",
     "line-profiler": "line_profiler slows down calls of Python functions: compare shares, and take times from a bench.",
     "line-threads": "Threads that are not traced used CPU time: Python code that they ran has no hits (before Python 3.12).",
+    "line-untraced": "The target has set a trace function and left it so: lines that ran there afterwards have no hits.",
     "line-waits": "Line times of concurrent threads include waits for the interpreter lock; hits are exact.",
     "load-errors": "Some requests failed; the latencies are those of the others.",
     "load-late": "Many requests of an open loop began late: the target cannot keep up with this rate.",

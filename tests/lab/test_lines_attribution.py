@@ -274,6 +274,32 @@ def test_a_function_that_sets_a_trace_function_is_counted_before_and_after() -> 
     assert hits(here(debugging, size=1), "size += 2") == [3]
 
 
+def test_lines_that_ran_after_the_target_took_tracing_away_have_no_hits_and_a_caveat_says_so() -> None:
+    def untraced(size: int) -> int:
+        size += 1
+        sys.settrace(None)
+        size += 2
+        return size
+
+    def in_threads(size: int) -> int:
+        threads = [threading.Thread(target=untraced, args=(size,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return size
+
+    (found, threads) = (lines(target, size=1) for target in (untraced, in_threads))
+    said = [[caveat.message for caveat in result.caveats if caveat.code == "line-untraced"] for result in (found, threads)]
+    assert hits(found.frame, "size += 1") == [1]
+    if sys.version_info >= (3, 12):  # line_profiler uses sys.monitoring
+        assert hits(found.frame, "size += 2") == [1]
+        assert said == [[], []]
+    else:
+        assert ["in a thread the target has set another trace function" in text for text in said[0]] == [True]
+        assert ["in 2 threads the target has set another trace function" in text for text in said[1]] == [True]
+
+
 def test_the_time_of_a_helper_counts_once() -> None:
     def helper(value: int) -> int:
         def inner(value: int) -> int:

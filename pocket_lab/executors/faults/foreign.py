@@ -37,7 +37,7 @@ def traceback_of(error: BaseException) -> TracebackType | None:
 
 def own_attribute(error: BaseException, name: str) -> Any:
     """An attribute that it has itself, or from its class; None without one."""
-    return asked(lambda: object.__getattribute__(error, name), lambda: None)
+    return answer_of(lambda: object.__getattribute__(error, name), lambda: None)
 
 
 def notes_of(error: BaseException) -> list[str]:
@@ -46,7 +46,7 @@ def notes_of(error: BaseException) -> list[str]:
     return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
-def asked(function: Callable[[], T], otherwise: Callable[[], T]) -> T:
+def answer_of(function: Callable[[], T], otherwise: Callable[[], T]) -> T:
     """What code of the error's class answers, or what to do without; only a real interrupt ends it."""
     try:
         return function()

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import NamedTuple
 
-from pocket_lab.executors.faults.foreign import asked, is_a, notes_of, traceback_of
+from pocket_lab.executors.faults.foreign import answer_of, is_a, notes_of, traceback_of
 from pocket_lab.executors.outcome import chain
 from pocket_lab.executors.worker_state import STATE
 
@@ -58,7 +58,7 @@ class KernelNames(NamedTuple):
 
     def hint(self, error: BaseException) -> str | None:
         """Why the error may come from the measuring process, and what to do; None where it does not."""
-        text = asked(lambda: str(error), str)
+        text = answer_of(lambda: str(error), str)
         if is_a(error, NameError) and (found := re.search(_NO_NAME, text)):
             return self._missing_name(found[1])
         if is_a(error, ModuleNotFoundError) and (found := re.search(_NO_MODULE, text)):
@@ -112,7 +112,7 @@ def explained(error: BaseException) -> BaseException:
     for link in chain(error):
         hint = names.hint(link)
         if hint is not None and hint not in notes_of(error):
-            asked(partial(BaseException.add_note, error, hint), lambda: None)
+            answer_of(partial(BaseException.add_note, error, hint), lambda: None)
             break
     return error
 

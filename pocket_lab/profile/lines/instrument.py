@@ -71,6 +71,7 @@ class _LineInstrument(Instrument):
         self._hits: dict[int, Hits] = {}
         self._untraced_s = 0.0
         self._children = Counted(nodes)
+        self._taken = 0
 
     def wrap_pool(self, pool: Pool) -> Pool:
         """In worker processes the profiler is enabled by the work itself, which brings the functions."""
@@ -95,8 +96,9 @@ class _LineInstrument(Instrument):
             finally:
                 hits.append(collect_hits())
             hits += pool.in_worker_processes(collect_hits)  # last: a worker may have died
-            self._hits = {pid: found for pid, found, _ in hits}
-            self._untraced_s = math.fsum(untraced_s for _, _, untraced_s in hits)
+            self._hits = {one.process: one.hits for one in hits}
+            self._untraced_s = math.fsum(one.untraced_s for one in hits)
+            self._taken = sum(one.taken for one in hits)
 
     def _run_once(self, point: Point, pool: Pool, work: Work) -> Timing | None:
         with counted_children(pool, self._children.nodes) as self._children:
@@ -115,6 +117,13 @@ class _LineInstrument(Instrument):
                 "Python 3.12)"
             )
             yield Caveat("line-threads", message, point)
+        if self._taken:
+            threads = "a thread" if self._taken == 1 else f"{self._taken} threads"
+            message = (
+                f"{describe(point)}: in {threads} the target has set another trace function (sys.settrace) and left it so, and "
+                "lines that ran there afterwards have no hits: have it restore that of before (sys.gettrace)"
+            )
+            yield Caveat("line-untraced", message, point)
         counts: dict[Key, Lines] = {}
         for hits in self._hits.values():
             for block, lines in hits:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import CellType, CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.profile.given_work import GivenWork
@@ -58,6 +58,8 @@ class TracedTarget:
 class _ProcessProfiler:
     """The LineProfiler of this process, the original code of its functions, and the threads in which it is enabled.
 
+    `taken` is the number of threads in which code of the target set another trace function, or none, and left it so.
+
     With sys.monitoring (Python 3.12) it counts in every thread as soon as it is enabled in one. Otherwise it is enabled in each
     thread of the pool by the instrument, and in other threads for the calls that they are given meanwhile.
     """
@@ -74,6 +76,7 @@ class _ProcessProfiler:
         self._thread = threading.local()
         self._counts_every_thread = False
         self._is_closed = False
+        self.taken = 0
         self._given_work: GivenWork | None = None
         self._repeated = RepeatedEvents()
         self._begun_s = time.process_time()
@@ -129,12 +132,16 @@ class _ProcessProfiler:
         self._thread.begun_s = time.thread_time()
         self._profiler.enable_by_count()
         self._counts_every_thread = _monitors_every_thread()
+        self._thread.trace = sys.gettrace()
         if self._counts_every_thread:
             self._repeated.start()
 
     def _disable(self) -> None:
         if self._thread.__dict__.pop("is_enabled", False):
             self._repeated.stop()
+            if sys.gettrace() is not self._thread.trace:
+                with self._lock:
+                    self.taken += 1
             self._profiler.disable_by_count()
             self._traced_s.append(time.thread_time() - self._thread.begun_s)
 
@@ -190,7 +197,20 @@ def disable() -> None:
         profiler.disable()
 
 
-def collect_hits() -> tuple[int, Hits, float]:
-    """Stop profiling in this process; its id, hits and seconds of the lines of each block, CPU seconds of untraced threads."""
+class Collected(NamedTuple):
+    """What the profiler of a process has counted.
+
+    And the CPU seconds of threads that it did not trace, and the number of those in which the target took tracing away from it.
+    """
+
+    process: int
+    hits: Hits
+    untraced_s: float
+    taken: int
+
+
+def collect_hits() -> Collected:
+    """Stop profiling in this process; its id, and the hits and seconds of the lines of each block of code."""
     profiler = STATE.pop(_ProcessProfiler)
-    return os.getpid(), *(([], 0.0) if profiler is None else profiler.close())
+    hits, untraced_s = ([], 0.0) if profiler is None else profiler.close()
+    return Collected(os.getpid(), hits, untraced_s, 0 if profiler is None else profiler.taken)
