@@ -24,18 +24,18 @@ POINT = Point("t", 1, 1, "serial", "run")
 
 
 def leave(n: int) -> int:
-    """A thread and a task of the target's own go on for a second; a second thread has ended, and a pool has nothing to do."""
+    """A thread and a task of the target's own go on for long; a second thread has ended, and a pool has nothing to do."""
 
     def later() -> None:
-        time.sleep(1.0)
+        time.sleep(60.0)
 
     async def late() -> None:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(60.0)
 
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        threading.Thread(target=later, name="mine").start()
+        threading.Thread(target=later, name="mine", daemon=True).start()
         ended = threading.Thread(target=len, args=("",))
         ended.start()
         ended.join()

@@ -9,16 +9,24 @@ import inspect
 import io
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FunctionType
 from typing import Any, Protocol
 
 from pocket_lab.errors import UsageError
+from pocket_lab.executors.faults.foreign import answer_of, is_a
+from pocket_lab.executors.faults.interrupts import INTERRUPTS
+from pocket_lab.executors.outcome import text_of, user_frames
 from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.worker.world import Doubts, World
 
+_NOT_REBUILT = (
+    "an object that the target uses cannot be rebuilt in the measuring process: build it inside the function that uses it, or "
+    'measure in place with isolation="kernel"'
+)
 _DEEPEST = 20  # objects inside each other, of which the one that cannot be pickled is named
 
 
@@ -43,9 +51,10 @@ def dump(task: Callable[..., Any], job: Sendable) -> bytes:
         pickler = Pickler(buffer)
         pickler.dump((task, job))
         pickler.dump(pickler.main)  # by the same pickler, so that they are the same objects as those of the job
-    except Exception as error:  # any class may fail to pickle in its own way
+    except BaseException as error:  # any class may fail to pickle in its own way
+        INTERRUPTS.pass_on(error)
         name, reason = _culprit(job, error)
-        raise UsageError(f"{name} cannot be sent to the measuring process ({reason}); {job.hint}") from error
+        raise UsageError(f"{name} cannot be sent to the measuring process ({_text(reason)}); {job.hint}") from error
     return dumps(World.here(pickler, job.parts().values())) + buffer.getvalue()
 
 
@@ -55,11 +64,23 @@ def load(payload: bytes) -> tuple[Callable[..., Any], Any, Doubts]:
     world: World = pickle.load(source)
     world.enter()
     unpickler = pickle.Unpickler(source)
-    task, job = unpickler.load()
-    return task, job, world.settle(unpickler.load())
+    try:
+        task, job = unpickler.load()
+        main = unpickler.load()
+    except BaseException as error:
+        if all(function != "<module>" for *_, function in user_frames(error)):  # no module of the user's raised it
+            answer_of(partial(BaseException.add_note, error, _NOT_REBUILT), lambda: None)
+        raise
+    return task, job, world.settle(main)
 
 
-def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
+def _text(error: BaseException) -> str:
+    """What the error says; its type where it says nothing, or is no Exception."""
+    text = answer_of(lambda: str(error), str)
+    return text if text and is_a(error, Exception) else text_of(error).removesuffix(": ")
+
+
+def _culprit(job: Sendable, error: BaseException) -> tuple[str, BaseException]:
     name, parts = "the job", job.parts()
     seen: dict[int, Any] = {}  # objects may refer to each other in circles, and make up new ones without end
     for _ in range(_DEEPEST):
@@ -72,11 +93,12 @@ def _culprit(job: Sendable, error: Exception) -> tuple[str, Exception]:
     return name, error
 
 
-def _unpicklable(parts: dict[str, Any], error: Exception) -> tuple[str, Any, Exception] | None:
+def _unpicklable(parts: dict[str, Any], error: BaseException) -> tuple[str, Any, BaseException] | None:
     for name, part in parts.items():
         try:
             dumps(part)
-        except Exception as found:  # as above
+        except BaseException as found:  # as above
+            INTERRUPTS.pass_on(found)
             return name, part, found
     return None
 

@@ -226,6 +226,42 @@ def test_what_cannot_be_sent_is_named_with_the_way_out() -> None:
     assert [r.code for r in records if isinstance(r, Caveat)] == ["in-place"]
 
 
+class ExitsInPickle:
+    def __reduce__(self) -> Any:
+        raise SystemExit(4)
+
+
+class NotRebuilt:
+    def __reduce__(self) -> Any:
+        return int, ("x",)
+
+
+class NoState:
+    def __getstate__(self) -> Any:
+        return 1
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("invalid")
+
+
+def test_an_object_that_exits_where_it_is_pickled_is_named() -> None:
+    odd = ExitsInPickle()
+    with pytest.raises(
+        UsageError, match=r'variable "odd" cannot be sent to the measuring process \(SystemExit: 4\); build it inside'
+    ):
+        list(stream(run_target, job_of(lambda _: odd)))
+
+
+@pytest.mark.parametrize("kind", [NotRebuilt, NoState])
+def test_an_object_that_can_be_pickled_and_not_be_rebuilt_keeps_its_error_and_says_what_to_do(kind: Any) -> None:
+    odd = kind()
+    with pytest.raises(ValueError, match="invalid") as caught:
+        list(stream(run_target, job_of(lambda _: odd)))
+    (note,) = caught.value.__notes__
+    assert note.startswith("an object that the target uses cannot be rebuilt in the measuring process: build it inside")
+    assert note.endswith('measure in place with isolation="kernel"')
+
+
 def test_the_sampler_itself_runs_through_the_pipe() -> None:
     records = list(stream(sample, job_of(lambda size: "x" * size, sizes="1,2", budget=0.3)))
     assert {r.point.size for r in records if isinstance(r, Sample)} == {1, 2}
