@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -12,6 +12,7 @@ from pocket_lab.graph.callables import MOST_WRAPPERS, declared, unwrapped
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.runtime.markers import is_marker, node_of_marker
 from pocket_lab.records.caveat import Caveat
+from pocket_lab.records.point import Point, describe
 
 OUTSIDE = "(outside the nodes)"
 
@@ -118,11 +119,12 @@ class NodeFinder:
 
     A marker frame names the node that all code below it runs for. Below it, and where there is none, the code of another node
     names that node, if no third one has the same code: it was called as a function. Code that has no file of its own, as that
-    of exec in "<string>", names none, since its lines say nothing.
+    of exec in "<string>", names none, since its lines say nothing. Those calls are noted for `caveats`.
     """
 
     def __init__(self, codes: Iterable[NodeCode]) -> None:
         self._by_file: dict[str, list[NodeCode]] = {}
+        self._calls: dict[tuple[str, str], None] = {}
         for code in codes:
             if has_own_file(code.file):
                 self._by_file.setdefault(code.file, []).append(code)
@@ -158,7 +160,18 @@ class NodeFinder:
         if is_marker(file):
             return node_of_marker(file)
         nodes = self.nodes_of_code(file, line)
-        return caller if caller in nodes or len(nodes) != 1 else nodes[0]
+        if caller in nodes or len(nodes) != 1:
+            return caller
+        if caller is not None:
+            self._calls[caller, nodes[0]] = None
+        return nodes[0]
+
+    def caveats(self, point: Point) -> Iterator[Caveat]:
+        """A Caveat for each node that was seen calling the function of another one itself, since the last time."""
+        calls, self._calls = self._calls, {}
+        for node, called in calls:
+            message = f'"{node}" calls the function of "{called}" itself: such calls count for "{called}"'
+            yield Caveat("node-calls", f"{describe(point)}: {message}", point)
 
     def nodes_of_code(self, file: str, line: int) -> list[str]:
         """The nodes whose code includes this line; of nested functions those of the innermost."""

@@ -47,7 +47,7 @@ CODES = {
     "no-python-code": "A function is not written in Python, so its lines or stacks are not profiled.",
     "no-source": "The source of a function is not known (exec made it, or its file has gone): its lines have numbers only.",
     "no-thread-cpu": "This system does not report the CPU time of a thread, so CPU times are missing.",
-    "node-calls": "A node can call the function of another one itself: those calls count in the lines of that one.",
+    "node-calls": "A node can call the function of another one itself: those calls count for that one, or in its lines.",
     "nodes-budget": "The budget left no time to trace some points of a bench, so the times of their nodes are missing.",
     "not-sent": 'Something of the calling process could not be sent to the measuring one; isolation="kernel" measures with it.',
     "one-worker": 'One run of the target has one worker, so it was measured at one; the drive "map" varies runs in flight.',

@@ -303,3 +303,9 @@ def test_a_name_that_is_no_unicode_is_kept_found_and_tagged(path: Path) -> None:
         assert (entry.name, entry.target, entry.tags) == (r"caf\udce9", r"caf\udce9", (r"t\udce9",))
         assert archive.untag(entry, "t\udce9").tags == ()
         assert archive.rename(entry, "a\udc80").name == r"a\udc80"
+
+
+def test_on_the_command_line_a_damaged_file_is_one_line() -> None:
+    error = HistoryError("the file is damaged: move it away")
+    error.__cause__ = sqlite3.DatabaseError("database disk image is malformed")
+    assert render_failure(error) == ["HistoryError: the file is damaged: move it away"]

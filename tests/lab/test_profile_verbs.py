@@ -10,7 +10,7 @@ import matplotlib.figure
 import pytest
 from allocating import MIB, burst, shrink
 
-from pocket_lab import DeadlineExceeded, Graph, Node, NodeError, UsageError, fan_out, last, lines, memory, node
+from pocket_lab import DeadlineExceeded, Graph, Node, NodeError, UsageError, cpu, fan_out, last, lines, memory, node
 
 
 def of_node(frame: Any, name: str) -> dict[str, Any]:
@@ -183,3 +183,21 @@ def test_a_profile_has_text_html_and_a_plot_and_is_kept(verb: Any) -> None:
     figure = matplotlib.figure.Figure()
     assert result.plot(ax=figure.add_subplot()) is figure
     assert last() is result
+
+
+@pytest.mark.parametrize("verb", [cpu, memory], ids=lambda verb: verb.__name__)
+def test_a_node_that_calls_the_function_of_another_one_itself_is_named(verb: Any) -> None:
+    def hold(size: int) -> int:
+        begun_s = time.thread_time()
+        block = bytearray(8_000_000)
+        while time.thread_time() - begun_s < 0.05:
+            pass
+        return len(block)
+
+    def twice(size: int) -> int:
+        return hold(size)
+
+    result = verb(Graph(Node("hold", hold) >> Node("twice", twice)), size=1)
+    said = [caveat.message for caveat in result.caveats if caveat.code == "node-calls"]
+    assert said == ['size 1, serial x 1: "twice" calls the function of "hold" itself: such calls count for "hold"']
+    assert "node-calls" not in {caveat.code for caveat in verb(Graph(Node("hold", hold)), size=1).caveats}

@@ -106,6 +106,7 @@ class _CpuInstrument(Instrument):
         if any(math.isnan(times.cpu_s) for times in merged.values()):
             yield _NO_CPU
         yield from opaque_caveats(point, self._marks.opaque)
+        yield from self._finder.caveats(point)
         yield from self._children.caveats(point, "time")
         samples = sum(times.samples for (node, _), times in merged.items() if node != OUTSIDE)
         if samples < _FEWEST_SAMPLES:

@@ -127,6 +127,7 @@ class MemoryPass(Instrument):
         yield from memory.details(point, self._begun_at)
         yield from self._visits.activity(point, *self._span_s)
         yield from opaque_caveats(point, self._visits.opaque())
+        yield from self._finder.caveats(point)
         yield from self._children.caveats(point, "memory")
         if self._visits.is_full:
             yield Caveat("memory-visits", f"{describe(point)}: the timeline shows only the last visits to nodes", point)
