@@ -161,9 +161,9 @@ class _Costs:
             plain_s = between_s - begun_s
             inside_s = max(work.busy_s - plain_s, 0.0)
             self._recent.append((inside_s, max(clock() - between_s - plain_s - inside_s, 0.0)))
-        middle = len(self._recent) // 2
-        self.inside_s = sorted(inside_s for inside_s, _ in self._recent)[middle] / (_DUMMIES + 1)
-        self.outside_s = sorted(outside_s for _, outside_s in self._recent)[middle] / (_DUMMIES + 1)
+        recent = list(self._recent)  # other threads measure, too
+        self.inside_s = sorted(inside_s for inside_s, _ in recent)[len(recent) // 2] / (_DUMMIES + 1)
+        self.outside_s = sorted(outside_s for _, outside_s in recent)[len(recent) // 2] / (_DUMMIES + 1)
 
 
 _costs = _Costs()

@@ -70,7 +70,7 @@ class LazyVisits:
         """The event of a visit without the work of lazy results of earlier visits; None for one whose own is still open."""
         node, begun_s, ended_s, action, phases = event
         others_s = 0.0
-        for resumed in reversed(self._resumed.get(worker, ())):
+        for resumed in reversed(list(self._resumed.get(worker, ()))):  # threads may have the same name
             if resumed.first_s < begun_s:
                 break
             if resumed.visit_s < begun_s:

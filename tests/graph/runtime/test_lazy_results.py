@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.graph.observers import Event, Run, Visit, Yielded
+from pocket_lab.graph.runtime.lazy_results import _Costs
 
 
 class Follower:
@@ -299,6 +302,25 @@ def test_a_generator_that_a_worker_consumes_names_that_worker() -> None:
     assert workers
     assert all(worker.startswith("pocket-lab-worker") for worker in workers)
     assert threading.current_thread().name not in workers
+
+
+def test_many_threads_measure_the_cost_of_a_resumption_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pocket_lab.graph.runtime.lazy_results._EVERY_S", 0.0)
+    costs, before_s = _Costs(), sys.getswitchinterval()
+
+    def refresh_often() -> None:
+        for moment in range(1, 1_500):
+            costs.refresh(float(moment))
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(refresh_often) for _ in range(4)]:
+                done.result()
+    finally:
+        sys.setswitchinterval(before_s)
+    assert 0.0 < costs.inside_s < 1e-3
+    assert 0.0 < costs.outside_s < 1e-3
 
 
 def test_a_generator_in_a_worker_process_is_followed_there() -> None:
