@@ -8,6 +8,7 @@ loop, each step of a task among them, have the marker of the node that is curren
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,9 +16,12 @@ from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, resumed
+from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, marker_above, resumed
 from pocket_lab.measure.own_processes.changes import Changes
 from pocket_lab.profile.given_work import GivenWork
+
+# How an event loop is given a callback, and the position of that.
+_SCHEDULE = (("call_soon", 0), ("call_soon_threadsafe", 0), ("call_later", 1), ("call_at", 1))
 
 
 class Inheritance:
@@ -33,6 +37,9 @@ class Inheritance:
         self._is_active = True
         self._given_work.start()
         self._changes.wrap(asyncio.Handle, "_run", self._callback)
+        if (uvloop := sys.modules.get("uvloop")) is not None:  # its handles are of its own kind, and run in C
+            for name, position in _SCHEDULE:
+                self._changes.wrap(uvloop.Loop, name, partial(self._scheduling, position))
         return self
 
     def close(self) -> None:
@@ -62,6 +69,44 @@ class Inheritance:
                 charge(handle._context.get(CURRENT))  # the node in which a task was suspended, for example
 
         return run
+
+    def _scheduling(self, position: int, function: Any) -> Any:
+        """A method of an event loop that is given a callback, which then runs below a marker."""
+
+        def schedule(loop: Any, *args: Any, **options: Any) -> Any:
+            if self._is_active and len(args) > position and args[position].__class__ is not _Step:
+                args = (*args[:position], _Step(self, args[position]), *args[position + 1 :])
+            return function(loop, *args, **options)
+
+        return schedule
+
+    def run_step(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Call the function in its context, as `_callback` does from outside of it."""
+        if not self._is_active:
+            return function(*args)
+        outer, node = marker_above(), CURRENT.get()
+        for charge in CHARGES:
+            charge(outer)
+        try:
+            return function(*args) if node is None else resumed(node)(partial(_call, function), args)
+        finally:
+            for charge in CHARGES:
+                charge(CURRENT.get())
+
+
+class _Step:
+    """A callback of an event loop; the loop may be asked for it by its attributes."""
+
+    def __init__(self, inheritance: Inheritance, function: Callable[..., Any]) -> None:
+        self._inheritance = inheritance
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._inheritance.run_step(self.__wrapped__, args)
+
+
+def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    return function(*args)
 
 
 @contextmanager

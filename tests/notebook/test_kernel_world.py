@@ -81,3 +81,31 @@ def test_a_pool_that_the_target_forks_finds_functions_of_the_notebook(notebook: 
         "        return pool.map(helper, [n])"
     )
     assert notebook.run("r = %pocket_bench forks --sizes 1 --budget 0.5s").error is None
+
+
+def test_lines_in_place_beside_the_running_loop_of_the_kernel_count_every_hit(notebook: Any) -> None:
+    """Plain nodes run beside the kernel's loop, async ones on a loop of their own; a task of the notebook's own goes on."""
+    nodes = """
+import asyncio
+from pocket_lab import Graph, Node, lines
+def add_up(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+async def later(n):
+    await asyncio.sleep(0.001)
+    return add_up(n) + await asyncio.to_thread(add_up, n)
+async def background():
+    while True:
+        await Graph(Node("later", exec=later)).arun(3)
+going = asyncio.create_task(background())
+await asyncio.sleep(0.05)
+"""
+    assert notebook.run(nodes).error is None
+    hits = "r.frame.groupby('node')['hits'].sum().to_dict()"
+    plain = notebook.run(f"r = lines(add_up, size=100, isolation='kernel'); print({hits})")
+    assert plain.text.strip() == "{'add_up': 203}"
+    graph = "Graph(Node('add_up', exec=lambda n: add_up(100) * 0 + n) >> Node('later', exec=later))"
+    mixed = notebook.run(f"r = lines({graph}, size=100, isolation='kernel', also=add_up); print({hits}); _ = going.cancel()")
+    assert mixed.text.strip() == "{'add_up': 1, 'add_up()': 609, 'later': 2}", mixed.text

@@ -100,12 +100,20 @@ def current_node() -> str | None:
 
     None outside every node, and where no instrument asks for markers.
     """
-    frame: FrameType | None = sys._getframe(1)
+    return _marker_above(sys._getframe(1)) or CURRENT.get()
+
+
+def marker_above() -> str | None:
+    """The node of the innermost marker on the stack."""
+    return _marker_above(sys._getframe(1))
+
+
+def _marker_above(frame: FrameType | None) -> str | None:
     while frame is not None:
         if (file := frame.f_code.co_filename).startswith(_MARK):
             return node_of_marker(file)
         frame = frame.f_back
-    return CURRENT.get()
+    return None
 
 
 def _escaped(node: str) -> str:
