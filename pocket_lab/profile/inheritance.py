@@ -95,7 +95,7 @@ class Inheritance:
 
 
 class _Step:
-    """A callback of an event loop; the loop may be asked for it by its attributes."""
+    """A callback of an event loop; a loop may look at its attributes."""
 
     def __init__(self, inheritance: Inheritance, function: Callable[..., Any]) -> None:
         self._inheritance = inheritance

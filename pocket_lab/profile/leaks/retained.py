@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 from pocket_lab.measure.timing.batch import Work
-from pocket_lab.profile.leaks.creation_sites import Stack
 from pocket_lab.profile.leaks.extension import Limits
 from pocket_lab.profile.leaks.footprint import Footprints
 from pocket_lab.profile.leaks.origin import origin_of
@@ -26,8 +25,9 @@ _SMALLEST_SHARE = 0.01
 _LARGEST_SMALL = 512  # bytes of the largest block that Python's own allocator serves
 _TOLERANCE, _LEAST_BYTES, _LEAST_BLOCKS = 1.25, 2048.0, 20.0  # a run
 
-Large = dict[Any, tuple[int, int]]  # number and bytes of blocks by their stack
-Alive = dict[tuple[str, str, int], tuple[int, int]]  # bytes and blocks by node, file and line
+_OWN_FILES = (__file__, tracemalloc.__file__)  # which keep the snapshots
+
+Line = tuple[str, str, int]  # node, file, line
 
 
 class Growth(NamedTuple):
@@ -55,11 +55,14 @@ def retained(point: Point, work: Work, finder: NodeFinder, growth: Growth, limit
     new. The runs go on until traced blocks grow no faster than memory does; if they never do, nothing is yielded. Returns the
     number of runs.
     """
+    is_ours = not gc.get_freeze_count()
+    if is_ours:
+        gc.freeze()  # so that each collection looks only at what these runs leave
     tracemalloc.start(_FRAMES)
     try:
         work.once()
         runs, pause = 1, 0
-        while not growth.explains((window := _Window(work, finder)).growth):
+        while not growth.explains((window := _Window(work)).growth):
             pause = max(2 * pause, _RUNS)
             runs += _RUNS + pause
             for _ in range(pause):
@@ -68,19 +71,20 @@ def retained(point: Point, work: Work, finder: NodeFinder, growth: Growth, limit
                 work.once()
     finally:
         tracemalloc.stop()
+        if is_ours:
+            gc.unfreeze()
     for run, size in enumerate(window.bytes):
         yield TracedMemory(point, run, size)
-    yield from window.lines(point)
+    yield from window.lines(point, finder)
     return runs + _RUNS
 
 
 class _Window:
     """Some runs under tracemalloc: the bytes after each of them, and snapshots before, half-way and after."""
 
-    def __init__(self, work: Work, finder: NodeFinder) -> None:
+    def __init__(self, work: Work) -> None:
         self.bytes = array("q", bytes(8 * (_RUNS + 1)))
-        self._alive: list[Alive] = []
-        blocks: list[tuple[int, Large]] = []
+        self._alive: list[dict[Any, _Blocks]] = []
         own_bytes = 0  # of the snapshots themselves
         for run in range(_RUNS + 1):
             if run:
@@ -89,24 +93,33 @@ class _Window:
             before = tracemalloc.get_traced_memory()[0]
             self.bytes[run] = before - own_bytes
             if run % (_RUNS // 2) == 0:
-                snapshot = tracemalloc.take_snapshot()
-                self._alive.append(_by_line(snapshot, finder))
-                blocks.append(_small_and_large(snapshot))
-                del snapshot
+                self._alive.append(_by_stack())
                 gc.collect()
                 own_bytes += tracemalloc.get_traced_memory()[0] - before
-        (small, large), (_, large_half_way), (small_after, large_after) = blocks
-        new = (sizes - large.get(stack, (0, 0))[1] for stack, (_, sizes) in _multiplied(large, large_half_way, large_after))
-        self.growth = Growth(sum(new) / _RUNS, (small_after - small) / _RUNS)
+        first, _, last = self._alive
+        small = sum(blocks.small for blocks in last.values()) - sum(blocks.small for blocks in first.values())
+        new = (blocks[-1].large_bytes - blocks[0].large_bytes for blocks in map(self._course, last) if _is_multiplied(blocks))
+        self.growth = Growth(sum(new) / _RUNS, small / _RUNS)
 
-    def lines(self, point: Point) -> Iterator[Retained]:
+    def _course(self, stack: Any) -> tuple[_Blocks, ...]:
+        return tuple(alive.get(stack, _NOTHING) for alive in self._alive)
+
+    def lines(self, point: Point, finder: NodeFinder) -> Iterator[Retained]:
         """Yield the lines that retained most, of those whose memory grew from each snapshot to the next."""
-        first, half_way, last = self._alive
-        found = []
-        for line, (size, count) in last.items():
-            size_before, count_before = first.get(line, (0, 0))
-            if size > half_way.get(line, (0, 0))[0] > size_before:
-                found.append(((size - size_before) / _RUNS, (count - count_before) / _RUNS, line))
+        courses: dict[Line, list[tuple[int, int]]] = {}
+        for stack in dict.fromkeys(stack for alive in self._alive for stack in alive):
+            course = self._course(stack)
+            node, (_, file, number) = origin_of(tuple(("", frame.filename, frame.lineno) for frame in reversed(stack)), finder)
+            if file:
+                has_moved = not _is_multiplied(course) and len({blocks.large for blocks in course}) > 1
+                sizes = [(blocks.bytes - blocks.large_bytes * has_moved, blocks.number) for blocks in course]
+                before = courses.setdefault((node, file, number), [(0, 0)] * len(course))
+                before[:] = [(size + more, count + many) for (size, count), (more, many) in zip(before, sizes, strict=True)]
+        found = [
+            ((last[0] - first[0]) / _RUNS, (last[1] - first[1]) / _RUNS, line)
+            for line, (first, half_way, last) in courses.items()
+            if last[0] > half_way[0] > first[0]
+        ]
         found.sort(reverse=True)
         total = sum(one[0] for one in found)
         for bytes_per_run, blocks_per_run, line in found[:_MOST_LINES]:
@@ -114,37 +127,42 @@ class _Window:
                 yield Retained(point, *line, bytes_per_run, blocks_per_run)
 
 
-def _small_and_large(snapshot: Any) -> tuple[int, Large]:
-    """Return the number of small blocks, and of the others number and bytes by the stack that allocated them."""
-    large: Large = {}
-    small = 0
-    for trace in snapshot.traces:
-        if trace.size <= _LARGEST_SMALL:
-            small += 1
-        else:
-            stack = trace.traceback
-            count, size = large.get(stack, (0, 0))
-            large[stack] = count + 1, size + trace.size
-    return small, large
+class _Blocks(NamedTuple):
+    """The number of small blocks that one stack has allocated, number and bytes of large ones, and bytes of both."""
+
+    small: int = 0
+    large: int = 0
+    large_bytes: int = 0
+    bytes: int = 0
+
+    @property
+    def number(self) -> int:
+        """How many blocks."""
+        return self.small + self.large
 
 
-def _multiplied(first: Large, half_way: Large, last: Large) -> Iterator[tuple[Any, tuple[int, int]]]:
-    """Yield the stacks of which there were more blocks each time.
+_NOTHING = _Blocks()
 
-    A list that has been growing for long has one block, which is new to tracemalloc, with all its size, when it is moved.
+
+def _is_multiplied(course: tuple[_Blocks, ...]) -> bool:
+    """Whether there were more large blocks each time.
+
+    A list, a set or a dictionary that has been growing for long has one block, which is new to tracemalloc, with all its size,
+    when it is moved.
     """
-    for stack, (count, size) in last.items():
-        if count > half_way.get(stack, (0, 0))[0] > first.get(stack, (0, 0))[0]:
-            yield stack, (count, size)
+    first, half_way, last = course
+    return last.large > half_way.large > first.large
 
 
-def _by_line(snapshot: Any, finder: NodeFinder) -> Alive:
-    """Sum what is alive by the node and the line of user code that allocated it."""
-    found: Alive = {}
-    for statistic in snapshot.statistics("traceback"):
-        stack: Stack = tuple(("", frame.filename, frame.lineno) for frame in reversed(statistic.traceback))
-        node, (_, file, line) = origin_of(stack, finder)
-        if file:
-            size, count = found.get((node, file, line), (0, 0))
-            found[node, file, line] = size + statistic.size, count + statistic.count
-    return found
+def _by_stack() -> dict[Any, _Blocks]:
+    """What is alive, by the stack that allocated it."""
+    found: dict[Any, list[int]] = {}
+    for trace in tracemalloc.take_snapshot().traces:
+        size, blocks = trace.size, found.setdefault(trace.traceback, [0, 0, 0, 0])
+        blocks[3] += size
+        if size <= _LARGEST_SMALL:
+            blocks[0] += 1
+        else:
+            blocks[1] += 1
+            blocks[2] += size
+    return {stack: _Blocks(*blocks) for stack, blocks in found.items() if stack[-1].filename not in _OWN_FILES}
