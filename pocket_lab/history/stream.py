@@ -36,7 +36,11 @@ INSERT_RECORD = "INSERT INTO record (session, seq, kind, line) VALUES (?, ?, ?, 
 _NAN = float("nan")
 _SAMPLE_TYPES = {"round": "i8", "loops": "i8", "wall_s": "f8", "cpu_s": "f8", "items": "i8", "error": "O"}
 _WHOLE = " AND ".join(f"typeof({name}) = 'integer'" for name in ("seq", "point", "round", "loops", "items"))
-_REAL = " AND ".join(f"typeof({name}) IN ('real', 'null', 'integer')" for name in ("wall_s", "cpu_s"))
+_LONGEST_S = 1e9  # no batch takes thirty years, and none less than no time
+_REAL = " AND ".join(
+    f"typeof({name}) IN ('real', 'null', 'integer') AND ({name} IS NULL OR {name} BETWEEN 0 AND {_LONGEST_S})"
+    for name in ("wall_s", "cpu_s")
+)
 _DAMAGED_SAMPLE = f"""SELECT seq, point, round, loops, wall_s, cpu_s, items, error FROM sample
     WHERE session = ? AND NOT ({_WHOLE} AND {_REAL} AND typeof(error) IN ('null', 'text')) LIMIT 1"""
 _MOST_SHOWN = 60
@@ -143,7 +147,7 @@ def _without_pickles(record: Record) -> Record:
 
 
 def _check_samples(connection: sqlite3.Connection, session: int) -> None:
-    """Raise Unreadable for the first sample with a value of another type, which NumPy would convert."""
+    """Raise Unreadable for the first sample with a value of another type, which NumPy would convert, or an impossible time."""
     found = connection.execute(_DAMAGED_SAMPLE, (session,)).fetchone()
     if found is not None:
         raise Unreadable(f"{_where('samples', found[0], session)}: {repr(found[1:])[:_MOST_SHOWN]}")

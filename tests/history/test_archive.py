@@ -65,7 +65,7 @@ def sample(number: int, point: Point = POINT) -> Sample:
 any_text = st.text(st.characters(exclude_categories=()))  # what `os.fsdecode` makes of odd file names included
 whole = st.integers(-(2**63), 2**63 - 1)
 any_point = st.builds(Point, any_text, st.none() | whole, whole, any_text, any_text, st.none() | st.floats())
-seconds = st.floats().map(lambda value: value + 0.0)  # SQLite keeps no negative zero
+seconds = st.floats(0, 1e9) | st.just(math.nan)
 any_sample = st.builds(Sample, any_point, whole, whole, seconds, seconds, whole, st.none() | any_text)
 kept_kinds = [kind for kind in get_args(Record) if kind not in (Sample, Heartbeat, Started, Output)]
 st.register_type_strategy(int, whole)  # a count of a record is below 2^63
