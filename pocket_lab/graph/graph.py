@@ -12,9 +12,9 @@ from pocket_lab.errors import GraphError, UsageError, printable
 from pocket_lab.executors.faults.frames import hide_own_frames
 from pocket_lab.executors.faults.interrupts import INTERRUPTS, Interruptible, UsersFrames, show_users_frames
 from pocket_lab.graph.context import Context
-from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names, walk
+from pocket_lab.graph.lookup import Nodes, labelled, replaced, shared_names
 from pocket_lab.graph.nested import GraphNode
-from pocket_lab.graph.node import Node
+from pocket_lab.graph.node import Node, walk
 from pocket_lab.graph.observers import Observer
 from pocket_lab.graph.path import DEFAULT, Edge, Linkable, Path, as_path
 from pocket_lab.graph.runtime.block import Source

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pocket_lab.errors import GraphError, printable
 from pocket_lab.graph.nested import FanOut, plans_of, with_plans
-from pocket_lab.graph.node import Node
+from pocket_lab.graph.node import Node, walk
 from pocket_lab.graph.site import Site
 
 _MOST_LISTED = 20
@@ -108,18 +108,6 @@ def labelled(nodes: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
         yield label, node
         for location in reversed(list(_inside(Location((node,))))):
             waiting.append(("/".join([label, *location.names[1:-1]]), location.nodes[-1]))
-
-
-def walk(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Every node once, those inside others too, outer ones first."""
-    seen: set[Node] = set()
-    waiting = list(nodes)[::-1]
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            yield node
-            waiting += node.inner()[::-1]
 
 
 def shared_names(nodes: Iterable[Node]) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -226,3 +226,15 @@ def node(function: Function | None = None, /, *, name: str | None = None, **opti
         return Node(name or _name_of(function), exec=function, **options)
 
     return decorate if function is None else decorate(function)
+
+
+def walk(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Every node once, those inside others too, outer ones first."""
+    seen: set[Node] = set()
+    waiting = list(nodes)[::-1]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            waiting += node.inner()[::-1]

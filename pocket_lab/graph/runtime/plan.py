@@ -14,7 +14,7 @@ from pocket_lab.errors import GraphError, NodeError, printable
 from pocket_lab.executors.faults.frames import is_machinery
 from pocket_lab.executors.outcome import text_of
 from pocket_lab.graph.context import Context, TooManySteps
-from pocket_lab.graph.node import Node
+from pocket_lab.graph.node import Node, walk
 from pocket_lab.graph.observers import Observer, Run, Sink, begin
 from pocket_lab.graph.path import DEFAULT
 from pocket_lab.graph.runtime.block import Block, Left, Source, compile_blocks
@@ -56,8 +56,8 @@ class Plan:
 
     @cached_property
     def is_async(self) -> bool:
-        """Whether a run needs an event loop."""
-        return any(node.is_async for node in self.source.nodes())
+        """Whether a run needs an event loop; inner graphs say so first, since Python 3.12 limits calls through C apart."""
+        return any(node.is_async for node in reversed(list(walk(self.source.nodes()))))
 
     @cached_property
     def last(self) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.graph.graph import Graph
-from pocket_lab.graph.lookup import walk
-from pocket_lab.graph.node import Node
+from pocket_lab.graph.node import Node, walk
 from pocket_lab.profile.lines.called_functions import Called, called_functions, class_attribute
 from pocket_lab.records.caveat import Caveat
 
