@@ -64,6 +64,7 @@ class PointSampler:
     requests: RequestTally = field(default_factory=RequestTally)
     has_failed: bool = False
     is_settled: bool = False
+    settled_on_cpu: bool = False
     waits: WaitsTally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -204,6 +205,7 @@ class PointSampler:
         if not self.is_settled and is_look(len(self.runs_s)):
             settling_s = self.settling_s
             self.is_settled = estimate_median(settling_s[warm_up(settling_s) :]).precision <= precision
+            self.settled_on_cpu = self.is_settled and self.waits.is_cpu_bound  # which a busy machine may end later
         return self.is_settled
 
     def closed(self, status: Status) -> Iterator[Record]:

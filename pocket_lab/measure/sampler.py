@@ -149,7 +149,7 @@ class _Rounds:
     def _is_compared(self, sampler: PointSampler) -> bool:
         """Whether the point settled on its CPU time while others are measured at its size: speed-ups take common rounds."""
         alike = [other for other in self.open if other is not sampler and other.point.size == sampler.point.size]
-        return sampler.waits.is_cpu_bound and any(not other.is_settled for other in alike)
+        return sampler.settled_on_cpu and any(not other.is_settled for other in alike)
 
     def _needed_by_shorter_s(self, sampler: PointSampler) -> float:
         """What points with shorter batches still need for an interval: a long one does not take that from them."""
