@@ -14,13 +14,14 @@ from types import FunctionType
 from typing import Any, Protocol
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.faults.foreign import answer_of, is_a
+from pocket_lab.executors.faults.foreign import answer_of, is_a, notes_of
 from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.outcome import text_of, user_frames
 from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
+from pocket_lab.measure.worker.kernel_names import explained
 from pocket_lab.measure.worker.world import Doubts, World
 
 _NOT_REBUILT = (
@@ -68,7 +69,8 @@ def load(payload: bytes) -> tuple[Callable[..., Any], Any, Doubts]:
         task, job = unpickler.load()
         main = unpickler.load()
     except BaseException as error:
-        if all(function != "<module>" for *_, function in user_frames(error)):  # no module of the user's raised it
+        is_explained = len(notes_of(error)) < len(notes_of(explained(error)))
+        if not is_explained and all(function != "<module>" for *_, function in user_frames(error)):  # no module raised it
             answer_of(partial(BaseException.add_note, error, _NOT_REBUILT), lambda: None)
         raise
     return task, job, world.settle(main)
