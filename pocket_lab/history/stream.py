@@ -41,8 +41,9 @@ _REAL = " AND ".join(
     f"typeof({name}) IN ('real', 'null', 'integer') AND ({name} IS NULL OR {name} BETWEEN 0 AND {_LONGEST_S})"
     for name in ("wall_s", "cpu_s")
 )
+_POSSIBLE = "loops >= 0 AND items >= 0 AND round >= 0 AND (loops = 0 OR wall_s IS NULL OR wall_s > 0)"
 _DAMAGED_SAMPLE = f"""SELECT seq, point, round, loops, wall_s, cpu_s, items, error FROM sample
-    WHERE session = ? AND NOT ({_WHOLE} AND {_REAL} AND typeof(error) IN ('null', 'text')) LIMIT 1"""
+    WHERE session = ? AND NOT ({_WHOLE} AND {_REAL} AND {_POSSIBLE} AND typeof(error) IN ('null', 'text')) LIMIT 1"""
 _MOST_SHOWN = 60
 
 
@@ -147,7 +148,7 @@ def _without_pickles(record: Record) -> Record:
 
 
 def _check_samples(connection: sqlite3.Connection, session: int) -> None:
-    """Raise Unreadable for the first sample with a value of another type, which NumPy would convert, or an impossible time."""
+    """Raise Unreadable for the first sample with a value of another type, which NumPy would convert, or an impossible one."""
     found = connection.execute(_DAMAGED_SAMPLE, (session,)).fetchone()
     if found is not None:
         raise Unreadable(f"{_where('samples', found[0], session)}: {repr(found[1:])[:_MOST_SHOWN]}")

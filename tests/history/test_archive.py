@@ -66,7 +66,9 @@ any_text = st.text(st.characters(exclude_categories=()))  # what `os.fsdecode` m
 whole = st.integers(-(2**63), 2**63 - 1)
 any_point = st.builds(Point, any_text, st.none() | whole, whole, any_text, any_text, st.none() | st.floats())
 seconds = st.floats(0, 1e9) | st.just(math.nan)
-any_sample = st.builds(Sample, any_point, whole, whole, seconds, seconds, whole, st.none() | any_text)
+count = st.integers(0, 2**63 - 1)
+some_seconds = st.floats(0, 1e9, exclude_min=True) | st.just(math.nan)
+any_sample = st.builds(Sample, any_point, count, count, some_seconds, seconds, count, st.none() | any_text)
 kept_kinds = [kind for kind in get_args(Record) if kind not in (Sample, Heartbeat, Started, Output)]
 st.register_type_strategy(int, whole)  # a count of a record is below 2^63
 any_record = st.one_of(any_sample, *(st.from_type(kind) for kind in kept_kinds)).filter(
