@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from queue import SimpleQueue
@@ -17,6 +17,7 @@ from pocket_lab.executors.faults.interrupts import INTERRUPTS
 
 T = TypeVar("T")
 _INTERRUPTS = (KeyboardInterrupt, SystemExit)
+_OPEN: dict[int, Loop] = {}  # by identity
 
 
 class Loop:
@@ -36,6 +37,7 @@ class Loop:
         else:
             with GATE:
                 self._runner.get_loop()  # created now, since `tasks` is called from other threads
+        _OPEN[id(self)] = self
         return self
 
     @property
@@ -80,6 +82,7 @@ class Loop:
             stop.give_back()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _OPEN.pop(id(self), None)
         if self._helper is None:
             self._runner.close()
         else:
@@ -200,6 +203,13 @@ class _Helper:
         task = self._loop.create_task(run(), context=context)
         task.add_done_callback(end)
         result.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel) if result.cancelled() else None)
+
+
+def open_tasks() -> Iterator[asyncio.Task[Any]]:
+    """The tasks of all open loops of this process that have not ended; may be called from another thread."""
+    for loop in list(_OPEN.values()):
+        with suppress(RuntimeError):  # it is being closed
+            yield from loop.tasks()
 
 
 def is_running() -> bool:

@@ -10,7 +10,7 @@ import dis
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pocket_lab.executors.world.modules import is_installed, is_made
@@ -19,17 +19,18 @@ from pocket_lab.measure.code_version import global_names, names, own_version, us
 Versions = dict[str, str]
 _OURS = __name__.partition(".")[0]
 _LISTED = 5
+_ALIKE = (FunctionType, BuiltinFunctionType, type, int, float, str, bytes, tuple)  # kinds that are the same in every process
 
 
 def versions_here(targets: Iterable[Any]) -> dict[str, Versions]:
     """By module, the versions of the attributes that the code of the targets reaches; a dotted one is of a class.
 
-    Of a module that is installed only those count that the code names itself, and those that the main module has set. What a
-    module without a file collects, such as `sys.modules`, is of its process.
+    Of a module that is installed only those count that the code names itself, and those that the main module has set. What the
+    interpreter's own modules collect or open, such as `sys.modules` and `sys.stderr`, is of its process.
     """
     found: dict[str, Versions] = {}
     for module, name, value in _reached(targets):
-        is_of_process = not _has_file(module) and isinstance(value, dict | list | set)
+        is_of_process = not _has_file(module) and not isinstance(value, _ALIKE)
         version = None if name.startswith("__") or is_of_process else own_version(value)
         if version is not None:
             found.setdefault(module.__name__, {})[name] = version

@@ -75,7 +75,7 @@ class _CpuInstrument(Instrument):
     def watching(self, point: Point, pool: Pool) -> Iterator[None]:
         """Sample this process and each worker process."""
         pool.in_worker_processes(partial(start_in_worker, self._interval_s))
-        sampler = StackSampler(self._interval_s, pool.loop.tasks if pool.loop is not None else None).start()
+        sampler = StackSampler(self._interval_s).start()
         stacks = []
         try:
             with counted_children(pool) as self._children:

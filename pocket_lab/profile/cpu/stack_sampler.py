@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Self
 
+from pocket_lab.executors.event_loop import open_tasks
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.graph.runtime.markers import INHERITED, VISIT, inherited, node_of_marker
 from pocket_lab.profile.cpu.node_ledger import NodeLedger
@@ -52,15 +53,14 @@ Stacks = list[tuple[str, tuple[Frame, ...], StackTimes]]
 
 
 class StackSampler:
-    """Samples from `start` to `stop`; `tasks` returns the tasks of an event loop, of which suspended ones are sampled too.
+    """Samples from `start` to `stop`, also the suspended tasks of every loop of ours (any executor may have async nodes).
 
     Threads and callbacks that a node starts meanwhile inherit the node. Where they and visits begin and end, the clock of the
     thread is read, so that the CPU time of a node is exact; samples tell how it is divided among the stacks of the node.
     """
 
-    def __init__(self, interval_s: float, tasks: Callable[[], Iterable[asyncio.Task[Any]]] | None = None) -> None:
+    def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._tasks = tasks
         self._times: dict[tuple[str, tuple[int, ...]], StackTimes] = {}
         self._codes: dict[int, CodeType] = {}
         self._clocks: weakref.WeakKeyDictionary[threading.Thread, _Clock] = weakref.WeakKeyDictionary()
@@ -130,7 +130,7 @@ class StackSampler:
                 here = threading._active.get(thread)  # type: ignore[attr-defined]
                 clock = self._clock_of_unnamed(thread) if here is None else self._clock(here)
                 self._add(self._kind(thread, here), self._stack_of(frame), wall_s, self._count(clock, clock.now_s()))
-        for task in self._tasks() if self._tasks is not None else ():
+        for task in open_tasks():
             if stack := self._stack_of_task(task):
                 self._add(TASK, stack, wall_s, 0.0)
 

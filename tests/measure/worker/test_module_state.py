@@ -121,8 +121,15 @@ def test_what_is_set_on_an_installed_module_or_its_class_counts_too(monkeypatch:
 
 def test_what_the_interpreter_collects_in_its_own_modules_is_of_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def target() -> int:
+        print(sys.stdout, file=sys.stderr)  # a kernel has streams of its own
+        sys.excepthook(ValueError, ValueError(), None)
         return len(sys.modules) + len(sys.path_importer_cache) + sys.hexversion
 
+    class Hook:
+        def __call__(self, *error: object) -> None:
+            """As an object of a kernel."""
+
+    monkeypatch.setattr(sys, "excepthook", Hook())
     (name,) = versions = versions_here([target])
     assert (name, list(versions["sys"])) == ("sys", ["hexversion"])
     message = difference_message(sys, ["hexversion"])

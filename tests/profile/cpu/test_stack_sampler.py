@@ -114,7 +114,7 @@ def test_suspended_tasks_are_seen_where_they_wait() -> None:
         await asyncio.gather(outer(), outer())
 
     with Loop() as loop:
-        sampler = StackSampler(0.001, loop.tasks)
+        sampler = StackSampler(0.001)
         sampler.start()
         loop.run(both())
         stacks = sampler.stop()
