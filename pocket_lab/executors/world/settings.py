@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from pocket_lab.executors.world.modules import Origin, carry_files, stray_modules
+from pocket_lab.executors.world.on_import import when_imported
 
 _LOCALES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
 _WARNING = 30  # of `logging`, which may not be loaded
@@ -41,6 +42,7 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
     locales: tuple[tuple[str, str], ...]
     start_method: str | None
     socket_timeout_s: float | None
+    temporary_folder: str | None
     filters: tuple[WarningFilter, ...]
     log_levels: tuple[LogLevel, ...]
     log_disabled: int
@@ -66,6 +68,7 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
             locales=tuple(_locales()),
             start_method=_start_method(),
             socket_timeout_s=sys.modules["socket"].getdefaulttimeout() if "socket" in sys.modules else None,
+            temporary_folder=getattr(sys.modules.get("tempfile"), "tempdir", None),
             filters=tuple(_filters()),
             log_levels=tuple(_log_levels()),
             log_disabled=0 if logging is None else logging.root.manager.disable,
@@ -104,6 +107,10 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
             import socket
 
             socket.setdefaulttimeout(self.socket_timeout_s)
+        if (
+            folder := self.temporary_folder
+        ) is not None:  # else `tempfile` tries folders, and a kill may leave the file it makes
+            when_imported("tempfile", lambda tempfile: setattr(tempfile, "tempdir", folder))
         self.apply_filters()
         self._apply_log_levels()
         if self.options:

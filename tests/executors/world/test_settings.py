@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -114,6 +116,14 @@ def test_a_pool_has_the_settings_of_where_it_is_opened(kept: None) -> None:
     with ProcessPool(1) as pool:
         (outcome,) = pool.imap(seen, [0])
     assert outcome.get() == [7654, 5, 7]
+
+
+def test_the_folder_of_temporary_files_goes_along_so_that_no_process_tries_folders_with_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ProcessPool(1) as pool:
+        assert pool.in_worker_processes(tempfile.gettempdir) == [str(tmp_path)]
 
 
 def test_options_of_libraries_that_were_changed_are_set_again_and_others_are_not_sent(kept: None) -> None:
