@@ -64,7 +64,8 @@ def covered_s(intervals: Iterable[tuple[float, float]], start_s: float, end_s: f
 def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 0.0) -> dict[str, NodeTotals]:
     """Totals by node, in the order of the first spans.
 
-    A fan-out that has the name of the node inside it counts as that node, and its own visits are not counted as calls.
+    A fan-out that has the name of the node inside it counts as that node: its own visits are not counted as calls, and what
+    they take besides, such as the wait for worker processes, is the runtime's and not the node's.
     """
     own = self_times(spans, inside_s, outside_s)
     names = {span.id: span.node for span in spans}
@@ -72,8 +73,8 @@ def node_times(spans: Sequence[Span], inside_s: float = 0.0, outside_s: float = 
     nodes: dict[str, NodeTotals] = {}
     for span in spans:
         times = nodes.setdefault(span.node, NodeTotals())
-        times.phases[span.phase] = times.phases.get(span.phase, 0.0) + own[span.id]
         if span.id not in around:
+            times.phases[span.phase] = times.phases.get(span.phase, 0.0) + own[span.id]
             times.calls += is_last(span)
             times.errors += span.outcome == "failed" and span.phase != "retry"
     return nodes

@@ -70,7 +70,7 @@ def test_the_cost_of_the_instrument_is_subtracted_from_the_spans_that_include_it
 def test_a_fan_out_with_the_name_of_its_node_is_counted_once() -> None:
     spans = [span(0, 0, 4), *(span(id, id, id + 1, parent=0) for id in (1, 2))]
     times = node_times(spans)["n"]
-    assert (times.calls, times.wall_s) == (2, 4)
+    assert (times.calls, times.wall_s) == (2, 2), "the rest of the fan-out is the runtime's"
 
 
 def test_records_per_node_have_shares_of_the_time_of_all_nodes() -> None:
