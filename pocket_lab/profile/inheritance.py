@@ -1,7 +1,8 @@
 """Threads and callbacks that a node starts inherit the node: they run below a marker frame of it (`graph.runtime.markers`).
 
 While an instrument watches, what is given to threads and pools of threads to call (`given_work`) and the callbacks of an event
-loop, each step of a task among them, have the marker of the node that is current where they are given around them.
+loop have the marker of the node that is current where they are given around them; each step of a task has that of the node
+that has made the task.
 `markers.current_node` answers there, too.
 """
 
@@ -11,12 +12,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, marker_above, resumed
+from pocket_lab.graph.runtime.markers import CHARGES, CURRENT, current_node, inherited, marker_above, node_of_callback, resumed
 from pocket_lab.measure.own_processes.changes import Changes
 from pocket_lab.profile.given_work import GivenWork
 
@@ -60,7 +62,7 @@ class Inheritance:
                 return
             for charge in CHARGES:
                 charge(CURRENT.get())
-            node = handle._context.get(CURRENT)
+            node = node_of_callback(handle._callback, handle._context)
             if node is None:
                 function(handle)
             else:
@@ -84,7 +86,7 @@ class Inheritance:
         """Call the function in its context, as `_callback` does from outside of it."""
         if not self._is_active:
             return function(*args)
-        outer, node = marker_above(), CURRENT.get()
+        outer, node = marker_above(), node_of_callback(function, copy_context())
         for charge in CHARGES:
             charge(outer)
         try:

@@ -183,6 +183,28 @@ def test_what_that_starts_has_it_too(way: Way) -> None:
     assert marked(way, "starts")(lambda: by_thread(current_node)) == "starts"
 
 
+@pytest.mark.parametrize("way", [asyncio.sleep, asyncio.to_thread], ids=["sleep", "to_thread"])
+def test_a_task_has_the_node_of_a_visit_no_longer_when_that_has_ended(way: Any) -> None:
+    async def visit() -> Any:
+        await (way(0.001) if way is asyncio.sleep else way(int))
+        return current_node(), await asyncio.create_task(child())
+
+    async def child() -> str | None:
+        await asyncio.sleep(0)
+        return current_node()
+
+    async def main() -> list[Any]:
+        found = [await marked(visit, "first")(), current_node()]
+        return [
+            *found,
+            await asyncio.to_thread(current_node),
+            await marked(visit, "second")(),
+            await asyncio.create_task(child()),
+        ]
+
+    assert asyncio.run(main()) == [("first", "first"), None, None, ("second", "second"), None]
+
+
 def test_a_pool_serves_each_node_by_its_own_name() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         found = [marked(pool.submit, name)(current_node).result() for name in ("a", "b")]

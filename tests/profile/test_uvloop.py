@@ -67,6 +67,17 @@ def test_each_way_to_give_a_callback_has_the_marker_of_its_node() -> None:
     assert uvloop.run(everything(marker_above)) == [None] * 6
 
 
+def test_a_task_has_the_marker_of_a_visit_no_longer_when_that_has_ended() -> None:
+    async def visits() -> list[Any]:
+        return [await marked(everything, "n")(marker_above), marker_above()]
+
+    inheritance = Inheritance().start()
+    try:
+        assert uvloop.run(visits()) == [["n"] * 6, None]
+    finally:
+        inheritance.close()
+
+
 def busy() -> bytearray:
     kept, end = bytearray(5 * MIB), time.thread_time() + 0.05
     while time.thread_time() < end:

@@ -8,8 +8,9 @@ node, whatever is decorated, made by exec, a partial or a Mock. Only observers w
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import cache, partial
 from types import FrameType, FunctionType
 from typing import Any
@@ -19,8 +20,13 @@ from pocket_lab.graph.callables import is_async
 _MARK, _END = "<node:", ">"
 VISIT, INHERITED = "visit", "inherited"  # the functions of markers: of a visit, and in what a node has started
 
+_Visiting = tuple["weakref.ref[Any]", str | None]
+
 # The node whose visit, thread or callback this context belongs to.
 CURRENT: ContextVar[str | None] = ContextVar("pocket_lab_node", default=None)
+
+# The task that is inside visits in this context, and the node that it belongs to itself; a copied context has a foreign task.
+_VISITING: ContextVar[_Visiting | None] = ContextVar("pocket_lab_visiting", default=None)
 
 # While CPU clocks are read: called with the node that this thread has worked for until now.
 CHARGES: list[Callable[[str | None], object]] = []
@@ -41,7 +47,8 @@ def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
     if is_async(function):
 
         async def visit(*args: Any, **kwargs: Any) -> Any:
-            outer = CURRENT.get()
+            outer, visiting = CURRENT.get(), _VISITING.get()
+            _VISITING.set(_begun(visiting, outer))
             CURRENT.set(node)
             for charge in CHARGES:
                 charge(outer)
@@ -51,6 +58,7 @@ def marked(function: Callable[..., Any], node: str) -> Callable[..., Any]:
                 for charge in CHARGES:
                     charge(node)
                 CURRENT.set(outer)  # not a token: the coroutine may be closed in another context
+                _VISITING.set(visiting)
 
         return with_marker(visit, node)
     return partial(_called(node, VISIT), function)
@@ -86,6 +94,35 @@ def resumed(node: str) -> Callable[..., Any]:
         return function(argument)
 
     return with_marker(inherited, node)
+
+
+def node_of_callback(callback: Any, context: Context) -> str | None:
+    """The node that a callback of an event loop belongs to as a whole: the one that has given it to the loop.
+
+    A step of a task belongs to the node that has made the task, not to the visit in which the task is suspended: that has a
+    marker on the stack of the task, and the step goes on with other nodes when it ends.
+    """
+    visiting = context.get(_VISITING)
+    if visiting is None or (task := visiting[0]()) is None or task is not _self(callback):
+        return context.get(CURRENT)
+    return visiting[1]
+
+
+def _self(callback: Any) -> Any:
+    try:
+        return getattr(callback, "__self__", None)
+    except Exception:  # a callback of a class that raises what it likes
+        return None
+
+
+def _begun(visiting: _Visiting | None, outer: str | None) -> _Visiting | None:
+    """What `_VISITING` is in a visit that begins here; a coroutine may also be driven without an event loop."""
+    import asyncio  # not with the module: graphs without async nodes do without it
+
+    task = None if asyncio._get_running_loop() is None else asyncio.current_task()
+    if task is None or (visiting is not None and visiting[0]() is task):
+        return visiting
+    return weakref.ref(task), outer
 
 
 def with_marker(function: Any, node: str, kind: str = "") -> Callable[..., Any]:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from pocket_lab.graph.combinators import fan_out
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
-from pocket_lab.graph.runtime.markers import CURRENT, current_node, inherited, marked, node_of_marker
+from pocket_lab.graph.runtime.markers import CURRENT, current_node, inherited, marked, node_of_callback, node_of_marker
 from pocket_lab.profile.lazy_results import Marks
 
 
@@ -82,6 +83,36 @@ def test_async_nodes_keep_their_node_over_awaits_and_tasks_inherit_it() -> None:
     graph = Graph(Node("visit", exec=visit) >> Node("after", exec=after)).observed(Marks())
     assert graph.run(0) == ((["visit", "visit"], ["visit"], "visit"), "after")
     assert CURRENT.get() is None
+
+
+def test_a_step_of_a_task_belongs_to_the_node_that_has_made_the_task_and_a_callback_to_the_one_that_gives_it() -> None:
+    class Rude:
+        def __getattr__(self, name: str) -> Any:
+            raise ValueError(name)
+
+    async def step_and_callbacks() -> list[str | None]:
+        context, task = copy_context(), asyncio.current_task()
+        assert task is not None
+        return [node_of_callback(function, context) for function in (task.cancel, print, Rude())]
+
+    async def makes_a_task() -> Any:
+        inner = marked(step_and_callbacks, "inner")
+        return await inner(), await asyncio.create_task(inner()), await step_and_callbacks()
+
+    async def main() -> Any:
+        return await marked(makes_a_task, "outer")(), await step_and_callbacks()
+
+    inside, after = asyncio.run(main())
+    assert inside == ([None, "inner", "inner"], ["outer", "inner", "inner"], [None, "outer", "outer"])
+    assert after == [None, None, None]
+
+
+def test_a_marked_coroutine_is_driven_without_an_event_loop_too() -> None:
+    async def visit() -> str | None:
+        return current_node()
+
+    with pytest.raises(StopIteration, match="alone"):
+        marked(visit, "alone")().send(None)
 
 
 def test_an_error_leaves_the_context_as_it_was() -> None:
