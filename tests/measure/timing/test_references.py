@@ -22,7 +22,7 @@ def test_they_take_no_more_than_their_share_of_the_time() -> None:
     references = References()
     begun, found = time.perf_counter(), []
     number = 0
-    while time.perf_counter() - begun < 0.5:
+    while time.perf_counter() - begun < 0.5 or (len(found) < 3 and time.perf_counter() - begun < 10):
         number += 1
         found += references.visit(number)
     spent_s = sum(one.memory_s + one.integers_s + one.matrix_s for one in found)
@@ -34,10 +34,11 @@ def test_they_take_no_more_than_their_share_of_the_time() -> None:
 
 def test_the_same_work_takes_about_the_same_time() -> None:
     references = References()
-    rounds = []
-    for number in range(30):
-        rounds += references.visit(number)
-        time.sleep(0.04)
+    rounds: list[Reference] = []
+    end = time.monotonic() + 20  # how many rounds there are in a second depends on the machine
+    while len(rounds) < 12 and time.monotonic() < end:
+        rounds += references.visit(len(rounds))
+        time.sleep(0.02)
     integers = [one.integers_s for one in rounds]
-    assert len(rounds) > 10
+    assert len(rounds) == 12
     assert statistics.median(integers) < 3 * min(integers)
