@@ -90,7 +90,9 @@ def _traces() -> set[str]:
 
 
 def _threads() -> set[str]:
-    return {f"thread {thread.name}" for thread in threading.enumerate() if thread.is_alive()}
+    """Those that run: `threading` keeps an entry for each thread that it was asked for in its very last moment."""
+    running = sys._current_frames()
+    return {f"thread {thread.name}" for thread in threading.enumerate() if thread.is_alive() and thread.ident in running}
 
 
 def _children() -> set[str]:

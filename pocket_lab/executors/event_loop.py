@@ -117,6 +117,7 @@ class _Stop:
             with GATE:
                 GATE.replace_handler(self._before)
             if self.count:
+                INTERRUPTS.forget_outside()
                 raise KeyboardInterrupt
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pocket_lab.executors.event_loop import Loop, is_running
+from pocket_lab.executors.faults.foreign import answer_of
 from pocket_lab.executors.tasks import TaskPool
 
 FAR_S = 30.0
@@ -229,3 +230,16 @@ def test_a_loop_made_outside_is_usable_where_a_loop_has_started_meanwhile() -> N
         assert loop.run(work()) == 3
         assert inside(lambda: loop.run(work())) == 3
         assert loop.run(work()) == 3
+
+
+def test_an_interrupt_of_a_loop_is_over_with_it_and_a_later_one_of_a_foreign_class_is_not_taken_for_it() -> None:
+    async def interrupted() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(FAR_S)
+
+    def of_its_own() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Loop() as loop:
+        loop.run(interrupted())
+    assert answer_of(of_its_own, lambda: "no answer") == "no answer"

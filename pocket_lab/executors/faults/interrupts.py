@@ -61,6 +61,11 @@ class Interrupts:
         """An interrupt that was raised until now has been handled by others, outside of what is protected here."""
         self._was_raised = False
 
+    def forget_outside(self) -> None:
+        """As `forget`, where nothing is protected here: the interrupt ends what it came to, and later ones are others."""
+        if self._depth == 0:
+            self._was_raised = False
+
     def pass_on(self, error: BaseException) -> None:
         """Raise an error of the target again where it is no error: a Ctrl-C, or a task of ours that is cancelled.
 
