@@ -169,7 +169,7 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_compare_prints_its_verdict_and_writes_a_report(compared: Path) -> None:
     report = compared / "report.html"
-    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "2s", "--html", str(report))
+    command = ("compare", "compared:quick", "compared:slow", "--size", "1", "--budget", "4s", "--html", str(report))
     code, out = call(*command, "--fail-on", "slower:500%,faster:5%")
     assert code == 0
     assert "Comparison: slow against quick" in out

@@ -13,6 +13,10 @@ BUILTINS = {"eval", "exec", "__import__"}
 OURS = {"load", "loads"}  # also the names of functions of our own: only those of these modules count
 PICKLES = {"pickle", "cloudpickle", "marshal", "shelve", "joblib", "dill", "np", "numpy", "torch"}
 ALLOWED = {
+    "executors/faults/parcels.py": {
+        "pickle.Unpickler": "the writes and the result of an item, from a worker of this pool",
+        "pickle.loads": "an item, from the parent of the worker, or a result, from a worker of this pool",
+    },
     "executors/outcome.py": {"cloudpickle.loads": "an error that another process of this measurement has just sent"},
     "executors/process_worker.py": {
         "cloudpickle.loads": "a function, or items, from the parent of the worker",
