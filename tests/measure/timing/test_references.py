@@ -19,8 +19,8 @@ def test_a_round_has_the_cpu_seconds_of_three_workloads() -> None:
 
 
 def test_they_take_no_more_than_their_share_of_the_time() -> None:
-    references = References()
     begun, found = time.perf_counter(), []
+    references = References()
     number = 0
     while time.perf_counter() - begun < 0.5 or (len(found) < 3 and time.perf_counter() - begun < 10):
         number += 1
