@@ -16,6 +16,8 @@ from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 
 _LISTED = 5
+_OURS = "pocket-lab"  # how the names of our own threads begin
+_STARTERS = ("threading", __name__.partition(".")[0])  # modules that call the function of a thread
 
 
 class LeftWork:
@@ -58,7 +60,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _threads(known: set[threading.Thread] | tuple[()]) -> dict[Any, str]:
-    """The names of the threads that run code of the user's; one that is not `known` may not have come to that yet."""
+    """The names of the threads that run code of the user's; one that is not `known` may not have come to that yet, or run C."""
     frames = sys._current_frames()
     others = {threading.get_ident(), threading.main_thread().ident}
     threads = {thread.ident: thread for thread in threading.enumerate()}
@@ -72,9 +74,10 @@ def _threads(known: set[threading.Thread] | tuple[()]) -> dict[Any, str]:
 
 
 def _is_beginning(thread: threading.Thread, frame: FrameType | None) -> bool:
-    if getattr(thread, "_target", None) is None:
+    """Whether it has not come to its function yet, or is in one that is written in C and has no frame."""
+    if getattr(thread, "_target", None) is None or thread.name.startswith(_OURS):
         return False
-    while frame is not None and frame.f_code.co_filename == threading.__file__:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _STARTERS:
         frame = frame.f_back
     return frame is None
 

@@ -28,8 +28,8 @@ Work = Callable[[], None]
 def are_exact(off: int) -> bool:
     """Whether bytes that a node has too many or too few are those of small objects, as the standard library makes for threads.
 
-    Python takes memory for small objects in arenas of 1 MiB, and one counts for the node that made it do so: that may happen in
-    any node, and once in a program at most. Blocks are larger, and of every size.
+    Python takes memory for small objects in arenas of 1 MiB, and one counts for the node that made it do so, which may be any
+    node: one too many is right, and none too few. Blocks are larger, and of every size.
     """
     return abs(off) <= _SMALL_OBJECTS or abs(off - MIB) <= _SMALL_OBJECTS // 4
 

@@ -60,7 +60,7 @@ def error_of(death: Death) -> ProcessDied:
 def describe_exit(exit_code: int) -> str:
     """What a process did, for a sentence that begins with it: negative codes are signals, as `subprocess` has them."""
     if exit_code == CUT_OFF:
-        return "was cut off: the target has closed file descriptors that it had not opened"
+        return f"was cut off: the target has closed file descriptors that it had not opened, or exits with {CUT_OFF} itself"
     if exit_code >= 0:
         return f"ended early with exit code {exit_code}"
     try:
