@@ -15,8 +15,11 @@ from pocket_lab.records.sources import Stack
 from pocket_lab.stats.median_interval import NAN
 
 WALL, CPU, BYTES = "s", "cpu_s", "B"
-_TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "cpu_s", "share", "samples"]
+_TIME_COLUMNS = ["node", "depth", "function", "file", "line", "self_s", "total_s", "self_cpu_s", "cpu_s", "share", "samples"]
 _MEMORY_COLUMNS = ["node", "depth", "function", "file", "line", "self_bytes", "total_bytes", "share", "allocations"]
+
+
+_NO_CPU = {"self_cpu_s": NAN, "cpu_s": NAN}
 
 
 @dataclass(slots=True)
@@ -40,18 +43,19 @@ class _Call:
 
 
 def times_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per call under each node: self and total wall seconds, total CPU seconds, share, samples.
+    """One row per call under each node: self and total wall seconds, self and total (`cpu_s`) CPU seconds, share, samples.
 
-    Depth 0 is the node, depth 1 its own function. `share` is of the wall time of all nodes at the point; `cpu_s` is NaN
-    where the system does not report the CPU time of a thread.
+    Depth 0 is the node, depth 1 its own function. `share` is of the wall time of all nodes at the point; CPU seconds are
+    NaN where the system does not report those of a thread.
     """
     rows = []
     for point, roots in _trees(records, (WALL, CPU)).items():
         whole = sum(root.total.get(WALL, 0.0) for root in roots)
         has_cpu = any(CPU in root.total for root in roots)
         for node, depth, call in _in_order(roots, WALL):
-            wall_s, cpu_s = call.total.get(WALL, 0.0), call.total.get(CPU, 0.0) if has_cpu else NAN
-            times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s, "cpu_s": cpu_s}
+            wall_s = call.total.get(WALL, 0.0)
+            times = {"self_s": call.own.get(WALL, 0.0), "total_s": wall_s}
+            times |= {"self_cpu_s": call.own.get(CPU, 0.0), "cpu_s": call.total.get(CPU, 0.0)} if has_cpu else _NO_CPU
             share = {"share": wall_s / whole if whole else 0.0, "samples": call.count}
             rows.append({**_position(node, depth, call), **times, **share, **location_columns(point)})
     return with_point_types(pd.DataFrame(rows, columns=[*_TIME_COLUMNS, *LOCATION_COLUMNS]))
@@ -71,14 +75,15 @@ def bytes_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def own_times(calls: pd.DataFrame) -> pd.DataFrame:
-    """One row per point and function of a node with its self time, summed over all its callers.
+    """One row per point and function of a node with its self time, on the clock and on the cores, summed over its callers.
 
     The largest self time comes first; `share` is of the time of all nodes at the point.
     """
     called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
     key = ["node", "function", "file", "line", *LOCATION_COLUMNS]
-    sums = called.groupby(key, sort=False, dropna=False)["self_s"].sum().reset_index()
-    sums["share"] = sums["self_s"] / sums.groupby(LOCATION_COLUMNS, dropna=False)["self_s"].transform("sum")
+    sums = called.groupby(key, sort=False, dropna=False)[["self_s", "self_cpu_s"]].sum(min_count=1).reset_index()
+    whole = sums.groupby(LOCATION_COLUMNS, dropna=False)["self_s"].transform("sum")
+    sums["share"] = (sums["self_s"] / whole.where(whole > 0)).fillna(0.0)
     return sums.sort_values("self_s", ascending=False, ignore_index=True)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 from markupsafe import Markup
 
+from pocket_lab.analysis.line_excess import line_excesses
 from pocket_lab.frames.lines import lines_frame
 from pocket_lab.lab.options.keywords import LinesOptions
 from pocket_lab.lab.options.signature import takes_options
@@ -23,7 +24,9 @@ from pocket_lab.profile.lines.instrument import profile_lines
 from pocket_lab.profile.lines.line_times import code_caveats
 from pocket_lab.profile.lines.source_lines import line_sources
 from pocket_lab.profile.lines.traced_functions import traced_functions
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
+from pocket_lab.view.findings.lines import share_caveats
 from pocket_lab.view.html import page
 from pocket_lab.view.html.heat import heat_html
 from pocket_lab.view.html.point_sections import for_each_point
@@ -46,8 +49,17 @@ class LineProfile(Result):
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Hits, seconds, share and source per line, node and function; the share is of the time of all nodes at that point."""
+        """Hits, seconds (with what the line calls), share and source per line, node and function.
+
+        The share is of the line time of all nodes at that point; where the lines of one function add up to more, because it
+        calls itself or runs in several threads, it is of these, and a caveat names them. No share is above 1.
+        """
         return lines_frame(self.records)
+
+    @cached_property
+    def caveats(self) -> list[Caveat]:
+        """Caveats noted during the run, and those on what the shares are of."""
+        return [*super().caveats, *share_caveats(line_excesses(self.frame))]
 
     @property
     def table(self) -> TextTable:
@@ -86,7 +98,8 @@ def lines(target: Any, **options: Unpack[LinesOptions]) -> LineProfile:
     """Time every source line of every node in one run of each point with line_profiler, in a separate process.
 
     Hits are exact on every executor; the times of concurrent threads include their waits for each other, so one worker is
-    the default. Decorators, functions inside a node and threads that it starts count for the node. `also` follows other
+    the default. The time of a line includes what it calls, all inner calls of a recursion too; shares are at most 1.
+    Decorators, functions inside a node and threads that it starts count for the node. `also` follows other
     functions, methods of every kind, classes and modules; `also=sys.modules["__main__"]` follows the whole notebook.
 
     Args:

@@ -27,6 +27,7 @@ from pocket_lab.measure.supervisor import Task
 from pocket_lab.profile.trace.instrument import profile_spans
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
+from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import Traced
 from pocket_lab.sharing.exchange.chrome import save_chrome
@@ -57,7 +58,7 @@ class Trace(Result):
     """The result of `trace`: `.frame` has a row per span, `.nodes` one per node, `.plot()` draws who ran when.
 
     The findings (`.critical_path`, `.what_if`, `.overhead`) and the picture are of the last point; `.at(size=...)` is the
-    trace of another one.
+    trace of another one. Of a run that failed there are the spans until then: slack and what-if are not known.
     """
 
     @property
@@ -76,12 +77,13 @@ class Trace(Result):
 
         `wall_s` of a fan-out, or of a graph in a graph, is the time in which nothing inside it ran. `slack_s` is how much
         longer the node could take before the run would, 0 on the critical path; under "load", for the slowest request, and
-        NaN for a node that it has not.
+        NaN for a node that it has not. It is NaN where that run or request failed.
         """
         frame = traced_nodes_frame(self.records)
         slack: list[float] = []
         for (traced, _), rows in zip(by_point(self.records), self._by_point, strict=True):
-            found = node_slack(timeline(_focus(rows, traced.point)))
+            whole = _focus(rows, traced.point)
+            found = {} if self._has_failed(traced.point, whole) else node_slack(timeline(whole))
             slack += [found.get(node, float("nan")) for node in dict.fromkeys(rows["node"])]
         frame.insert(list(frame.columns).index("errors"), "slack_s", slack)
         return frame
@@ -98,7 +100,10 @@ class Trace(Result):
 
     @cached_property
     def critical_path(self) -> pd.DataFrame:
-        """The spans that the end of the run (under "load", of the slowest request) waited for; `share` is of its time."""
+        """The spans that the end of the run (under "load", of the slowest request) waited for; `share` is of its time.
+
+        A run that failed ends where it failed.
+        """
         if self._spans.empty:
             return critical_path(self._timeline, 0.0)
         if self._traced.point.drive != "load":
@@ -115,9 +120,15 @@ class Trace(Result):
     def what_if(self, node: str, speedup: float = 2.0) -> NodeGain:
         """What the run would gain if the node were so many times as fast, by a replay of its schedule.
 
-        A node may be named by a path such as "each page/score", too. Raises UsageError for a node that is not there.
+        A node may be named by a path such as "each page/score", too. Raises UsageError for a node that is not there, and
+        where the run failed: what would have come after is not known.
         """
         traced = self._traced
+        if self._is_failed(traced.point):
+            raise UsageError(
+                f"the run at {describe(traced.point)} failed, so that what a faster {node} would gain is not known: trace one "
+                "that succeeds"
+            )
         return NodeGain(*astuple(what_if(self._timeline, node, float(speedup), traced.wall_s, drive=traced.point.drive)))
 
     def at(self, size: int | None = None, workers: int | None = None, executor: str | None = None) -> Trace:
@@ -151,11 +162,14 @@ class Trace(Result):
         if self._spans.empty:
             return []
         traced, path = self._traced, self.critical_path
+        is_failed = self._is_failed(traced.point)
         where = f"At {describe(traced.point)}: " if len(self._by_point) > 1 else ""
         sentences = [
-            path_sentence(path, traced.point.drive),
-            *gain_sentences(self.what_if(node) for node in dict.fromkeys(path["node"])),
-            overhead_sentence(self.overhead, traced.point.drive),
+            path_sentence(
+                path, traced.point.drive, has_failed=self._has_failed(traced.point, _focus(self._spans, traced.point))
+            ),
+            *([] if is_failed else gain_sentences(self.what_if(node) for node in dict.fromkeys(path["node"]))),
+            overhead_sentence(self.overhead, traced.point.drive, has_failed=is_failed),
             cost_sentence(traced),
         ]
         return [f"{where}{sentence}" for sentence in sentences]
@@ -163,7 +177,7 @@ class Trace(Result):
     @cached_property
     def caveats(self) -> list[Caveat]:
         """Caveats noted during the run, and that of a replay that deviates from it."""
-        if self._spans.empty:
+        if self._spans.empty or self._is_failed(self._traced.point):
             return super().caveats
         return super().caveats + replay_caveats(self.what_if(self._spans["node"].iloc[0], 1.0))
 
@@ -203,7 +217,18 @@ class Trace(Result):
 
     @property
     def _plot_title(self) -> str:
-        return f"Who ran when: {describe(self._traced.point)}" if self._by_point else "Nothing was traced"
+        if not self._by_point:
+            return "Nothing was traced"
+        until = " until it failed" if self._is_failed(self._traced.point) else ""
+        return f"Who ran when{until}: {describe(self._traced.point)}"
+
+    def _is_failed(self, point: Point) -> bool:
+        """Whether the run of the point ended in an error; a window of requests does not."""
+        return any(isinstance(record, Failure) and record.point == point for record in self.records)
+
+    def _has_failed(self, point: Point, spans: pd.DataFrame) -> bool:
+        """Whether the run, or the request, to which these spans belong ended in an error."""
+        return self._is_failed(point) or (point.drive == "load" and _ends_failed(spans))
 
 
 def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:
@@ -212,6 +237,12 @@ def _focus(spans: pd.DataFrame, point: Point) -> pd.DataFrame:
         return spans
     runs = spans.groupby("run").agg({"start_s": "min", "end_s": "max"})
     return spans[spans["run"] == (runs["end_s"] - runs["start_s"]).idxmax()]
+
+
+def _ends_failed(spans: pd.DataFrame) -> bool:
+    """Whether the last of the outermost spans of a request failed."""
+    outermost = spans[spans["parent"].isna() & (spans["phase"] != "queue")]
+    return list(outermost.sort_values("end_s", kind="stable")["outcome"])[-1:] == ["failed"]
 
 
 @dataclass(frozen=True, slots=True)

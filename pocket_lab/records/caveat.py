@@ -31,6 +31,7 @@ CODES = {
     "line-loops": "A loop on a single line counts as one hit, however many iterations it has.",
     "line-native": "Time in C code, and in code that exec makes during the run, counts for the line that called it.",
     "line-profiler": "line_profiler slows down calls of Python functions: compare shares, and take times from a bench.",
+    "line-share": "The lines of a function add up to more than the graph's calls (recursion, threads): shares are of these.",
     "line-threads": "Threads that are not traced used CPU time: Python code that they ran has no hits (before Python 3.12).",
     "line-untraced": "The target has set a trace function and left it so: lines that ran there afterwards have no hits.",
     "line-waits": "Line times of concurrent threads include waits for the interpreter lock; hits are exact.",

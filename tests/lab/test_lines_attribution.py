@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
@@ -323,3 +325,53 @@ def test_the_time_of_a_helper_counts_once() -> None:
     name = "test_the_time_of_a_helper_counts_once.<locals>.helper()"
     assert frame[(frame["node"] == name) & (frame["inside"] == f"{name[:-2]}")]["time_s"].sum() > 0
     assert "100 %" in html
+
+
+def fibonacci(n: int) -> int:
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+def in_threads(n: int) -> int:
+    together = threading.Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        time.sleep(n / 1000)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return n
+
+
+async def suspended(n: int) -> int:
+    async def inner() -> int:
+        await asyncio.sleep(0)
+        return sum(range(n))
+
+    return await inner()
+
+
+@pytest.mark.parametrize(
+    ("target", "also", "size"),
+    [(fibonacci, (), 12), (Node("calls", exec=lambda n: fibonacci(n)), fibonacci, 12), (in_threads, (), 50)],
+    ids=["recursive node", "recursive helper", "threads"],
+)
+def test_no_share_is_above_one_and_what_it_is_of_is_said(target: Any, also: Any, size: int) -> None:
+    result = lines(target, size=size, also=also, isolation="kernel")
+    frame = result.frame
+    assert frame["share"].max() <= 1
+    whole_s = max(frame[frame["inside"] == ""]["time_s"].sum(), frame.groupby(["node", "function"])["time_s"].sum().max())
+    assert frame["share"].to_list() == pytest.approx((frame["time_s"] / whole_s).to_list())
+    assert [c.code for c in result.caveats].count("line-share") == (target is not fibonacci)
+    percents = [int(found) for found in re.findall(r"(\d+) %", result.to_html() + str(result))]
+    assert max(percents) <= 100
+
+
+def test_lines_beyond_an_await_have_no_share_above_one() -> None:
+    result = lines(Node("suspended", exec=suspended), size=200_000, isolation="kernel")
+    assert result.frame["share"].max() <= 1
+    (caveat,) = [caveat for caveat in result.caveats if caveat.code == "line-share"]
+    assert "the lines of inner add up to" in caveat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -132,6 +133,59 @@ def test_the_targets_own_error_is_raised_and_the_spans_until_then_are_kept() -> 
     assert isinstance(kept, Trace)
     assert list(kept.frame["outcome"]) == ["ok", "failed"]
     assert "Failed: " in str(kept)
+
+
+@pytest.mark.parametrize("executor", ["serial", "threads"])
+def test_a_run_that_failed_is_not_spoken_of_as_a_whole_one(executor: str) -> None:
+    """What would have come after the error is not known: no what-if, no slack, and the path is that until the error."""
+    graph = Graph(Node("many", exec=many) >> fan_out(nap, name="each") >> Node("fails", exec=fail) >> Node("never", exec=rest))
+    with pytest.raises(NodeError, match="fails"):
+        trace(graph, size=3, workers=1 if executor == "serial" else 2, executor=executor)
+    kept = last()
+    assert isinstance(kept, Trace)
+    assert not [sentence for sentence in kept.findings if "What if" in sentence]
+    assert all("of the run until it failed" in sentence for sentence in kept.findings if "of the run" in sentence)
+    assert sum("of the run until it failed" in sentence for sentence in kept.findings) == 2
+    assert "replay" not in {caveat.code for caveat in kept.caveats}
+    assert kept.nodes["slack_s"].isna().all()
+    assert kept.plot().axes[0].get_title(loc="left").startswith("Who ran when until it failed")
+    with pytest.raises(UsageError, match="failed, so that what a faster nap would gain is not known"):
+        kept.what_if("nap")
+
+
+def test_of_several_points_only_those_that_failed_are_without_what_if() -> None:
+    result = trace(Graph(nap >> Node("odd", exec=fail_if_odd)), sizes=[2, 3])
+    assert "until it failed" in result.findings[0]
+    good = result.at(size=2)
+    assert "failed" not in str(good.findings)
+    assert good.what_if("nap").gain > 0
+
+
+def test_a_slowest_request_that_failed_is_said_to_have_failed() -> None:
+    result = trace(Graph(nap >> Node("fails", exec=fail_once_slowly)), size=1, workers=1, drive="load")
+    assert "of the slowest request until it failed" in result.findings[0]
+    assert result.nodes["slack_s"].isna().all()
+    assert "a request" in str(result.what_if("nap"))
+
+
+def fail(value: Any) -> Any:
+    raise ValueError("no")
+
+
+def fail_if_odd(value: float) -> float:
+    if value % 2:
+        raise ValueError("odd")
+    return value
+
+
+CALLS = itertools.count()
+
+
+def fail_once_slowly(value: float) -> float:
+    if next(CALLS) % 3 == 2:
+        time.sleep(0.2)
+        raise ValueError("late")
+    return value
 
 
 def start_two(n: int) -> int:

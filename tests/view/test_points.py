@@ -8,7 +8,9 @@ from markupsafe import Markup
 
 from pocket_lab.frames.calls import times_frame
 from pocket_lab.frames.lines import lines_frame
+from pocket_lab.frames.memory import memory_lines_frame
 from pocket_lab.frames.points import at_point, point_of
+from pocket_lab.records.memory import LineMemory
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.sources import LineCost, Stack
 from pocket_lab.view.html.point_sections import for_each_point
@@ -17,6 +19,7 @@ from pocket_lab.view.plots.lines import lines_figure
 from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.calls_table import calls_table
 from pocket_lab.view.text.lines_table import lines_table
+from pocket_lab.view.text.memory_tables import memory_lines_table
 
 SMALL, LARGE, SIZELESS = (Point("graph", size, 2, "threads", "run") for size in (10, 2000, None))
 
@@ -31,11 +34,11 @@ def calls(*costs: tuple[Point, float]) -> pd.DataFrame:
 
 def test_tables_name_what_the_points_differ_in_and_nothing_else() -> None:
     several, one = [(SMALL, 1.0), (LARGE, 3.0)], [(SMALL, 1.0)]
-    assert lines_table(lines(*several)).headers == ("size", "node", "line", "hits", "time", "share", "source")
+    assert lines_table(lines(*several)).headers == ("size", "node", "file", "line", "hits", "time", "share", "source")
     assert [row[0] for row in lines_table(lines(*several)).rows] == ["2000", "10"]
     assert lines_table(lines(*one)).headers[0] == "node"
-    assert calls_table(calls(*several)).headers == ("size", "node", "function", "own time", "share", "where")
-    assert [row[4] for row in calls_table(calls(*several)).rows] == ["100 %", "100 %"], "a share is of its own point"
+    assert calls_table(calls(*several)).headers == ("size", "node", "function", "own time", "own CPU", "share", "where")
+    assert [row[5] for row in calls_table(calls(*several)).rows] == ["100 %", "100 %"], "a share is of its own point"
     assert calls_table(calls(*one)).headers[0] == "node"
 
 
@@ -75,3 +78,19 @@ def test_a_frame_without_rows_has_no_heaviest_point() -> None:
 )
 def test_a_row_of_a_frame_is_a_point_and_the_point_says_itself(row: dict[str, object], words: str) -> None:
     assert describe(point_of(row)) == words
+
+
+def test_files_of_one_name_are_told_apart_and_wall_and_cpu_seconds_are_both_shown() -> None:
+    """Lines of two files, with the same number, are rows that differ."""
+    costs = [LineCost(SMALL, "work", file, 3, 1, 1.0) for file in ("/x/a/util.py", "/x/b/util.py", "cell")]
+    names = [row[1] for row in lines_table(lines_frame(costs)).rows]
+    assert names == ["a/util.py", "b/util.py", "cell"]
+    memory = [LineMemory(SMALL, "work", file, 3, 1, 8, 8, 8, 0, 0) for file in ("/x/a/util.py", "/x/b/util.py")]
+    table = memory_lines_table(memory_lines_frame(memory))
+    assert table.headers[1:3] == ("file", "line")
+    assert [row[1] for row in table.rows] == ["a/util.py", "b/util.py"]
+    stacks = [Stack(SMALL, "work", (("f", f"/x/{folder}/util.py", 1),), 2.0, "s") for folder in "ab"]
+    stacks += [Stack(SMALL, "work", (("f", "/x/a/util.py", 1),), 0.5, "cpu_s")]
+    rows = calls_table(times_frame(stacks)).rows
+    assert {row[5]: (row[2], row[3]) for row in rows} == {"a/util.py:1": ("2.00 s", "500 ms"), "b/util.py:1": ("2.00 s", "0 s")}
+    assert calls_table(calls((SMALL, 1.0))).rows[0][3] == "–", "no CPU time is known"

@@ -18,12 +18,12 @@ _LARGEST_DEVIATION = 0.1
 _MOST_OF_IT = 0.9
 
 
-def path_sentence(path: pd.DataFrame, drive: str) -> str:
-    """The length of the critical path and its most expensive nodes."""
+def path_sentence(path: pd.DataFrame, drive: str, *, has_failed: bool = False) -> str:
+    """The length of the critical path and its most expensive nodes; of what failed, of the time until then."""
     shares = path.groupby("node", sort=False)["share"].sum().sort_values(ascending=False)
     nodes = ", ".join(f"{shorten(str(node))} {format_percent(share)}" for node, share in shares.head(_MOST_NODES).items())
     more = f" and {len(shares) - _MOST_NODES} more" if len(shares) > _MOST_NODES else ""
-    whole = "the slowest request" if drive == "load" else "the run"
+    whole = ("the slowest request" if drive == "load" else "the run") + (" until it failed" if has_failed else "")
     spans = "1 span" if len(path) == 1 else f"{format_count(len(path))} spans"
     share = float(path["share"].sum())
     rest = "; in the rest it waits for workers, for data or for the runtime" if share < _MOST_OF_IT else ""
@@ -44,9 +44,9 @@ def gain_sentences(changes: Iterable[WhatIf]) -> list[str]:
     return [f"What if: {'; '.join(texts)}."] if texts else []
 
 
-def overhead_sentence(overhead: Overhead, drive: str) -> str:
+def overhead_sentence(overhead: Overhead, drive: str, *, has_failed: bool = False) -> str:
     """The time in which no node is at work."""
-    whole = "the requests" if drive == "load" else "the run"
+    whole = "the requests" if drive == "load" else "the run until it failed" if has_failed else "the run"
     return f"Runtime: no node is at work in {format_duration(overhead.seconds)}, {format_percent(overhead.share)} of {whole}."
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from pocket_lab.units import format_percent
+from pocket_lab.units import format_duration, format_percent
 
 _ROW = 18
 _NARROWEST, _VISIBLE = 0.001, 0.01  # shares of the width; narrower calls appear when the reader zooms in
@@ -91,6 +91,8 @@ def _cells(calls: pd.DataFrame, weight: str, whole: float, format_weight: Callab
             continue
         where = f" ({call['file']}:{call['line']})" if call["file"] else ""
         tooltip = f"{call['function']}{where}: {format_weight(float(call[weight]))}, {format_percent(part)}"
+        if "cpu_s" in call and not pd.isna(call["cpu_s"]):
+            tooltip += f"; CPU {format_duration(float(call['cpu_s']))}"
         yield _Cell(depth + 1, left, part, str(call["function"]), tooltip, _colour(str(call["node"]), depth))
 
 

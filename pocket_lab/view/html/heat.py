@@ -19,7 +19,10 @@ _HEAD = Markup(
 
 
 def heat_html(frame: pd.DataFrame) -> Markup:
-    """A block per node, the node with the most time first; its total is that of its outermost functions."""
+    """A block per node, the node with the most time first; its total is that of its outermost functions.
+
+    A helper has no share in its total: its functions may call each other, and the time is in the lines of its callers.
+    """
     if frame.empty:
         return Markup("<p>No lines were profiled.</p>")
     outermost = frame[frame["inside"].isin(["", CALLERS])]
@@ -41,7 +44,9 @@ def _block(node: str, rows: pd.DataFrame, total: pd.Series[float], hottest: floa
             is_same_line = False
         body += _row(row, hottest, is_same_line and row["line"] == line)
         file, line, is_same_line = row["file"], row["line"], True
-    figures = format_duration(float(total["time_s"])), format_percent(float(total["share"]))
+    is_helper = (rows["inside"] == CALLERS).any()
+    share = "within its callers" if is_helper else format_percent(float(total["share"]))
+    figures = format_duration(float(total["time_s"])), share
     block = Markup('<h4>{} · {} · {}</h4><table class="heat">{}<tbody>{}</tbody></table>')
     return block.format(shorten(node), *figures, _HEAD, body)
 

@@ -6,11 +6,11 @@ import pandas as pd
 
 from pocket_lab.units import format_bytes, format_count, format_percent
 from pocket_lab.view.text.point_cells import location_cells
-from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
+from pocket_lab.view.text.table import Cell, TextTable, cells_table, file_names, shorten
 
 _MOST_LINES = 15
 _LONGEST_SOURCE = 80
-_LEFT = frozenset({"node", "executor", "source"})
+_LEFT = frozenset({"node", "executor", "file", "source"})
 
 
 def memory_table(frame: pd.DataFrame) -> TextTable:
@@ -33,9 +33,11 @@ def memory_table(frame: pd.DataFrame) -> TextTable:
 
 def memory_lines_table(frame: pd.DataFrame) -> TextTable:
     """The fifteen lines with the largest part of their node's own peak."""
+    name_of = file_names(frame["file"])
     cells: dict[str, Cell] = {
         **location_cells(frame),
         "node": lambda row: shorten(row["node"]),
+        "file": lambda row: shorten(name_of(row["file"]), 28),
         "line": lambda row: str(row["line"]),
         "at own peak": lambda row: format_bytes(row["peak_bytes"]),
         "allocated": lambda row: format_bytes(row["allocated_bytes"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,20 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     half = (longest - 1) // 2
     name = _one_line(name if len(name) <= longest else f"{name[:half]}…{name[-half:]}")
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
+def file_names(files: Iterable[str]) -> Callable[[str], str]:
+    """The name of each of these files without its folder; of files with the same name, with the folders that differ."""
+    names = {file: _tail(file, 1) for file in dict.fromkeys(files)}
+    depth = 1
+    while twice := {name for name, count in Counter(names.values()).items() if count > 1}:
+        depth += 1
+        names |= {file: _tail(file, depth) for file, name in names.items() if name in twice}
+    return lambda file: names.get(file, file)
+
+
+def _tail(file: str, depth: int) -> str:
+    return "/".join(file.split("/")[-depth:])
 
 
 def _one_line(text: str) -> str:

@@ -36,7 +36,7 @@ def test_each_function_of_a_node_is_named_and_the_total_is_that_of_the_outermost
     assert found[3] == "work, called by layer"
     assert found[5].endswith("75 % return sum(i for i in x)")
     assert found[6].endswith("50 % in work.&lt;locals&gt;.&lt;genexpr&gt;")
-    assert found[7] == "helper() · 1.00 ms · 25 %"
+    assert found[7] == "helper() · 1.00 ms · within its callers"
 
 
 def test_lines_of_the_same_number_in_another_file_are_another_function() -> None:
