@@ -34,13 +34,12 @@ _BOOT = """
 import sys
 sys.path[:] = {path!r}
 def run():  # no other name of ours is in the main module, where the target finds its own
-    from pocket_lab.measure.worker.watchdog import dismiss_watchdog, fork_watchdog
-    watchdog = fork_watchdog({lifeline}, {scratch!r})
+    from pocket_lab.measure.worker.watchdog import fork_watchdog
+    fork_watchdog({lifeline}, {scratch!r})
     from pocket_lab.measure.worker.scratch import make_scratch
     lock = make_scratch({scratch!r})
     from pocket_lab.measure.worker.child import main
     main({records})
-    dismiss_watchdog(watchdog)
 run()
 """
 
