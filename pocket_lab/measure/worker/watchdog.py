@@ -44,7 +44,7 @@ def fork_watchdog(lifeline: int, scratch: str) -> None:
 
 
 def _end(group: int) -> None:
-    """End the processes of the group, politely first; its number is not given to others while this process is in its session."""
+    """End the processes of the group, politely first; others do not get its number while this process is in its session."""
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
         _wait_for(group)
