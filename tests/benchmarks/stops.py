@@ -101,8 +101,9 @@ def lines_of(process: subprocess.Popen[str]) -> queue.SimpleQueue[str]:
 
     def read() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
+        with suppress(ValueError):  # closed after a kill
+            for line in process.stdout:
+                lines.put(line)
         lines.put("")
 
     threading.Thread(target=read, daemon=True).start()
@@ -210,6 +211,7 @@ def main() -> int:
     parser.add_argument("--only", choices=(*EXECUTORS, "kernel"), help="one executor, or the kernel")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs, and what they start, ignore it
     print(f"seed {options.seed}")
     order, missed = random.Random(options.seed), 0
     for place in (*EXECUTORS, "kernel") if options.only is None else (options.only,):
