@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 INLINE = SerialPool()
 Report = tuple[str, str, float, str]
 NAP_S = 0.02
-_NO_TIMEOUT = ("", math.inf)
 
 
 class TimedOut(DeadlineExceeded):
@@ -61,6 +59,7 @@ class Context:
         "sink",
         "workers",
     )
+    _timeout: tuple[str, float]  # the node and the length of a timeout: set on the context that owns the deadline
 
     def __init__(
         self,
@@ -85,7 +84,6 @@ class Context:
         self.node = ""
         self.reports: list[Report] | None = None
         self._owner: Context | None = None
-        self._timeout = _NO_TIMEOUT
         self._stops: tuple[list[bool], ...] = ([False],)  # its own flag, then those of the contexts around it
         self._prepared: dict[int, tuple[object, Call]] = {}
 
@@ -177,7 +175,7 @@ class Context:
         inner.pool, inner.workers, inner.deadline_s = self.pool, self.workers, self.deadline_s
         inner.item, inner.run, inner.sink = self.item, self.run, self.sink
         inner.node, inner.reports = self.node, self.reports
-        inner._owner, inner._stops, inner._prepared, inner._timeout = self._owner, self._stops, self._prepared, self._timeout
+        inner._owner, inner._stops, inner._prepared = self._owner, self._stops, self._prepared
         return inner
 
 
