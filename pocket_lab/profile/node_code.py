@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from pocket_lab.executors.faults.frames import is_machinery
+from pocket_lab.executors.faults.frames import is_machinery, is_own
 from pocket_lab.graph.callables import MOST_WRAPPERS, declared, unwrapped
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.runtime.markers import is_marker, node_of_marker
@@ -15,6 +15,7 @@ from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 
 OUTSIDE = "(outside the nodes)"
+RUNTIME = ("[runtime, start-up]", "", 0)  # the frame of what this package does itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,11 @@ class NodeFinder:
 
 
 def own_frames(frames: Sequence[tuple[str, str, int]], start: int) -> tuple[tuple[str, str, int], ...]:
-    """The part of a stack from this index on, without the machinery of a pool or an event loop at its beginning."""
-    part = frames[start:]
+    """The part of a stack from this index on, without frames of this package, wherever they are.
+
+    Nor has it the machinery of a pool or an event loop at its beginning.
+    """
+    part = [frame for frame in frames[start:] if not is_own(frame[1])]
     first = next((index for index, (_, file, _) in enumerate(part) if not is_machinery(file)), 0)
     return tuple(part[first:])
 

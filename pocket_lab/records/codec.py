@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pocket_lab.records.point import Point
+from pocket_lab.records.ranges import check_ranges
 from pocket_lab.records.record import Record
 
 Check = Callable[[Any], bool]
@@ -50,7 +51,11 @@ def decode_checked(line: str) -> Record:
     if not (isinstance(content, list) and len(content) == 2 and isinstance(content[0], str) and isinstance(content[1], dict)):
         raise TypeError("no record")
     record = _record(*content)
-    check_fields(type(record), {name: getattr(record, name) for name in record.__slots__})
+    fields = _fields(record)
+    check_fields(type(record), fields)
+    check_ranges(type(record).__name__, fields)
+    if isinstance(point := fields.get("point"), Point):
+        check_ranges("point", _fields(point))
     return record
 
 
@@ -60,6 +65,7 @@ def decode_point(text: str) -> Point:
     if not isinstance(values, dict):
         raise TypeError("no point")
     check_fields(Point, values)
+    check_ranges("point", values)
     return Point(**values)
 
 

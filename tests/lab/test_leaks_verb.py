@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import functools
 import inspect
 import signal
 import socket
@@ -275,3 +276,55 @@ def test_a_report_has_text_html_and_a_picture(leftovers: dict[str, LeakReport]) 
     figure = matplotlib.figure.Figure()
     assert report.plot(ax=figure.add_subplot()) is figure
     assert list(report.memory[report.memory["process"] == "main"]["run"]) == list(range(7))
+
+
+KEPT: list[Any] = []
+
+
+def keeps_its_file(function: Any) -> Any:
+    @functools.wraps(function)
+    def layer(value: Any) -> Any:
+        KEPT.append(open(__file__))  # noqa: SIM115 (it is left open)
+        return function(value)
+
+    return layer
+
+
+@keeps_its_file
+def in_decorator(value: Any) -> Any:
+    return value
+
+
+def open_elsewhere() -> None:
+    KEPT.append(open(__file__))  # noqa: SIM115 (it is left open)
+
+
+def in_thread(value: Any) -> Any:
+    thread = threading.Thread(target=open_elsewhere)
+    thread.start()
+    thread.join()
+    return value
+
+
+async def in_helper_thread(value: Any) -> Any:
+    KEPT.append(await asyncio.to_thread(open, __file__))
+    return value
+
+
+@pytest.mark.parametrize(
+    ("function", "where"), [(in_decorator, "layer"), (in_thread, "open_elsewhere"), (in_helper_thread, "")]
+)
+def test_a_file_that_is_opened_because_of_a_node_is_of_that_node(function: Any, where: str) -> None:
+    """By its decorator, in a thread of its own, in a pool; the line is known where Python code has opened it."""
+    try:
+        result = leaks(Graph(Node("opens", exec=function) >> Node("other", exec=len_of)), size=1, runs=3, isolation="kernel")
+        (row,) = [row for row in result.frame.to_dict("records") if row["name"].startswith(__file__)]
+        assert (row["node"], row["function"], row["left"]) == ("opens", where, 3)
+        assert (row["line"] > 0) == bool(where)
+    finally:
+        while KEPT:
+            KEPT.pop().close()
+
+
+def len_of(value: Any) -> int:
+    return len([value])

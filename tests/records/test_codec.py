@@ -22,7 +22,8 @@ from pocket_lab.records.sources import LineCost
 from pocket_lab.records.spans import NodeTime, Span, Traced
 
 texts = st.text()
-numbers = st.floats(allow_nan=False)
+numbers = st.floats(0, 1e9)
+shares = st.floats(0, 1)
 counts = st.integers(0, 2**60)
 optional = st.none() | counts
 points = st.builds(Point, texts, st.none() | counts, counts, texts, texts, st.none() | numbers)
@@ -38,9 +39,9 @@ records = st.one_of(
     st.builds(Output, texts, texts),
     st.builds(Failure, st.none() | points, st.lists(links, min_size=1).map(tuple)),
     st.builds(LineCost, points, texts, texts, counts, counts, numbers),
-    st.builds(Span, points, counts, counts, optional, *[texts] * 3, numbers, numbers, texts, optional, counts, texts),
+    st.builds(Span, points, counts, counts, optional, *[texts] * 3, st.floats(-1, 0), numbers, texts, optional, counts, texts),
     st.builds(Traced, points, numbers, counts, numbers, numbers),
-    st.builds(NodeTime, points, texts, counts, numbers, numbers, numbers, counts),
+    st.builds(NodeTime, points, texts, counts, numbers, shares, numbers, counts),
     st.builds(NodeMemory, points, texts, counts, counts, counts, counts, counts, counts, counts),
 )
 

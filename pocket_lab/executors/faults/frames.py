@@ -24,6 +24,11 @@ def is_machinery(file: str) -> bool:
     return file != _EXAMPLE and any(part in file for part in _MACHINERY)
 
 
+def is_own(file: str) -> bool:
+    """Whether a file belongs to this package, its example apart, or is that of a marker."""
+    return file.startswith((f"{_PACKAGE}/", "<node:")) and file != _EXAMPLE
+
+
 def hide_own_frames(interrupt: BaseException) -> None:
     """Make a notebook show an interrupt with the frames of the user's code alone, those of the cell included."""
 

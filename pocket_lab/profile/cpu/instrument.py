@@ -27,7 +27,7 @@ from pocket_lab.profile.cpu.stack_sampler import (
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.lazy_results import Marks, opaque_caveats
 from pocket_lab.profile.marked_target import with_markers
-from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, own_frames, stack_codes
+from pocket_lab.profile.node_code import OUTSIDE, RUNTIME, NodeFinder, own_frames, stack_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 from pocket_lab.records.record import Record
@@ -36,9 +36,9 @@ from pocket_lab.records.sources import Stack
 INTERVAL_S = 0.001
 _FEWEST_SAMPLES, _FEWEST_OF_A_NODE = 100, 10
 _REASONS: dict[str, Frame] = {
-    MAIN: ("[runtime, start-up]", "", 0),
-    TASK: ("[runtime, start-up]", "", 0),
-    WORKER: ("[runtime, start-up]", "", 0),
+    MAIN: RUNTIME,
+    TASK: RUNTIME,
+    WORKER: RUNTIME,
     OTHER: ("[threads that no node has started]", "", 0),
     UNSEEN: ("[threads that C code starts, or too short for a sample]", "", 0),
 }

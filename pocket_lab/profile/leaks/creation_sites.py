@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 Stack = tuple[tuple[str, str, int], ...]
+Identity = tuple[int, int]
 
 _DEEPEST = 48
 
@@ -32,8 +33,13 @@ class CreationSites:
         self.threads: weakref.WeakKeyDictionary[threading.Thread, Stack] = weakref.WeakKeyDictionary()
         self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], Stack] = weakref.WeakKeyDictionary()
         self.processes: dict[int, Stack] = {}
-        self.descriptors: dict[int, Stack] = {}
+        self._descriptors: dict[int, tuple[Identity, Stack]] = {}
         self._patched: list[tuple[Any, str, Any, Any]] = []
+
+    def descriptor(self, number: int, identity: Identity) -> Stack:
+        """Where this descriptor was created; empty where it is of C code, which may have the number of an earlier one."""
+        noted, stack = self._descriptors.get(number, (identity, ()))
+        return stack if noted == identity else ()
 
     def __enter__(self) -> CreationSites:
         self._patch(threading.Thread, "start", self._note_thread)
@@ -86,14 +92,22 @@ class CreationSites:
         self.processes[created[0] if isinstance(created, tuple) else created] = stack
 
     def _note_file(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        self.descriptors[created.fileno()] = stack
+        self._note_number(created.fileno(), stack)
 
     def _note_socket(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
-        self.descriptors[args[0].fileno()] = stack
+        self._note_number(args[0].fileno(), stack)
 
     def _note_descriptor(self, created: Any, args: tuple[Any, ...], stack: Stack) -> None:
         for descriptor in created if isinstance(created, tuple) else (created,):
-            self.descriptors[descriptor] = stack
+            self._note_number(descriptor, stack)
+
+    def _note_number(self, number: int, stack: Stack) -> None:
+        self._descriptors[number] = identity_of(os.fstat(number)), stack
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """What tells apart files, sockets and pipes that have the same descriptor one after the other."""
+    return status.st_dev, status.st_ino
 
 
 def _caller_stack() -> Stack:

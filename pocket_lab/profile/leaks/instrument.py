@@ -13,7 +13,9 @@ from pocket_lab.executors.pool import Pool
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.own_processes.child_processes import counted_children
 from pocket_lab.measure.timing.batch import Work
+from pocket_lab.profile.inheritance import inheriting
 from pocket_lab.profile.instrument import Instrument, profile_points
+from pocket_lab.profile.lazy_results import Marks
 from pocket_lab.profile.leaks.bounded_containers import entries, fillings
 from pocket_lab.profile.leaks.extension import Extension, Limits
 from pocket_lab.profile.leaks.footprint import Footprints, footprint
@@ -29,8 +31,8 @@ from pocket_lab.profile.leaks.process_watch import (
 )
 from pocket_lab.profile.leaks.resources import Resource
 from pocket_lab.profile.leaks.retained import Growth, retained
-from pocket_lab.profile.node_code import NodeFinder, node_codes
-from pocket_lab.profile.stack_nodes import StackNodes
+from pocket_lab.profile.marked_target import with_markers
+from pocket_lab.profile.node_code import NodeFinder, stack_codes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.leaks import MAIN, WORKER, Leftover, MemoryReading
 from pocket_lab.records.point import Point
@@ -53,9 +55,8 @@ def find_leaks(job: Job, runs: int) -> Iterator[Record]:
     Yields Caveats, and for each point a MemoryReading after each run, a Leftover for each resource that is left, if memory
     grows a Retained for each source line that keeps some, and Closed; or Failure and Closed.
     """
-    codes, caveats = node_codes(job.target, job.points[0].target)
-    yield from caveats
-    yield from profile_points(job, _LeakInstrument(NodeFinder(codes), StackNodes(codes), runs, Extension.of(job)))
+    finder = NodeFinder(stack_codes(job.target, job.points[0].target))
+    yield from profile_points(with_markers(job, Marks()), _LeakInstrument(finder, runs, Extension.of(job)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,8 @@ class _Judge:
 class _LeakInstrument(Instrument):
     name = "leaks"
 
-    def __init__(self, finder: NodeFinder, nodes: StackNodes, runs: int, extension: Extension) -> None:
+    def __init__(self, finder: NodeFinder, runs: int, extension: Extension) -> None:
         self._finder = finder
-        self._nodes = nodes
         self._runs = runs
         self._extension = extension
 
@@ -106,7 +106,7 @@ class _LeakInstrument(Instrument):
         most_runs = self._extension.most_runs(self._runs)
         here, there = Footprints(most_runs), Footprints(most_runs)
         judge = _Judge(LEAST_APART if pool.is_remote else LEAST, self._runs)
-        with counted_children(pool, self._nodes) as children, self.watching(point, pool):
+        with inheriting(pool), counted_children(pool) as children, self.watching(point, pool):
             for _ in range(WARM_UP):
                 work.once()
             course_of(range(most_runs), 1.0, 1)  # what a first judgement loads belongs to the baseline

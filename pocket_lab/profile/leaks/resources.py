@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from pocket_lab.profile.leaks.creation_sites import CreationSites, Stack
+from pocket_lab.profile.leaks.creation_sites import CreationSites, Stack, identity_of
 from pocket_lab.profile.leaks.footprint import read_bytes
 
 _OURS = ("pocket-lab", "IPythonHistorySavingThread", "ExecutorManagerThread", "QueueFeederThread", "QueueManagerThread")
@@ -96,8 +96,8 @@ def _descriptors(creation_sites: CreationSites) -> Iterator[Resource]:
         with suppress(OSError):  # the descriptor of the listing itself is closed by now
             status = os.fstat(descriptor)
             kind, name = _describe(descriptor, folder)
-            key = ("descriptor", descriptor, status.st_dev, status.st_ino)
-            yield Resource(kind, key, name, creation_sites.descriptors.get(descriptor, ()))
+            identity = identity_of(status)
+            yield Resource(kind, ("descriptor", descriptor, *identity), name, creation_sites.descriptor(descriptor, identity))
 
 
 def _describe(descriptor: int, folder: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pocket_lab.executors.faults.frames import is_own
 from pocket_lab.graph.runtime.markers import is_marker
 from pocket_lab.profile.libraries import is_library
 from pocket_lab.profile.memory.capture import Frame, Ints, Mask, Stacks
@@ -84,18 +85,20 @@ def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside:
     )
 
 
-_MARKER, _LIBRARY, _OTHER_CODE, _OWN_CODE = 0, 1, 2, 3
+_NO_SITE, _MARKER, _LIBRARY, _OTHER_CODE, _OWN_CODE = -1, 0, 1, 2, 3
 
 
 def _site_rank(frame: Frame, node: str | None, finder: NodeFinder) -> int:
     """How well a frame says where in the node something happens.
 
     The innermost frame of the node's own code does it best, then the outermost of other code that is not of a library, as of a
-    decorator, then the outermost of a library.
+    decorator, then the outermost of a library. A frame of this package says nothing.
     """
     _, file, line = frame
     if is_marker(file):
         return _MARKER
+    if is_own(file):
+        return _NO_SITE
     if node in finder.nodes_of_code(file, line):
         return _OWN_CODE
     return _LIBRARY if is_library(file) else _OTHER_CODE

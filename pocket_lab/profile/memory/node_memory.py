@@ -16,7 +16,7 @@ from pocket_lab.profile.memory.held.residency import read_residency
 from pocket_lab.profile.memory.held.touched import Touched, without_watch
 from pocket_lab.profile.memory.memory_totals import Calls, MemoryTotals, Site
 from pocket_lab.profile.memory.moments import Moments
-from pocket_lab.profile.node_code import OUTSIDE, NodeFinder, own_frames
+from pocket_lab.profile.node_code import OUTSIDE, RUNTIME, NodeFinder, own_frames
 
 
 def read_node_memory(file: Path, finder: NodeFinder, nodes: Sequence[str], native: bool, with_details: bool) -> MemoryTotals:
@@ -64,12 +64,12 @@ def _by_line(attribution: Attribution, stacks: Stacks, table: Ints) -> dict[Site
 
 
 def _by_calls(finder: NodeFinder, stacks: Stacks, table: Ints) -> dict[Calls, Ints]:
-    """Sum rows by the frames from the innermost node inwards; outside the nodes, by all frames."""
+    """Sum rows by the frames from the innermost node inwards; outside the nodes, by all frames that are not of this package."""
     calls: dict[Calls, Ints] = {}
     for number in np.flatnonzero(table[:, 0] > 0).tolist():
         frames = stacks.trace(number)
         owner = finder.owner(frames)
-        key = (OUTSIDE, tuple(frames)) if owner is None else (owner[0], own_frames(frames, owner[1]))
+        key = (OUTSIDE, own_frames(frames, 0) or (RUNTIME,)) if owner is None else (owner[0], own_frames(frames, owner[1]))
         calls[key] = calls.get(key, 0) + table[number]
     return calls
 

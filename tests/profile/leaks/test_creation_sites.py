@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 import subprocess
@@ -59,6 +60,21 @@ def test_each_kind_is_listed_with_its_name_and_the_function_that_created_it(tmp_
         listening.close()
         os.close(read)
         os.close(write)
+
+
+def test_a_descriptor_of_c_code_has_not_the_place_of_an_earlier_one_of_its_number(tmp_path: Path) -> None:
+    """C code creates it without a word: what is noted of its number is about another file."""
+    (tmp_path / "first").touch()
+    (tmp_path / "second").touch()
+    with CreationSites() as creation_sites:
+        known = {resource.key for resource in list_resources(creation_sites)}
+        number = os.open(tmp_path / "first", os.O_RDONLY)
+        os.close(number)
+        with io.FileIO(tmp_path / "second") as file:
+            assert file.fileno() == number
+            (found,) = [resource for resource in list_resources(creation_sites) if resource.key not in known]
+    assert found.name == str(tmp_path / "second")
+    assert found.stack == ()
 
 
 def test_a_zombie_process_is_named_as_such() -> None:
