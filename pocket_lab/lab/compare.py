@@ -41,6 +41,7 @@ from pocket_lab.measure.paired.sampler import sample_pairs
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.measure.sweep import Counts
+from pocket_lab.measure.worker.native_limit import limit_of
 from pocket_lab.profile.trace.paired_nodes import trace_paired_nodes
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
@@ -218,6 +219,7 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
         precision=margin / 2,
         budget_s=request.sweep.budget_s,
         check_equal=request.own.check_equal,
+        native_limit=limit_of(request.sweep.native_threads, [point for job in jobs for point in job.points]),
     )
     if len(pair.a.points) != len(pair.b.points):
         raise UsageError(
@@ -285,6 +287,12 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
                 f"{message}, so the effect of a code change cannot be separated from that; force=True compares them anyway"
             )
         records.append(Caveat("other-environment", message))
+    if _has_one_native_thread(a) != _has_one_native_thread(b):
+        one, other = (a, b) if _has_one_native_thread(a) else (b, a)
+        message = (
+            f'"{one.name}" was measured with one BLAS or OpenMP thread in each worker, "{other.name}" was not limited to that'
+        )
+        records.append(Caveat("other-native-threads", f"{message}: native_threads=1 on both makes them alike"))
     if packages := other_packages(a.environment, b.environment):
         records.append(Caveat("other-packages", f"the two runs had different versions of packages: {', '.join(packages)}"))
     names = _names_of_runs(a, b)
@@ -308,6 +316,10 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
     result = Comparison(name or f"{names[1]} against {names[0]}", records, margin, frame)
     keep(result)
     return result
+
+
+def _has_one_native_thread(bench: Bench) -> bool:
+    return any(caveat.code == "one-native-thread" for caveat in bench.caveats)
 
 
 def _names_of_runs(a: Bench, b: Bench) -> list[str]:

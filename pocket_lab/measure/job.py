@@ -9,6 +9,7 @@ from typing import Any
 
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.sweep import Sweep
+from pocket_lab.measure.worker.native_limit import NativeLimit
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Latency, Sample
@@ -29,6 +30,7 @@ class Job:
     `earlier` holds the samples of an interrupted measurement of the same points; `scratch` is a folder that the parent
     removes, for files that must not outlive the measuring process. `begun_s` is the begin of the measurement on the clock
     `time.monotonic`, which all processes share; `memory_pass` tells the sweep to leave time for one.
+    `native_limit` is that of all planned points, also when some of them are closed.
     """
 
     target: Graph | Callable[..., Any]
@@ -40,6 +42,7 @@ class Job:
     scratch: str = ""
     begun_s: float | None = None
     memory_pass: bool = False
+    native_limit: NativeLimit | None = None
 
     @property
     def budget_s(self) -> float:

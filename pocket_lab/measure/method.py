@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-METHOD_OPTIONS = ("isolation", "fresh_input", "store", "caches")
+METHOD_OPTIONS = ("isolation", "fresh_input", "store", "caches", "native_threads")
 
 
 class Difference(NamedTuple):

@@ -12,6 +12,7 @@ from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.job import OWN, Input, Job
 from pocket_lab.measure.sweep import Sweep
+from pocket_lab.measure.worker.native_limit import limit_of
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 
@@ -35,7 +36,7 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     points = tuple(
         Point(label, size, count, executor, sweep.drive, sweep.rate) for size in sweep.sizes for executor, count in levels
     )
-    return Job(target, input, points, sweep, tuple(caveats))
+    return Job(target, input, points, sweep, tuple(caveats), native_limit=limit_of(sweep.native_threads, points))
 
 
 def _awaited(function: Callable[..., Any]) -> Node:

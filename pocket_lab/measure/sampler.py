@@ -18,6 +18,7 @@ from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.references import References
 from pocket_lab.measure.worker.budget import deadline_of
+from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Forecast
 from pocket_lab.records.record import Record
@@ -109,6 +110,7 @@ class _Rounds:
     def run(self) -> Iterator[Record]:
         """Rounds until every point is closed."""
         yield from self._admit()
+        yield from native_caveats(self.job.native_limit, self.pools.opened)  # before the references load a library
         sweep = self.job.sweep
         has_references = sweep.references and self.open and sweep.budget_s >= _SHORTEST_WITH_REFERENCES_S
         references = References() if has_references else None

@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.faults.interrupts import INTERRUPTS
+from pocket_lab.executors.world.native_threads import limited
 from pocket_lab.measure.failed_point import failed_point
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.worker.batch_timeout import within_timeout
@@ -71,7 +72,8 @@ def measure(job: J, task: Callable[[J], Iterator[Record]], is_rest: bool = False
     job = replace(job, begun_s=budget.begun_s)  # type: ignore[type-var]
     if job.isolation == "kernel":
         yield _SAME_PROCESS
-        with INTERRUPTS, scratch_folder() as scratch:
+        limit = job.native_limit
+        with INTERRUPTS, scratch_folder() as scratch, limited(limit and limit.threads):
             lock = make_scratch(scratch)
             try:
                 for record in task(replace(job, scratch=scratch)):  # type: ignore[type-var]

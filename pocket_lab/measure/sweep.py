@@ -27,7 +27,8 @@ _MOST_EXECUTORS = 100
 class Sweep:
     """Sizes x executors x workers under one drive, with a precision and a budget; see `bench` for the meaning.
 
-    `executors` is None where the user left the choice to the target, `rate` and `point_timeout_s` where there is none.
+    `executors` is None where the user left the choice to the target, `rate` and `point_timeout_s` where there is none,
+    `native_threads` where the points decide (`limit_of`).
     """
 
     sizes: tuple[int | None, ...] = (None,)
@@ -43,6 +44,7 @@ class Sweep:
     store: str = "fresh"
     caches: str = "warm"
     references: bool = True
+    native_threads: int | None = None
 
 
 def parse_sweep(**options: Any) -> Sweep:
@@ -163,6 +165,15 @@ def _parse_point_timeout(value: float | str | None) -> float | None:
     return timeout_s
 
 
+def _parse_native_threads(value: int | str | None) -> int | None:
+    if value is None:
+        return None
+    threads, *more = parse_counts(value, "native_threads", smallest=1)
+    if more:
+        raise UsageError(f"native_threads={value!r} is more than one number; write for example 1")
+    return threads
+
+
 SINGULAR = {"size": "sizes", "executor": "executors"}
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "sizes": _parse_sizes,
@@ -178,7 +189,8 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "store": _parse_store,
     "caches": partial(parse_choice, "caches", CACHES),
     "references": parse_flag,
+    "native_threads": _parse_native_threads,
 }
 SWEEP_OPTIONS = (*SINGULAR, *PARSERS)
-_EXAMPLES = {"sizes": "10,100,1k", "workers": "1,2,4", "executors": "threads,processes"}
+_EXAMPLES = {"sizes": "10,100,1k", "workers": "1,2,4", "executors": "threads,processes", "native_threads": "1"}
 _FIELDS = {"budget": "budget_s", "point_timeout": "point_timeout_s"}

@@ -18,6 +18,7 @@ from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.work import build_work
+from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.measure.worker.seeds import restart_seeds
 from pocket_lab.profile.conflicts import refuse_conflicts
 from pocket_lab.profile.left_work import LeftWork
@@ -88,6 +89,7 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
     yield from cache_caveats(job)
     with ExitStack() as stack:
         pools = Pools(job.points, stack)
+        has_run = False
         for point in job.points:
             yield Started(point)
             restart_seeds()
@@ -101,5 +103,8 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
                 yield Closed(point, "failed")
                 continue
             yield from found
+            if not has_run:
+                has_run = True
+                yield from native_caveats(job.native_limit, pools.opened)
             yield from instrument.records(point)
             yield Closed(point, "done")

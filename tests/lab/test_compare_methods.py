@@ -18,6 +18,7 @@ METHODS: list[tuple[str, Any, Any]] = [
     ("caches", "warm", "cold"),
     ("fresh_input", False, True),
     ("isolation", "kernel", "process"),
+    ("native_threads", None, 1),
 ]
 
 

@@ -13,7 +13,9 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import NamedTuple
 
+from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.modules import Origin, carry_files, stray_modules
+from pocket_lab.executors.world.native_threads import NativeThreads, variables
 from pocket_lab.executors.world.on_import import when_imported
 
 _LOCALES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
@@ -48,6 +50,7 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
     log_disabled: int
     stray: tuple[tuple[str, Origin], ...]
     options: tuple[tuple[str, str, bytes | None], ...]
+    native_threads: int | None
 
     @classmethod
     def here(cls) -> Settings:
@@ -74,6 +77,7 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
             log_disabled=0 if logging is None else logging.root.manager.disable,
             stray=tuple(stray_modules(path).items()),
             options=tuple(changed_options()),
+            native_threads=None if (limit := STATE.get(NativeThreads)) is None else limit.threads,
         )
 
     @property
@@ -85,6 +89,7 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
         """Set them in this process; what is as it was is not touched, so that nothing is loaded for it."""
         sys.path[:] = self.path
         sys.argv[:] = self.arguments
+        os.environ.update(variables(self.native_threads))  # for the libraries that are loaded later
         carry_files(dict(self.stray))
         with suppress(RecursionError):  # this call is deeper than the limit
             sys.setrecursionlimit(self.recursion_limit)

@@ -24,6 +24,7 @@ class PointOptions(TypedDict, total=False):
     drive: str
     rate: float | str | None
     store: str
+    native_threads: int | str | None
     caches: str
     name: str | None
     command_line: str | None

@@ -194,6 +194,12 @@ OPTIONS = (
         True,
         kind="flag",
     ),
+    _of_sweep(
+        "native_threads",
+        "the most threads of BLAS and OpenMP in each worker; without, one where several workers or executors are measured, "
+        "unless OMP_NUM_THREADS or threadpoolctl has set a number",
+        metavar="1",
+    ),
     Option("python_allocators", "follow every Python object, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),
     Option("native", "show calls of C code on the stacks, more slowly", ("memory",), False, parse=parse_flag, kind="flag"),
     Option(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.worker.native_limit import NativeLimit
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Latency, Sample
 
@@ -16,7 +17,8 @@ class PairedJob:
     """Two jobs with equally many points: the first point of `a` is paired with the first of `b`, and so on.
 
     A pair is done when half the interval of its ratio is within `precision`, or when the `budget_s` of all pairs ends.
-    With `check_equal` the results of the first runs of both sides are compared. `begun_s` is as that of a Job.
+    With `check_equal` the results of the first runs of both sides are compared. `begun_s` and `native_limit` are as those
+    of a Job, of the points of both sides.
     """
 
     a: Job
@@ -26,6 +28,7 @@ class PairedJob:
     scratch: str = ""
     check_equal: bool = True
     begun_s: float | None = None
+    native_limit: NativeLimit | None = None
 
     @property
     def pairs(self) -> list[tuple[Point, Point]]:

@@ -20,6 +20,7 @@ from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.worker.budget import deadline_of
+from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block
 
@@ -53,13 +54,13 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
         pairs = [Pair(a, b, Results(paired.check_equal)) for a, b in sides]
         deadline = deadline_of(paired.budget_s, paired.begun_s)
         reserve_s = 0.0 if afterwards is None else _AFTERWARDS_SHARE * paired.budget_s
-        yield from _blocks(paired, list(pairs), deadline - reserve_s)
+        yield from _blocks(paired, list(pairs), pools, deadline - reserve_s)
         if afterwards is not None:
             measured = [pair for pair in pairs if pair.blocks and not pair.has_failed]
             yield from afterwards(paired, measured, min(deadline, perf_counter() + _AFTERWARDS_SHARE * paired.budget_s))
 
 
-def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[Record]:
+def _blocks(paired: PairedJob, pairs: list[Pair], pools: Pools, deadline: float) -> Iterator[Record]:
     block_s = min(_LONGEST_BLOCK_S, (deadline - perf_counter()) / len(pairs) / _TARGET_BLOCKS * _IN_SAMPLES)
     batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, block_s / _TARGET_ROUNDS / 2))
     builds = Renewable(paired.a.target), Renewable(paired.b.target)
@@ -79,6 +80,8 @@ def _blocks(paired: PairedJob, pairs: list[Pair], deadline: float) -> Iterator[R
             jobs = _job_for(pair.a, paired.a, a), _job_for(pair.b, paired.b, b)
             if not (yield from pair.prepare(jobs, batch_s, block_s)):
                 pairs.remove(pair)
+        if number == 1:
+            yield from native_caveats(paired.native_limit, pools.opened)
         reserve = reserve or keep_freed_memory()  # after the inputs of the first block, which would take it
         for step in range(MOST_ROUNDS):
             for pair in order.sample(pairs, len(pairs)):

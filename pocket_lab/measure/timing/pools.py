@@ -8,6 +8,8 @@ from contextlib import ExitStack, suppress
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import open_pool
+from pocket_lab.executors.worker_state import STATE
+from pocket_lab.executors.world.native_threads import NativeThreads
 from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.job import OWN
 from pocket_lab.records.point import Point
@@ -25,6 +27,11 @@ class Pools:
             self._pools[executor] = pool = stack.enter_context(open_pool(executor, most[executor]))
             _start(pool)
 
+    @property
+    def opened(self) -> list[Pool]:
+        """Those that are not the caller itself."""
+        return [pool for pool in self._pools.values() if pool is not INLINE]
+
     def of(self, point: Point) -> Pool:
         """The pool of a point's executor."""
         return self._pools[point.executor]
@@ -35,4 +42,6 @@ def _start(pool: Pool) -> None:
     for _ in range(2):
         with suppress(ProcessDied):
             pool.start()
-            return
+            break
+    if (limit := STATE.get(NativeThreads)) is not None and not pool.is_remote:
+        pool.everywhere(limit.limit_thread)

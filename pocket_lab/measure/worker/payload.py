@@ -22,6 +22,7 @@ from pocket_lab.graph.callables import declared
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.measure.worker.kernel_names import explained
+from pocket_lab.measure.worker.native_limit import NativeLimit
 from pocket_lab.measure.worker.world import Doubts, World
 
 _NOT_REBUILT = (
@@ -37,6 +38,10 @@ class Sendable(Protocol):
     @property
     def hint(self) -> str:
         """What to do where a part cannot be pickled."""
+
+    @property
+    def native_limit(self) -> NativeLimit | None:
+        """The native threads of its process and of each worker; None where they are left alone."""
 
     def parts(self) -> dict[str, Any]:
         """The user's objects in it, by name."""

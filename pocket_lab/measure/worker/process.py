@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -19,6 +19,7 @@ from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.faults.deaths import describe_exit
 from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.outcome import as_exception, unpack_error
+from pocket_lab.executors.world.native_threads import variables
 from pocket_lab.measure.worker.payload import Sendable, dump
 from pocket_lab.measure.worker.scratch import scratch_folder
 from pocket_lab.measure.worker.watchdog import GRACE_S
@@ -55,8 +56,9 @@ def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
     """
     started = time.monotonic()
     with scratch_folder() as scratch:  # the process makes it, once its watchdog is there to remove it
+        limit = job.native_limit
         payload = dump(task, replace(job, scratch=scratch))  # type: ignore[type-var]
-        with closing(_Child(payload, scratch)) as child:
+        with closing(_Child(payload, scratch, variables(limit and limit.threads))) as child:
             has_ended = False
             for record in child.records():
                 if isinstance(record, Ended):
@@ -70,7 +72,7 @@ def stream(task: Callable[[J], Iterator[Record]], job: J) -> Generator[Record]:
 
 
 class _Child:
-    def __init__(self, payload: bytes, scratch: str) -> None:
+    def __init__(self, payload: bytes, scratch: str, environment: Mapping[str, str]) -> None:
         records, write_records = os.pipe()
         self._lifeline = lifeline = Lifeline()
         path = [os.path.abspath(part) for part in sys.path]
@@ -81,6 +83,7 @@ class _Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                env={**os.environ, **environment},
                 pass_fds=(lifeline.reader, write_records),
                 start_new_session=True,
             )
