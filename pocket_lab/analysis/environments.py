@@ -14,6 +14,12 @@ def differences(a: Environment | None, b: Environment | None) -> list[str]:
     return [name for name in _DECISIVE if getattr(a, name) != getattr(b, name)]
 
 
+def other_locks(a: Environment | None, b: Environment | None) -> list[str]:
+    """The lock of a free-threaded Python, where it was on in one run and off in the other once the target was imported."""
+    locks = [None if environment is None else environment.gil for environment in (a, b)]
+    return ["the interpreter lock (on in one, off in the other)"] if set(locks) == {True, False} else []
+
+
 def other_packages(a: Environment | None, b: Environment | None) -> list[str]:
     """The packages of both environments whose versions differ: "numpy 1.26.4 and 2.0.0"."""
     one, two = ({} if environment is None else environment.packages for environment in (a, b))

@@ -51,8 +51,9 @@ class ProcessPool(ConcurrentPool):
         self._lifeline = Lifeline()
         self._deaths = Deaths(WorkBoard())
         begin = (self._lifeline, self._deaths.board, Settings.here())
-        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else None
-        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options)
+        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else {}
+        options |= {"PYTHON_GIL": str(sys._xoptions["gil"])} if "gil" in sys._xoptions else {}
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options or None)
         return pool
 
     def start(self) -> None:

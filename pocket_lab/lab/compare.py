@@ -17,7 +17,7 @@ from pocket_lab.analysis.compare.nodes import compare_nodes
 from pocket_lab.analysis.compare.pairs import compare_pairs
 from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS, MARGIN
 from pocket_lab.analysis.compare.stored import STORED_MARGIN, StoredRun, compare_runs
-from pocket_lab.analysis.environments import differences, other_packages
+from pocket_lab.analysis.environments import differences, other_locks, other_packages
 from pocket_lab.errors import UsageError
 from pocket_lab.frames.node_pairs import node_pairs_frame
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
@@ -280,7 +280,7 @@ def _compare_runs(a: Bench, b: Bench, margin: float, force: bool, name: str | No
     records: list[Record] = [Caveat("unpaired", _UNPAIRED)]
     if a.code is not None and a.code == b.code:
         records.append(Caveat("same-code", _SAME_CODE))
-    if differing := differences(a.environment, b.environment):
+    if differing := [*differences(a.environment, b.environment), *other_locks(a.environment, b.environment)]:
         message = f"the two runs differ in {', '.join(differing)}"
         if not force:
             raise UsageError(

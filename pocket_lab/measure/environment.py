@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pocket_lab.executors.worker_state import STATE
+from pocket_lab.measure.worker.gil import GilWatch, is_gil_enabled
 from pocket_lab.records.environment import Environment
 
 _OWN_PACKAGES = ("pocket-lab", "loky", "cloudpickle")
@@ -21,6 +23,7 @@ _GIT_PATIENCE_S = 2.0
 def read_environment() -> Environment:
     """The machine and interpreter of this process, with nothing that names its owner."""
     quota = cpu_quota()
+    watch = STATE.get(GilWatch)
     return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
@@ -32,6 +35,9 @@ def read_environment() -> Environment:
         cpu_quota=quota,
         memory_bytes=_memory_bytes(),
         revision=_revision(),
+        gil=is_gil_enabled(),
+        gil_at_start=None if watch is None else watch.at_start,
+        gil_enabled_by=None if watch is None else watch.enabled_by,
     )
 
 

@@ -18,6 +18,7 @@ from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.references import References
 from pocket_lab.measure.worker.budget import deadline_of
+from pocket_lab.measure.worker.gil import gil_caveats
 from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Forecast
@@ -49,7 +50,8 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     Points begin with the corners of the sweep; where the budget does not hold all of them, a Forecast says so at once.
     `afterwards` is called with the measured points and the end of the budget; the rounds leave it up to a tenth of that.
     """
-    yield replace(read_environment(), gc=_GC)
+    environment = replace(read_environment(), gc=_GC)
+    yield environment
     yield from job.caveats
     yield from cache_caveats(job)
     with ExitStack() as stack:
@@ -57,6 +59,7 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
         gc.freeze()
         stack.callback(gc.unfreeze)
         yield from rounds.run()
+        yield from gil_caveats(environment)
         if afterwards is not None:
             yield from afterwards(job, rounds.measured, rounds.end_s)
 

@@ -18,6 +18,7 @@ CODES = {
     "few-cores": "There are more workers than cores, so their times include waits for a core.",
     "few-samples": "A CPU profile has too few samples for its shares: profile a larger size or more runs.",
     "first-run": "Only the first run of a point was measured, which may load something and is no figure: raise the budget.",
+    "gil-turned-on": "An import in the runs turned the interpreter lock on, so they ran partly without and partly with it.",
     "history": "The run is not, or not completely, kept in the history.",
     "history-journal": "Every sample waits for the disk of the history: set POCKET_LAB_HOME to a folder on a local disk.",
     "imprecise": "The budget ended before a point reached the requested precision: its interval is wider.",

@@ -11,7 +11,8 @@ class Environment:
 
     `governor` is the processor's frequency policy, `memory_bytes` what the machine or its container has, `revision` the git
     commit of the working directory ("+" where files have changed since), `gc` what was done about garbage collection; None
-    or empty where it is not known.
+    or empty where it is not known. Of a free-threaded Python, `gil` says whether its lock was on once the target was imported,
+    `gil_at_start` before that, and `gil_enabled_by` names the extension module whose import turned it on.
     """
 
     python: str
@@ -25,3 +26,6 @@ class Environment:
     memory_bytes: int | None = None
     revision: str | None = None
     gc: str = ""
+    gil: bool | None = None
+    gil_at_start: bool | None = None
+    gil_enabled_by: str | None = None

@@ -20,6 +20,7 @@ from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.worker.budget import deadline_of
+from pocket_lab.measure.worker.gil import gil_caveats
 from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block
@@ -55,6 +56,7 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
         deadline = deadline_of(paired.budget_s, paired.begun_s)
         reserve_s = 0.0 if afterwards is None else _AFTERWARDS_SHARE * paired.budget_s
         yield from _blocks(paired, list(pairs), pools, deadline - reserve_s)
+        yield from gil_caveats(environment)
         if afterwards is not None:
             measured = [pair for pair in pairs if pair.blocks and not pair.has_failed]
             yield from afterwards(paired, measured, min(deadline, perf_counter() + _AFTERWARDS_SHARE * paired.budget_s))

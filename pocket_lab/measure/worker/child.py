@@ -9,6 +9,7 @@ from typing import BinaryIO
 from pocket_lab.executors.faults.deaths import CUT_OFF
 from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.outcome import pack_error
+from pocket_lab.measure.worker.gil import watch_gil
 from pocket_lab.measure.worker.kernel_names import explained
 from pocket_lab.measure.worker.payload import load
 from pocket_lab.records.codec import encode
@@ -32,6 +33,7 @@ def main(records: int) -> None:
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         try:
             payload = _read(sys.stdin.buffer)
+            watch_gil()
             with InParent():
                 task, job, doubts = load(payload)  # the user's modules are imported here, and may raise anything
             for record in task(job):

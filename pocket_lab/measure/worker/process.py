@@ -177,6 +177,7 @@ def _interpreter_options() -> list[str]:
     """The options of this interpreter that change what code does."""
     options = ["-O"] * sys.flags.optimize
     options += ["-X", "dev"] if sys.flags.dev_mode else []
+    options += ["-X", f"gil={sys._xoptions['gil']}"] if "gil" in sys._xoptions else []
     return options + (["-X", "utf8"] if sys.flags.utf8_mode else [])
 
 
