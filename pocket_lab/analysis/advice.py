@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pocket_lab.analysis.precision import remedy_of
 from pocket_lab.analysis.reasons import ENOUGH, Candidate, Reason, reasons_for
 from pocket_lab.analysis.scaling import Throughputs, throughput_ratio
 from pocket_lab.frames.points import point_of
@@ -48,13 +49,14 @@ class Advice:
 class Undecided:
     """The intervals do not tell whether the candidate reaches 95 % of the throughput of its rival.
 
-    `is_near` if it reaches 90 % of all others for certain.
+    `is_near` if it reaches 90 % of all others for certain. `remedy` is what may narrow the intervals.
     """
 
     candidate: Candidate
     rival: Candidate
     size: int | None
     is_near: bool
+    remedy: str
 
 
 def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | None = None) -> Advice | Undecided | None:
@@ -90,13 +92,19 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
     fewest = [candidate for candidate in left if candidate.workers == min(one.workers for one in left)]
     chosen = max(fewest, key=lambda one: (highest[one][0] <= enough, one.throughput_per_s))
     high, rival = highest[chosen]
-    if high > enough:
-        return Undecided(chosen, rival, size, high <= 1 / _NEARLY)
     sized = frame if size is None else frame[frame["size"] == size]
+    if high > enough:
+        return Undecided(chosen, rival, size, high <= 1 / _NEARLY, remedy_of(rows["status"]))
     left_out = sized[~sized.index.isin(rows.index) & (sized["status"] != "failed")]
     seen = left_out[left_out["throughput_per_s"] > _CLEARLY_SLOWER * chosen.throughput_per_s]
     if len(seen):
-        return Undecided(chosen, Candidate.of(seen.sort_values("throughput_per_s").iloc[-1].to_dict()), size, is_near=False)
+        return Undecided(
+            chosen,
+            Candidate.of(seen.sort_values("throughput_per_s").iloc[-1].to_dict()),
+            size,
+            False,
+            remedy_of(seen["status"]),
+        )
     whole = {one.executor for one in candidates} - set(left_out["executor"])
     reasons = reasons_for(chosen, candidates, throughputs, whole, cores)
     return Advice(chosen, size, reasons, is_partial=len(left_out) > 0)

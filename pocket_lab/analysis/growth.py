@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pocket_lab.analysis.precision import remedy_of
 from pocket_lab.frames.points import at_point, without
 from pocket_lab.stats.median_interval import estimate_median
 
@@ -118,7 +119,8 @@ def growth_of_time(frame: pd.DataFrame) -> Growth | None:
     measured = series[series["wall_s"].notna()]
     clock = "cpu" if "basis" in series and len(measured) and (measured["basis"] == "cpu").all() else "wall"
     values, low, high = (series[f"{clock}_{name}s"].astype(float).to_list() for name in ("", "low_", "high_"))
-    growth = fit_growth(series["size"].astype(float).to_list(), values, list(zip(low, high, strict=True)))
+    intervals = list(zip(low, high, strict=True))
+    growth = fit_growth(series["size"].astype(float).to_list(), values, intervals, remedy_of(series[pd.isna(low)]["status"]))
     return replace(growth, basis=clock)
 
 
@@ -139,11 +141,15 @@ def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def fit_growth(
-    sizes: Sequence[float], values: Sequence[float], intervals: Sequence[tuple[float, float]] | None = None
+    sizes: Sequence[float],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]] | None = None,
+    remedy: str = "",
 ) -> Growth:
     """The law by which positive values (seconds, bytes) grow with sizes; repeated sizes are replicates.
 
-    `intervals` are the 95 % intervals of the values: where they are given, a value without one takes no part. Each law
+    `intervals` are the 95 % intervals of the values: where they are given, a value without one takes no part, and `remedy`
+    says what would give it one. Each law
     c0 + c1 g(n) is fitted by non-negative least squares on relative errors, those of uncertain values with less weight,
     beside the powers c0 + c1 n^p; the corrected Akaike criterion (Hurvich and Tsai 1989) chooses. The law is named only if
     each rival is rejected by a bootstrap of points (the Monte Carlo test of non-nested models of Williams, Discrimination
@@ -156,7 +162,7 @@ def fit_growth(
     points = _points(sizes, values, intervals)
     n = points.n
     slope, slope_interval = _slope(points)
-    if reason := _too_little(n, len(n) if intervals is None else len(set(sizes))):
+    if reason := _too_little(n, len(n) if intervals is None else len(set(sizes)), remedy):
         return Growth(CANNOT_TELL, slope, slope_interval, 0.0, reason, sizes=len(n))
     fits = {law: _fit(law, points, points.values[np.newaxis], _FINEST) for law in (*LAWS, POWER)}
     best = min(fits, key=lambda law: _criterion(law, float(fits[law].square[0]) + points.floor, len(n)))
@@ -164,7 +170,10 @@ def fit_growth(
     exponent, interval = _exponent(points, float(fits[POWER].exponent[0])) if is_power else (slope, slope_interval)
     fit, rivals = fits[best], _rivals(best, fits, points)
     rival = max(rivals, key=lambda law: (rivals[law], -float(fits[law].square[0])), default="")
-    reason = _too_far(fit, points.values) or _too_alike(best, rivals) or _too_vague(best, exponent, interval, n)
+    more = "more sizes or a wider range would tell"
+    if intervals is not None:
+        more = "more sizes, a wider range or narrower intervals would tell"
+    reason = _too_far(fit, points.values) or _too_alike(best, rivals, more) or _too_vague(best, exponent, interval, n, more)
     if reason:
         return Growth(CANNOT_TELL, slope, slope_interval, 0.0, reason, sizes=len(n))
     probability = 1 - rivals.get(rival, _LEVEL / 2)
@@ -243,13 +252,13 @@ def _advantage(fit: _Fit, rival: _Fit, floor: float) -> Vector:
     return np.asarray(np.log(rival.square + floor) - np.log(fit.square + floor))
 
 
-def _too_little(n: Vector, sizes: int) -> str:
+def _too_little(n: Vector, sizes: int, remedy: str) -> str:
     needed = f"{FEWEST_SIZES} or more are needed"
     if sizes < FEWEST_SIZES:
         return f"{sizes} size{'' if sizes == 1 else 's'}, {needed}"
     if len(n) < FEWEST_SIZES:
         has = "has" if len(n) == 1 else "have"
-        return f"{len(n)} of {sizes} sizes {has} an interval, {needed}: raise the budget"
+        return f"{len(n)} of {sizes} sizes {has} an interval, {needed}{f': {remedy}' if remedy else ''}"
     if n[-1] / n[0] < _SMALLEST_SPAN:
         return f"the sizes span a factor of {n[-1] / n[0]:.1f}, {_SMALLEST_SPAN} or more is needed"
     return ""
@@ -263,15 +272,15 @@ def _too_far(fit: _Fit, values: Vector) -> str:
     return f"no law fits: the best one misses by {missed:.0%}" if missed > _WORST_FIT else ""
 
 
-def _too_alike(best: str, rivals: dict[str, float]) -> str:
+def _too_alike(best: str, rivals: dict[str, float], more: str) -> str:
     left = sorted((law for law in rivals if rivals[law] > _LEVEL), key=lambda law: -rivals[law])
     if not left:
         return ""
     names = ["a power" if law == POWER else law for law in (best, left[0])]
-    return f"{' and '.join(names)} fit alike; more sizes, a wider range or a longer budget would tell"
+    return f"{' and '.join(names)} fit alike; {more}"
 
 
-def _too_vague(best: str, exponent: float, interval: tuple[float, float], n: Vector) -> str:
+def _too_vague(best: str, exponent: float, interval: tuple[float, float], n: Vector, more: str) -> str:
     """Why a law that no rival beats is not named: its exponent is too uncertain, or disagrees with it."""
     low, high = interval
     if best == "1":
@@ -284,7 +293,7 @@ def _too_vague(best: str, exponent: float, interval: tuple[float, float], n: Vec
     if best not in (*_EXPONENTS, POWER):
         return ""
     if high - low > _WIDEST_EXPONENT:
-        return f"n^{low:.2f} to n^{high:.2f} fit alike; more sizes, a wider range or a longer budget would tell"
+        return f"n^{low:.2f} to n^{high:.2f} fit alike; {more}"
     if best in _EXPONENTS and not low <= _EXPONENTS[best] <= high:
         return f"{best} fits best, but exponents of {low:.2f} to {high:.2f} fit better"
     whole = max(round(exponent), 1)

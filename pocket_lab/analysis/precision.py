@@ -1,7 +1,8 @@
-"""Which points of a bench, and how many of its batches, are less certain than they should be."""
+"""Which points of a bench, and how many of its batches, are less certain than they should be, and what would help."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -18,7 +19,7 @@ FIGURE_COLUMNS = ("basis", "value_s", "low_s", "high_s")
 class Precision:
     """Of how many points which have only a first run, no interval, one from few rounds, or one wider than requested.
 
-    A point is in one of the first two only, or in the last two, or in none.
+    A point is in one of the first two only, or in the last two, or in none. `remedy` is what gives the first two more samples.
     """
 
     points: int
@@ -26,6 +27,7 @@ class Precision:
     without_interval: tuple[Point, ...]
     thin: tuple[Point, ...]
     imprecise: tuple[Point, ...]
+    remedy: str = ""
 
 
 def figures_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,13 +48,25 @@ def precision_of(frame: pd.DataFrame, requested: float | None = None) -> Precisi
     only_first = (frame["rounds"] == 0) & first_run_s.notna()
     is_precise = reached <= (0.0 if requested is None else requested)
     has_worked = frame["status"] != "failed"
+    only_first, no_interval = has_worked & only_first, has_worked & ~has_interval & ~only_first
     return Precision(
         points=len(frame),
-        first_run=_points(frame[has_worked & only_first]),
-        without_interval=_points(frame[has_worked & ~has_interval & ~only_first]),
+        first_run=_points(frame[only_first]),
+        without_interval=_points(frame[no_interval]),
         thin=_points(frame[has_interval & is_unfinished & (frame["rounds"] < FEWEST_TO_STOP)]),
         imprecise=_points(frame[has_interval & (frame["status"] == "budget") & ~is_precise]),
+        remedy=remedy_of(frame[only_first | no_interval]["status"]),
     )
+
+
+def remedy_of(statuses: Iterable[str]) -> str:
+    """What gives points that ended so more samples; "" where neither time nor precision does, since they failed."""
+    ended = set(statuses)
+    if "cancelled" in ended:  # then the budget was not what ended them
+        return "let the run end"
+    if "budget" in ended:
+        return "raise the budget"
+    return "request a smaller precision" if "done" in ended else ""
 
 
 def count_outliers(samples: pd.DataFrame) -> tuple[int, int]:

@@ -214,7 +214,8 @@ class Bench(Result):
             [point_of(row) in stopped for row in self.frame.to_dict("records")], self.frame.index, dtype=bool
         )
         forecast = next((record for record in reversed(self.records) if isinstance(record, Forecast)), None)
-        return super().caveats + budget_caveats(forecast, int(has_begun.sum())) + precise + outlier_caveats(self.samples)
+        left = budget_caveats(forecast, int(has_begun.sum()), is_stopped=bool((self.frame["status"] == "cancelled").any()))
+        return super().caveats + left + precise + outlier_caveats(self.samples)
 
     @property
     def environment(self) -> Environment | None:

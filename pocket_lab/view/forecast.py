@@ -21,8 +21,11 @@ def forecast_sentence(forecast: Forecast) -> str:
     return f"{needed}; {budget} measure {forecast.chosen} of them, the corners first"
 
 
-def budget_caveats(forecast: Forecast | None, begun: int) -> list[Caveat]:
-    """The points that the budget did not hold, where some have not begun, and what all of them need where that is known."""
+def budget_caveats(forecast: Forecast | None, begun: int, is_stopped: bool = False) -> list[Caveat]:
+    """The points that the budget did not hold, where some have not begun, and what all of them need where that is known.
+
+    A run that `is_stopped` ended before its budget did.
+    """
     if forecast is None or begun >= forecast.planned:
         return []
     left = forecast.planned - begun
@@ -32,4 +35,5 @@ def budget_caveats(forecast: Forecast | None, begun: int) -> list[Caveat]:
         needed = f": {FEWEST} rounds of all need over {_MOST_TIMES} times as long"
     elif forecast.needed_s > forecast.budget_s:
         needed = f": {FEWEST} rounds of all need about {format_duration(forecast.needed_s)}"
-    return [Caveat("points-left", f"the budget of {format_duration(forecast.budget_s)} ended, and {of_all}{needed}")]
+    end = "the run was stopped" if is_stopped else f"the budget of {format_duration(forecast.budget_s)} ended"
+    return [Caveat("points-left", f"{end}, and {of_all}{needed}")]

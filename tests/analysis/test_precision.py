@@ -7,7 +7,8 @@ import math
 import pytest
 from sweeps import Row, sweep_of
 
-from pocket_lab.analysis.precision import Precision, figures_of, precision_of
+from pocket_lab.analysis.precision import Precision, figures_of, precision_of, remedy_of
+from pocket_lab.view.findings.bench import precision_caveats
 
 
 def counts(found: Precision) -> tuple[int, ...]:
@@ -36,6 +37,33 @@ def test_a_point_is_counted_where_it_belongs(row: Row, expected: tuple[int, ...]
     assert found.points == 2
     for points in (found.first_run, found.without_interval, found.thin, found.imprecise):
         assert set(points) <= {row.point}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "remedy"),
+    [
+        (["budget", "done"], "raise the budget"),
+        (["budget", "cancelled", "failed"], "let the run end"),
+        (["done"], "request a smaller precision"),
+        (["failed"], ""),
+        ([], ""),
+    ],
+)
+def test_more_budget_is_the_remedy_only_where_the_budget_ended_a_point(statuses: list[str], remedy: str) -> None:
+    assert remedy_of(statuses) == remedy
+
+
+def test_what_a_stop_has_ended_is_not_the_fault_of_the_budget() -> None:
+    for status, remedy in (("cancelled", "let the run end"), ("budget", "raise the budget")):
+        few, done = Row("threads", 1, 1.0, rounds=5, status=status), Row("threads", 2, 1.0)
+        for rows in ([few], [few, done], [Row("threads", 1, 1.0, rounds=0, status=status), done]):
+            frame, _ = sweep_of(*rows)
+            assert precision_of(frame).remedy == remedy
+            (caveat,) = precision_caveats(precision_of(frame), None, 1)
+            assert f": {remedy}" in caveat.message
+            assert ("budget" in caveat.message) == (status == "budget")
+    failed, _ = sweep_of(Row("threads", 1, math.nan, rounds=0, status="failed"))
+    assert precision_of(failed).remedy == ""
 
 
 def test_a_point_that_is_precise_when_the_budget_ends_is_not_imprecise() -> None:

@@ -175,6 +175,25 @@ def test_what_waits_may_differ_by_the_share_in_which_it_runs() -> None:
     assert verdicts == {0.02: "slower", 0.98: "cannot tell"}
 
 
+@pytest.mark.parametrize(("basis", "cpu", "clock"), [("cpu", 1.0, "cpu_s"), ("wall", 0.3, "wall_s")])
+def test_a_change_that_is_not_corrected_is_the_ratio_of_the_two_times_that_are_shown_with_their_intervals(
+    basis: str, cpu: float, clock: str
+) -> None:
+    """Also where the machine became slower during a run, so that the mean of its parts is far from its median."""
+    one, other = [1e-6] * 70 + [2e-6] * 30, [1.2e-6, 1.1e-6] * 50
+    before, after = run(stored(one, cpu=cpu), basis=basis), run(stored(other, cpu=cpu), basis=basis)
+    row = only(before, after)
+    assert row["reason"] != CORRECTED
+    for side, of in (("a", before), ("b", after)):
+        figures = of.points.iloc[0]
+        for end in ("", "low_", "high_"):
+            assert row[f"{side}_{end}s"] == figures[clock.replace("_s", f"_{end}s")]
+        assert row[f"{side}_low_s"] <= row[f"{side}_s"] <= row[f"{side}_high_s"]
+    assert row["ratio"] == pytest.approx(row["b_s"] / row["a_s"])
+    assert row["ratio"] == pytest.approx(row[f"{basis}_ratio"])
+    assert row["ratio_low"] < row["ratio"] < row["ratio_high"]
+
+
 def test_the_interval_of_uncorrected_runs_is_welchs_or_wider() -> None:
     noise = np.random.default_rng(5)
     one, other = (np.exp(noise.normal(middle, spread, 10)) for middle, spread in ((0.0, 0.03), (0.3, 0.08)))

@@ -21,6 +21,8 @@ def test_a_need_that_is_not_known_or_would_fit_is_not_named(needed_s: float) -> 
     assert forecast_sentence(forecast) == "8 of 30 points have begun, the corners first: 20.0 s may not hold all"
     (caveat,) = budget_caveats(forecast, 29)
     assert caveat.message == "the budget of 20.0 s ended, and 1 of 30 points has not begun"
+    (stopped,) = budget_caveats(forecast, 29, is_stopped=True)
+    assert stopped.message == "the run was stopped, and 1 of 30 points has not begun"
 
 
 def test_a_need_far_beyond_the_budget_is_no_figure() -> None:

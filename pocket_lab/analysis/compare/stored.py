@@ -23,6 +23,7 @@ from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_
 from pocket_lab.records.point import Point
 from pocket_lab.stats.holm import holm
 from pocket_lab.stats.huber import CONFIDENCE
+from pocket_lab.stats.median_interval import Estimate, estimate_median
 
 STORED_MARGIN = 0.03
 ENOUGH_S = 60.0
@@ -63,9 +64,10 @@ class StoredRun:
 def compare_runs(a: StoredRun, b: StoredRun, margin: float = STORED_MARGIN) -> pd.DataFrame:
     """A row per point that both runs have, in the columns of `compare_pairs` and `machine_ratio`.
 
-    `ratio` is corrected for the machine where `reason` is "corrected"; otherwise that says why it is not. `cpu_ratio`,
-    `wall_ratio`, `a_s` and `b_s` are as measured, `machine_ratio` is that of the references. A change counts from `margin`;
-    "same" is within 10 %, or two margins if that is more. `seconds_needed` is the time of each run that might tell.
+    `ratio` is corrected for the machine where `reason` is "corrected"; otherwise that says why it is not, and `ratio` is
+    `b_s / a_s`. `cpu_ratio`, `wall_ratio`, `a_s` and `b_s` are as measured, `a_low_s` to `b_high_s` the 95 % intervals of both
+    runs, `machine_ratio` is that of the references. A change counts from `margin`; "same" is within 10 %, or two margins if
+    that is more. `seconds_needed` is the time of each run that might tell.
     """
     common = [point for point in a.sides if point in b.sides]
     bare = a.references.empty or b.references.empty
@@ -79,10 +81,10 @@ def compare_runs(a: StoredRun, b: StoredRun, margin: float = STORED_MARGIN) -> p
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One point of a run: medians, the logs of consecutive parts of it, and its blocks beside the references."""
+    """One point of a run: its figures, the logs of consecutive parts of it, and its blocks beside the references."""
 
-    wall_s: float
-    cpu_s: float
+    wall: Estimate
+    cpu: Estimate
     rounds: int
     wall_logs: list[float]
     cpu_logs: list[float]
@@ -91,9 +93,10 @@ class _Side:
 
     @classmethod
     def of(cls, samples: pd.DataFrame, blocks: Blocks, on_cpu: bool) -> _Side:
-        wall_s, cpu_s = (float(samples[name].median()) for name in ("run_s", "cpu_run_s"))
+        timed = samples[samples["loops"] > 0]
+        figures = [estimate_median(timed[name].to_list()) for name in ("run_s", "cpu_run_s")]
         logs = [_block_logs(samples[name].to_numpy(float)) for name in ("run_s", "cpu_run_s")]
-        return cls(wall_s, cpu_s, len(samples), logs[0], logs[1], blocks, on_cpu)
+        return cls(figures[0], figures[1], len(samples), logs[0], logs[1], blocks, on_cpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +140,13 @@ class _Pair:
         more_helps = verdict == "cannot tell" and self.reason in (NO_REFERENCES, TOO_SHORT)
         return {
             "basis": self.basis,
-            "a_s": a.cpu_s if self.basis == "cpu" else a.wall_s,
-            "b_s": b.cpu_s if self.basis == "cpu" else b.wall_s,
+            **_times("a", a.cpu if self.basis == "cpu" else a.wall),
+            **_times("b", b.cpu if self.basis == "cpu" else b.wall),
             "ratio": math.exp(self.change),
             "ratio_low": math.exp(self.change - half),
             "ratio_high": math.exp(self.change + half),
-            "cpu_ratio": b.cpu_s / a.cpu_s if a.cpu_s > 0 else math.nan,
-            "wall_ratio": b.wall_s / a.wall_s if a.wall_s > 0 else math.nan,
+            "cpu_ratio": b.cpu.value / a.cpu.value if a.cpu.value > 0 else math.nan,
+            "wall_ratio": b.wall.value / a.wall.value if a.wall.value > 0 else math.nan,
             "machine_ratio": math.exp(self.machine),
             "verdict": verdict,
             "reason": self.reason,
@@ -165,28 +168,35 @@ def _on_cpu(a: _Side, b: _Side, machine: float) -> tuple[float, float]:
 
     It allows for as much as the references changed, too, where they are known.
     """
-    change, error = _welch(a.cpu_logs, b.cpu_logs)
+    change, error = _log_ratio(a.cpu.value, b.cpu.value), _welch(a.cpu_logs, b.cpu_logs)
     allowed = math.log(_CPU_FACTOR) + (abs(machine) if machine == machine else 0.0)
     return change, math.hypot(error, allowed / CRITICAL)
 
 
 def _on_wall(a: _Side, b: _Side) -> tuple[float, float]:
     """The same of wall times: the faster side may grow by what it ran for, and by a delay each time that it wakes up."""
-    change, error = _welch(a.wall_logs, b.wall_logs)
+    change, error = _log_ratio(a.wall.value, b.wall.value), _welch(a.wall_logs, b.wall_logs)
     faster = a if change > 0 else b
-    ran_s = min(faster.cpu_s, faster.wall_s)
-    more_s = ran_s * (_WALL_FACTOR - 1) + min(faster.wall_s - ran_s, _WAKING_S)
-    return change, math.hypot(error, math.log1p(more_s / faster.wall_s) / CRITICAL)
+    wall_s = faster.wall.value
+    ran_s = min(faster.cpu.value, wall_s)
+    more_s = ran_s * (_WALL_FACTOR - 1) + min(wall_s - ran_s, _WAKING_S)
+    return change, math.hypot(error, math.log1p(more_s / wall_s) / CRITICAL)
 
 
-def _welch(a: list[float], b: list[float]) -> tuple[float, float]:
-    """The difference of the means of two sets of logs and its error (Welch 1947), NaN for fewer than five values a side."""
-    if not (a and b):
-        return math.nan, math.nan
-    change = sum(b) / len(b) - sum(a) / len(a)
+def _times(side: str, figure: Estimate) -> dict[str, float]:
+    return {f"{side}_s": figure.value, f"{side}_low_s": figure.low, f"{side}_high_s": figure.high}
+
+
+def _log_ratio(a_s: float, b_s: float) -> float:
+    """Of the two times that are shown, so that a reader finds the same; NaN where one is not known."""
+    return math.log(b_s / a_s) if a_s > 0 and b_s > 0 else math.nan
+
+
+def _welch(a: list[float], b: list[float]) -> float:
+    """The error of the difference of the means of two sets of logs (Welch 1947), NaN for fewer than five values a side."""
     if min(len(a), len(b)) < FEWEST_BLOCKS:
-        return change, math.nan
-    return change, math.sqrt(sum(float(np.var(side, ddof=1)) / len(side) for side in (a, b)))
+        return math.nan
+    return math.sqrt(sum(float(np.var(side, ddof=1)) / len(side) for side in (a, b)))
 
 
 def _block_logs(seconds: Any) -> list[float]:

@@ -12,7 +12,7 @@ def advice_sentence(advised: Advice | Undecided) -> str:
     """How many workers to use, and why; or between which of them the data cannot tell."""
     where = "" if advised.size is None else f" at size {format_count(advised.size)}"
     if isinstance(advised, Undecided):
-        return f"Advice{where}: cannot tell whether {_undecided(advised)}; raise the budget, or measure on a quieter machine."
+        return f"Advice{where}: cannot tell whether {_undecided(advised)}; {advised.remedy}, or measure on a quieter machine."
     chosen = advised.chosen
     gain = f", {_gain(chosen)} the throughput of {chosen.base_workers}" if chosen.has_gain else ""
     partial = " (of the points that have an interval)" if advised.is_partial else ""

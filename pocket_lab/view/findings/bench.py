@@ -90,17 +90,14 @@ def _share(row: Mapping[Any, Any]) -> str:
 def precision_caveats(precision: Precision, environment: Environment | None, most_workers: int) -> list[Caveat]:
     """Points without figures, with too few samples or too wide intervals, and more workers than cores."""
     found = []
+    remedy = f": {precision.remedy}" if precision.remedy else ""
     if some := precision.first_run:
         which, has = _counted(some, precision.points)
-        message = (
-            f"{which} {has} only a first run, which may load or compile something, and therefore no figures: raise the budget"
-        )
+        message = f"{which} {has} only a first run, which may load or compile something, and therefore no figures{remedy}"
         found.append(Caveat("first-run", f"{message} ({_listed(some)})", _only(some)))
     if some := precision.without_interval:
         which, has = _counted(some, precision.points)
-        message = (
-            f"{which} {has} fewer than {FEWEST} samples and therefore no interval and no part in the findings: raise the budget"
-        )
+        message = f"{which} {has} fewer than {FEWEST} samples and therefore no interval and no part in the findings{remedy}"
         found.append(Caveat("no-interval", f"{message} ({_listed(some)})", _only(some)))
     if some := precision.thin:
         which, has = _counted(some, precision.points)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pocket_lab.analysis.compare.basis import REASONS
 from pocket_lab.analysis.compare.means import geometric_mean
+from pocket_lab.analysis.precision import remedy_of
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.units import format_duration, format_percent
 from pocket_lab.view.change import format_both, format_change
@@ -51,6 +52,8 @@ def _time_for(rows: list[Mapping[Any, Any]], pairs: int, margin: float, budget_s
     """The budget that might decide all of these pairs, or that no credible one does; "" where time is not what is missing."""
     needed = [row["seconds_needed"] for row in rows if row["reason"] != "clocks" and pd.notna(row["ratio"])]
     credible = [seconds for seconds in needed if pd.notna(seconds)]
+    if credible and any(row["status"] == "cancelled" for row in rows):
+        return "; a run that is not stopped might tell"
     if credible:
         some = "" if len(credible) == len(rows) else f" {len(credible)} of them"
         more_s = max(pairs * max(credible), 2 * budget_s)  # the time of batches alone is less than the budget was
@@ -113,7 +116,9 @@ def block_caveats(frame: pd.DataFrame, fewest: int) -> list[Caveat]:
     if not few:
         return []
     pairs = "the pair has" if len(frame) == 1 else f"{few} of {len(frame)} pairs {'has' if few == 1 else 'have'}"
-    return [Caveat("few-blocks", f"{pairs} fewer than {fewest} blocks and therefore no interval: raise the budget")]
+    remedy = remedy_of(frame[frame["ratio"].notna() & frame["ratio_low"].isna()]["status"])
+    why = f": {remedy}" if remedy else ""
+    return [Caveat("few-blocks", f"{pairs} fewer than {fewest} blocks and therefore no interval{why}")]
 
 
 def _name(target: object) -> str:

@@ -7,21 +7,42 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pocket_lab.analysis.compare.stored import CORRECTED
 from pocket_lab.units import format_duration, format_percent
 from pocket_lab.view.change import format_both, format_change
 from pocket_lab.view.text.point_cells import location_cells, size_cell
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _LONGEST_NAME = 16
-_TAKEN = {"size", "executor", "workers", "change", "99 % interval", "verdict", "basis", "CPU", "wall", "blocks", "status"}
-_MEANS = {"change": "ratio", "CPU": "cpu_ratio", "wall": "wall_ratio"}
+_MEANS = {"change": "ratio", "CPU": "cpu_ratio", "wall": "wall_ratio", "CPU raw": "cpu_ratio", "wall raw": "wall_ratio"}
+_TAKEN = {
+    "size",
+    "executor",
+    "workers",
+    "99 % interval",
+    "verdict",
+    "basis",
+    "machine",
+    "corrected",
+    "blocks",
+    "status",
+    *_MEANS,
+}
 
 
 def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = None) -> TextTable:
     """A row per pair: the time of both sides, the change with its interval, the verdict and its clock; the first 40 rows.
 
-    `means` are the geometric means of the ratios by column name, shown as the last row if there are any.
+    Of two stored runs also how the machine changed, and whether it was taken out of the change: without that, a change is
+    the ratio of both times. `means` are the geometric means of the ratios by column name, shown as the last row if there are
+    any.
     """
+    is_stored = "machine_ratio" in frame
+    of_runs: dict[str, Cell] = {
+        "machine": lambda row: format_change(row["machine_ratio"]),
+        "corrected": lambda row: "yes" if row["reason"] == CORRECTED else "no",
+    }
+    raw = " raw" if is_stored else ""
     cells: dict[str, Cell] = {
         "size": size_cell,
         "executor": lambda row: str(row["executor"]),
@@ -33,13 +54,13 @@ def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = No
         ),
         "verdict": lambda row: str(row["verdict"]),
         "basis": lambda row: str(row["basis"]),
-        "CPU": lambda row: format_change(row["cpu_ratio"]),
-        "wall": lambda row: format_change(row["wall_ratio"]),
-        **({"machine": lambda row: format_change(row["machine_ratio"])} if "machine_ratio" in frame else {}),
+        f"CPU{raw}": lambda row: format_change(row["cpu_ratio"]),
+        f"wall{raw}": lambda row: format_change(row["wall_ratio"]),
+        **(of_runs if is_stored else {}),
         "blocks": lambda row: str(row["blocks"]),
         "status": lambda row: str(row["status"]),
     }
-    table = cells_table(frame, cells, frozenset({"executor", "verdict", "basis", "status"}))
+    table = cells_table(frame, cells, frozenset({"executor", "verdict", "basis", "corrected", "status"}))
     if not means:
         return table
     last = {"size": "geomean", **{header: format_change(means[column]) for header, column in _MEANS.items()}}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pocket_lab.analysis.compare.basis import REASONS
-from pocket_lab.view.findings.compare import comparison_sentences
+from pocket_lab.view.findings.compare import block_caveats, comparison_sentences
 
 NAN = float("nan")
 
@@ -16,6 +16,7 @@ NAN = float("nan")
 def row(verdict: str = "slower", **changes: Any) -> dict[str, Any]:
     made = {"target_a": "before", "target_b": "after", "executor": "serial", "workers": 1, "verdict": verdict, "basis": "cpu"}
     made |= {"reason": "busy", "waits_a": 0.001, "waits_b": 0.003, "a_s": 0.0121, "b_s": 0.01337, "seconds_needed": NAN}
+    made |= {"status": "done"}
     made |= {"ratio": 1.105, "ratio_low": 1.098, "ratio_high": 1.112, "cpu_ratio": 1.105, "wall_ratio": 1.2}
     return {**made, **changes}
 
@@ -63,6 +64,16 @@ def test_a_contradiction_of_the_clocks_is_said_instead_of_a_time_that_might_tell
 )
 def test_a_time_that_might_tell_is_said_where_it_is_credible(changes: dict[str, Any], words: str) -> None:
     assert said(row("cannot tell", **changes))[0].endswith(words)
+
+
+def test_a_comparison_that_was_stopped_names_no_budget() -> None:
+    stopped = row("cannot tell", seconds_needed=12.0, status="cancelled")
+    assert said(stopped)[0].endswith("; a run that is not stopped might tell.")
+    assert "budget" not in "".join(said(stopped, row(), row()))
+    without = {"ratio_low": NAN, "ratio_high": NAN}
+    for status, remedy in (("cancelled", ": let the run end"), ("budget", ": raise the budget"), ("failed", "")):
+        (caveat,) = block_caveats(pd.DataFrame([row("cannot tell", status=status, **without)]), 5)
+        assert caveat.message == f"the pair has fewer than 5 blocks and therefore no interval{remedy}"
 
 
 def test_of_several_pairs_the_time_is_that_of_all_and_nothing_measured_says_nothing_else() -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
+from pocket_lab.analysis.compare.stored import CORRECTED, TOO_SHORT
 from pocket_lab.analysis.scaling import add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.lines import lines_frame
@@ -272,6 +273,21 @@ def test_a_comparison_is_a_table_of_changes() -> None:
     assert rows[0]["99 % interval"] == "+28.0 % … +32.0 %"
     assert (rows[0]["verdict"], rows[0]["basis"], rows[0]["CPU"], rows[0]["wall"]) == ("slower", "wall", "+50.0 %", "+30.0 %")
     assert (rows[1]["change"], rows[1]["99 % interval"], rows[1]["verdict"]) == ("–", "–", "cannot tell")
+
+
+def test_of_two_stored_runs_the_raw_changes_the_machine_and_what_was_corrected_are_side_by_side() -> None:
+    reasons = [CORRECTED, TOO_SHORT]
+    table = comparison_table(
+        comparison(SLOWER, SLOWER).assign(machine_ratio=[1.2, NAN], reason=reasons),
+        {"cpu_ratio": 1.5, "wall_ratio": 1.3, "ratio": 1.3},
+    )
+    rows = [dict(zip(table.headers, row, strict=True)) for row in table.rows]
+    shown = ("change", "CPU raw", "wall raw", "machine", "corrected")
+    assert [tuple(row[name] for name in shown) for row in rows] == [
+        ("+30.0 %", "+50.0 %", "+30.0 %", "+20.0 %", "yes"),
+        ("+30.0 %", "+50.0 %", "+30.0 %", "–", "no"),
+        ("+30.0 %", "+50.0 %", "+30.0 %", "", ""),
+    ]
 
 
 @pytest.mark.parametrize("name", ["old", "size", "wall"])
