@@ -91,8 +91,8 @@ class Archive:
                 found = [entry for entry in found if verb in (None, entry.verb)]
             if found:
                 return found[0]
-            there = dict.fromkeys(entry.name for entry in read_entries(connection) if verb in (None, entry.verb))
-        raise HistoryError(_not_found(key, verb, list(there), self.path))
+            there = read_entries(connection)
+        raise HistoryError(_not_found(key, verb, there, self.path))
 
     def check(self, entry: Entry) -> None:
         """Raise HistoryError for a run that was deleted, or whose own row is damaged."""
@@ -197,12 +197,27 @@ def _text(text: str, what: str) -> str:
     return valid_unicode(text)
 
 
-def _not_found(key: str | int, verb: str | None, names: list[str], path: Path) -> str:
+def _not_found(key: str | int, verb: str | None, there: list[Entry], path: Path) -> str:
     what = f"run {key}" if isinstance(key, int) else f"run named {quoted(key)}"
     of_verb = f" of {verb}" if verb else ""
+    if (number := _number(key)) is not None:
+        what = f"run {number[1]}{' named ' + quoted(number[0]) if number[0] else ''}"
+        if other := next((entry for entry in there if entry.id == number[1]), None):
+            return f"there is no {what}{of_verb} in {path}: run {other.id} is {quoted(other.name)} of {other.verb}"
+        if same := [entry for entry in there if entry.name == number[0] and verb in (None, entry.verb)]:
+            keys = ", ".join(quoted(f"{entry.name}#{entry.id}") for entry in same[:_MOST_NAMES])
+            runs = (
+                "run of that name is"
+                if len(same) == 1
+                else f"newest of its {len(same)} runs are"
+                if len(same) > _MOST_NAMES
+                else "runs of that name are"
+            )
+            return f"there is no {what}{of_verb} in {path}: the {runs} {keys}"
+    names = list(dict.fromkeys(entry.name for entry in there if verb in (None, entry.verb)))
     if not names:
         return f"there is no {what}{of_verb} in {path}: it holds no run{of_verb} yet"
-    near = get_close_matches(str(key), names, _MOST_NAMES, 0.5)
+    near = get_close_matches(number[0] if number is not None and number[0] else str(key), names, _MOST_NAMES, 0.5)
     listed = ", ".join(map(quoted, near or names[:_MOST_NAMES]))
     order, noun = "nearest" if near else "newest", "name is" if len(near or names) == 1 else "names are"
     return f"there is no {what}{of_verb} in {path}: the {order} {noun} {listed}"

@@ -31,6 +31,7 @@ from pocket_lab.view.text.terminal import TerminalProgress
 
 Shown = Result | History | Monitor
 _STOPPED = "KeyboardInterrupt: stopped; what was measured until then is pocket_lab.last()"
+_KEPT = "what was measured is pocket_lab.last()"  # an assignment gets nothing from a magic that raises
 _STOPPED_EARLY = "KeyboardInterrupt: stopped before anything was measured"
 
 
@@ -78,13 +79,14 @@ class MagicRunner:
                 display(partial)
             raise
         except Exception as error:
-            if (partial := last()) is not before:
+            partial = last()
+            if partial is not before:
                 display(partial)
-            _show_user_traceback(error)
+            _show_user_traceback(error, partial is not before)
             raise
         display(result)
         if result.error is not None:
-            _show_user_traceback(result.error)
+            _show_user_traceback(result.error, last() is result)
             raise result.error
         return result
 
@@ -179,10 +181,16 @@ def _resuming(magic: Any, options: dict[str, Any], cell: str | None, variables: 
     return {**earlier, **options, "name": name, "resume": True}
 
 
-def _show_user_traceback(error: BaseException) -> None:
-    """Make IPython render an error of the target without our own frames; a UsageError has its own rendering."""
+def _show_user_traceback(error: BaseException, is_kept: bool) -> None:
+    """Make IPython render an error of the target without our own frames, and then where the result is, if it `is_kept`.
+
+    A UsageError has its own rendering.
+    """
+    kept = [_KEPT] if is_kept else []
     if is_from_target(error) and not isinstance(error, UsageError):
-        error._render_traceback_ = lambda: render_failure(error)  # type: ignore[attr-defined]
+        error._render_traceback_ = lambda: [*render_failure(error), *kept]  # type: ignore[attr-defined]
+    elif is_kept:
+        error.add_note(_KEPT)
 
 
 def _unquoted(value: Any) -> Any:

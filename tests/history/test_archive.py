@@ -206,6 +206,30 @@ def test_what_is_not_there_names_what_is(archive: Archive) -> None:
         archive.find("other", "compare")
 
 
+def test_a_number_that_a_name_does_not_have_names_those_that_it_has(archive: Archive) -> None:
+    first, second = (keep(archive, [], name="fit") for _ in range(2))
+    other = keep(archive, [], name="other")
+    with pytest.raises(
+        HistoryError,
+        match=rf'no run 77 named "fit" of bench in .*: the runs of that name are "fit#{second.id}", "fit#{first.id}"$',
+    ):
+        archive.find("fit#77", "bench")
+    with pytest.raises(HistoryError, match=rf'no run 77 named "other" in .*: the run of that name is "other#{other.id}"$'):
+        archive.find("other#77")
+    with pytest.raises(HistoryError, match=rf'no run {other.id} named "fit" in .*: run {other.id} is "other" of bench$'):
+        archive.find(f"fit#{other.id}")
+    with pytest.raises(HistoryError, match=rf'no run {other.id} of compare in .*: run {other.id} is "other" of bench$'):
+        archive.find(other.id, "compare")
+    with pytest.raises(HistoryError, match=r'no run 77 named "fitt" in .*: the nearest name is "fit"$'):
+        archive.find("fitt#77")
+    with pytest.raises(HistoryError, match="there is no run 77 in "):
+        archive.find("77")
+    for _ in range(9):
+        keep(archive, [], name="fit")
+    with pytest.raises(HistoryError, match=r"the newest of its 11 runs are "):
+        archive.find("fit#77")
+
+
 def test_tags_come_and_go(archive: Archive) -> None:
     entry = keep(archive, [])
     assert archive.tag(entry, "slow", "ci").tags == ("ci", "slow")

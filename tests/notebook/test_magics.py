@@ -125,6 +125,7 @@ def test_a_trace_that_leads_to_an_error_is_shown_before_it(notebook: Any) -> Non
     cell = notebook.run("%pocket_trace boom --size 10")
     assert "Trace of boom" in cell.text
     assert cell.error.ename == "NodeError"
+    assert cell.error.traceback[-1] == "what was measured is pocket_lab.last()"
     assert "return 1 / below" in "\n".join(cell.error.traceback)
 
 
@@ -203,8 +204,10 @@ def test_of_a_stored_line_only_names_are_used_and_the_rest_is_given_again(notebo
 
 
 def test_an_exception_in_a_node_keeps_its_own_traceback_after_the_result_is_shown(notebook: Any) -> None:
-    cell = notebook.run("%pocket_bench boom --sizes 5,10 --budget 0.2s\nprint('not reached')")
+    cell = notebook.run("r = %pocket_bench boom --sizes 5,10 --budget 0.2s\nprint('not reached')")
     assert len(cell.shown) == 1
+    assert cell.error.traceback[-1] == "what was measured is pocket_lab.last()"
+    assert notebook.run("print('r' in globals(), list(pocket_lab.last().frame['size']))").text == "False [5, 10]\n"
     assert "failed" in cell.text
     assert "not reached" not in cell.text
     assert cell.error.ename == "NodeError"
@@ -230,6 +233,10 @@ def test_a_profile_of_a_target_that_fails_shows_the_users_own_error(notebook: An
         assert cell.error.ename == "NodeError"
         assert "return 1 / below" in "\n".join(cell.error.traceback)
         assert not cell.shown
+        assert "last()" not in "\n".join(cell.error.traceback), "nothing was kept"
+        cell = notebook.run(f"%{magic} boom --sizes 5,10")
+        assert len(cell.shown) == 1
+        assert cell.error.traceback[-1] == "what was measured is pocket_lab.last()"
 
 
 class Stop:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pocket_lab.errors import printable
 from pocket_lab.records.caveat import Caveat
@@ -22,6 +23,8 @@ _STYLE = """
 .pocket-lab ul.caveats{margin:.4em 0;padding-left:1.2em}.pocket-lab .note{opacity:.75;margin:.4em 0}
 .pocket-lab .failed{border-left:3px solid #d1242f;padding-left:.7em}
 """
+
+_CODE = re.compile(r"`([^`\s](?:[^`\n]*[^`\s])?)`")
 
 _PAGE = Markup("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -66,7 +69,13 @@ def failures(messages: Iterable[str]) -> Markup:
 
 
 def _each(element: str, texts: Iterable[str]) -> Markup:
-    return Markup("").join(Markup(element).format(text) for text in texts)
+    return Markup("").join(Markup(element).format(_with_code(text)) for text in texts)
+
+
+def _with_code(text: str) -> Markup:
+    """A sentence whose names are between backticks, as in a terminal, with these as code."""
+    parts = enumerate(_CODE.split(text))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in parts)
 
 
 def _printable(html: Markup) -> Markup:

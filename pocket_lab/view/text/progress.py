@@ -24,6 +24,8 @@ class ProgressState:
         self._sides = 1
         self._budget_s = math.inf
         self._closed = 0
+        self._begun_points: set[Point] = set()
+        self._ended: set[Point] = set()
         self._failed: set[Point] = set()
         self._done: set[Point] = set()
         self._samples = 0
@@ -40,15 +42,21 @@ class ProgressState:
         elif isinstance(record, Closed):
             self._closed += 1
             if record.status in ("done", "failed"):
+                self._begun_points.add(record.point)
                 (self._done if record.status == "done" else self._failed).add(record.point)
+            if record.point in self._begun_points:
+                self._ended.add(record.point)
         elif isinstance(record, Forecast):
             self._forecast = record
-        elif isinstance(record, Started) and self._latest is None:
-            self._latest = record.point
+        elif isinstance(record, Started):
+            self._begun_points.add(record.point)
+            if self._latest is None:
+                self._latest = record.point
         elif isinstance(record, Latency):
             self._latency = record  # of the sample that comes next
         elif isinstance(record, Sample) and record.error is None and record.loops:
             self._samples += 1
+            self._begun_points.add(record.point)
             self._latest = record.point
             if record.round <= 1:  # the warm-up is the estimate until the first round
                 self._runs_s[record.point] = []
@@ -69,12 +77,11 @@ class ProgressState:
 
     @property
     def headline(self) -> str:
-        """Finished points and elapsed time in one line."""
-        points = f"{self._closed // self._sides}/{self._of_all}"
-        points = "one run under the profiler" if self._points <= 1 else points
+        """Finished points and elapsed time in one line; a point that the budget ended before it began is not finished."""
+        ended = f"{len(self._ended) // self._sides}/{self._of_all}"
         if self._budget_s == math.inf:
-            return f"{points}, {self.elapsed_s:.0f} s"
-        return f"{self._closed // self._sides}/{self._of_all}, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
+            return f"{'one run under the profiler' if self._points <= 1 else ended}, {self.elapsed_s:.0f} s"
+        return f"{ended}, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
 
     @property
     def _of_all(self) -> str:
@@ -105,7 +112,7 @@ class ProgressState:
     @property
     def summary(self) -> str:
         """The line that remains after the measurement."""
-        of_all = self._of_all
+        of_all, begun = self._of_all, len(self._begun_points)
         if 0 < self._points <= len(self._failed):
             return f"{of_all} failed in {self.elapsed_s:.1f} s"
         failed = f", {len(self._failed) // self._sides} of them failed" if self._failed else ""
@@ -113,4 +120,5 @@ class ProgressState:
             done = "profiled" if len(self._done) >= self._points else "finished"
             some = f"{len(self._done) // self._sides} of " if done == "finished" else ""
             return f"{some}{of_all} {done} in {self.elapsed_s:.1f} s"
-        return f"{of_all}{failed}, {self._samples} samples in {self.elapsed_s:.1f} s"
+        some = f"{math.ceil(begun / self._sides)} of " if math.ceil(begun / self._sides) < self._points // self._sides else ""
+        return f"{some}{of_all}{failed}, {self._samples} samples in {self.elapsed_s:.1f} s"

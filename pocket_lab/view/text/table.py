@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,11 @@ Cell = Callable[[dict[Any, Any]], str]
 
 MOST_ROWS = 40
 _LONGEST_NAME = 48
+WRAPPED = {"source"}  # columns whose text may be broken into lines
+_NARROW = 30  # what such a column takes at least
+_NEVER_LEFT_OUT = {"time", "verdict", *WRAPPED}
+_WHICH_ROW = {"size", "executor", "workers", "node"}
+_BETWEEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,46 @@ class TextTable:
         ]
         padded.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join(padded + ([self._ellipsis()] if self.more else []))
+
+    def without_constants(self, width: int) -> tuple[TextTable, dict[str, str]]:
+        """The table without as many of its columns of one value as `width` characters require, and the value of each of these.
+
+        A single row has no such columns.
+        """
+        table, constants = self, dict[str, str]()
+        for header in self.headers:
+            values = set(self._column(header)[1:])
+            if len(values) == 1 < len(self.rows) and header not in _NEVER_LEFT_OUT and table._width > width:
+                table, constants[header] = table._with([one for one in table.headers if one != header]), values.pop()
+        return table, constants
+
+    def within(self, width: int) -> list[TextTable]:
+        """The table divided into parts of at most `width` characters each, if it can be; all begin with what names the row."""
+        first = [header for number, header in enumerate(self.headers) if not number or header in _WHICH_ROW]
+        tables, headers = [], list(first)
+        for header in self.headers:
+            if header in first:
+                continue
+            if len(headers) > len(first) and self._with([*headers, header])._width > width:
+                tables.append(self._with(headers))
+                headers = list(first)
+            headers.append(header)
+        return [*tables, self._with(headers)]
+
+    @property
+    def _width(self) -> int:
+        """With two spaces between columns."""
+        widths = {header: max(map(len, self._column(header))) for header in self.headers}
+        widths |= {header: min(widths[header], _NARROW) for header in WRAPPED & set(self.headers)}
+        return sum(widths.values()) + _BETWEEN * len(widths)
+
+    def _column(self, header: str) -> list[str]:
+        return [line[self.headers.index(header)] for line in (self.headers, *self.rows)]
+
+    def _with(self, headers: Sequence[str]) -> TextTable:
+        columns = [self.headers.index(header) for header in headers]
+        rows = tuple(tuple(row[column] for column in columns) for row in self.rows)
+        return TextTable(tuple(headers), rows, self.left & set(headers), self.more)
 
     def to_html(self) -> Markup:
         """An HTML table."""

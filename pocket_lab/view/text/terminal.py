@@ -17,25 +17,32 @@ from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.record import Record
 from pocket_lab.view.text.failure import render_failure
 from pocket_lab.view.text.progress import ProgressState
-from pocket_lab.view.text.table import TextTable
+from pocket_lab.view.text.table import WRAPPED, TextTable
 
 _LINE_EVERY_S = 5.0
 _REDRAW_EVERY_S = 0.1
 
 
 def print_table(console: Console, table: TextTable, title: str) -> None:
-    """Print a table with rich; plain and unwrapped if the output is not a terminal."""
+    """Print a table with rich, in parts if the terminal is narrow; plain and unwrapped if the output is not a terminal.
+
+    No column is cut: if there are too many, those that have one value come as a line, and then the table is divided.
+    """
     if not console.is_terminal:
         console.print(printable(f"{title}\n\n{table.to_text()}"), soft_wrap=True, highlight=False, markup=False)
         return
-    drawn = Table(
-        title=escape(printable(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
-    )
-    for header in table.headers:
-        drawn.add_column(header, justify="left" if header in table.left else "right", no_wrap=header != "source")
-    for row in table.rows:
-        drawn.add_row(*map(escape, row))
-    console.print(drawn)
+    console.print(f"[bold]{escape(printable(title))}[/bold]", highlight=False)
+    table, constants = table.without_constants(console.width)
+    for part in table.within(console.width):
+        drawn = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+        for header in part.headers:
+            drawn.add_column(header, justify="left" if header in part.left else "right", no_wrap=header not in WRAPPED)
+        for row in part.rows:
+            drawn.add_row(*map(escape, row))
+        console.print(drawn)
+    if constants:
+        values = ", ".join(f"{header} {value or 'nothing'}" for header, value in constants.items())
+        console.print(f"In every row: {printable(values)}", highlight=False, markup=False)
 
 
 def print_result(

@@ -117,6 +117,55 @@ def test_in_a_terminal_it_is_a_bar_that_goes_away(clock: Clock) -> None:
     assert "━" in out.getvalue()
 
 
+def test_points_that_had_not_begun_are_neither_finished_nor_measured(clock: Clock) -> None:
+    state = ProgressState()
+    state.add(Planned(POINTS, 10.0))
+    state.add(Started(POINTS[0]))
+    state.add(Sample(POINTS[0], 1, 1, 1.0, 1.0, 1))
+    for point in POINTS:
+        state.add(Closed(point, "budget"))
+    assert state.headline == "1/2 points, 0 of 10 s"
+    assert state.fraction == 1.0
+    assert state.summary == "1 of 2 points, 1 samples in 0.0 s"
+
+
+def terminal_lines(table: TextTable, width: int) -> list[str]:
+    out = io.StringIO()
+    print_table(Console(file=out, force_terminal=True, width=width, color_system=None), table, "title")
+    return out.getvalue().splitlines()
+
+
+WIDE = ("size", "executor", "workers", "time", "95 % interval", "clock", "per s", "speed-up", "rounds", "status")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_no_column_of_a_table_is_cut_in_a_narrow_terminal(width: int, rows: int) -> None:
+    row = ("100", "processes", "1", "12.30 ms", "12.1 ms … 12.9 ms", "wall", "81.3", "1.80x [1.71, 1.88]", "120", "budget")
+    other = ("200", "processes", "1", "22.30 ms", "22.1 ms … 22.9 ms", "wall", "41.3", "1.20x [1.11, 1.28]", "121", "done")
+    lines = terminal_lines(TextTable(WIDE, (row, other)[:rows], frozenset({"executor", "clock", "status"})), width)
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= width
+    assert "…" not in text.replace(" … ", " ")
+    for header, cell in zip(WIDE, row, strict=True):
+        assert header in text
+        assert cell in text
+    head = next(line for line in lines if "time" in line)
+    if rows == 2 and width == 100:
+        assert head.split()[:4] == ["size", "workers", "time", "95"], "as many as necessary of those with one value go first"
+        assert "In every row: executor processes" in text
+    if width == 120:
+        assert head.split() == " ".join(WIDE).split(), "all of it fits"
+
+
+def test_the_source_of_lines_wraps_and_stays(clock: Clock) -> None:
+    lines = terminal_lines(
+        TextTable(("node", "time", "source"), (("work", "1.0 s", "x = " + "y + " * 19),), frozenset({"node", "source"})), 60
+    )
+    assert sum("y +" in line for line in lines) > 1
+    assert max(map(len, lines)) <= 60
+
+
 def test_a_table_fits_eighty_columns_and_markup_stays_text() -> None:
     out = io.StringIO()
     table = TextTable(("name", "value"), (("[bold]x[/bold]", "1"),), frozenset({"name"}))
