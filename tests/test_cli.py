@@ -279,7 +279,7 @@ def test_history_lists_shows_and_changes_runs_and_bench_goes_on(compared: Path, 
     assert "slow" in out
     assert "mine" not in out
     code, out = call("history", "before us")
-    assert (code, "Bench of before us" in out) == (0, True)
+    assert (code, 'Bench of quick, "before us"' in out) == (0, True)
     assert call(*sweep, "--resume")[0] == 0
     history = pocket_lab.History()
     assert history.command_line("before us") == f"pocket-lab {' '.join(sweep[:-1])} 'before us'"

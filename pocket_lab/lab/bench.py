@@ -101,8 +101,8 @@ class Bench(Result):
 
     @property
     def title(self) -> str:
-        """The target's name."""
-        return f"Bench of {self.name}"
+        """The target's name, and that of the run."""
+        return f"Bench of {self._names}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -263,8 +263,8 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     sweep = request.sweep
     code = code_version(target, request.input)
     stored, records = find_resumable(request.name, sweep, code) if request.own.resume else (None, [])
-    job = plan_job(target, request.input, sweep, request.name if stored is None else stored.target)
-    label = job.points[0].target if stored is None else stored.name
+    job = plan_job(target, request.input, sweep, request.target_name(target) if stored is None else stored.target)
+    label = request.run_name(job) if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
         keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep), code=code, begun=stored.started_at))
         return whole

@@ -94,8 +94,10 @@ class Comparison(Result):
 
     @property
     def title(self) -> str:
-        """Both names."""
-        return f"Comparison: {self.name}"
+        """The names of both sides, and that of the run."""
+        sides = self.frame[["target_a", "target_b"]].drop_duplicates() if len(self.frame) else self.frame
+        names = f"{sides['target_b'].item()} against {sides['target_a'].item()}" if len(sides) == 1 else self.name
+        return f"Comparison: {names}" if names == self.name else f'Comparison: {names}, "{self.name}"'
 
     @cached_property
     def samples(self) -> pd.DataFrame:

@@ -38,8 +38,8 @@ class CpuProfile(Result):
 
     @property
     def title(self) -> str:
-        """The target's name."""
-        return f"Calls of {self.name}"
+        """The target's name, and that of the run."""
+        return f"Calls of {self._names}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -39,8 +39,8 @@ class LeakReport(Result):
 
     @property
     def title(self) -> str:
-        """The target's name, and in how many runs it was looked at."""
-        return f"Leaks of {self.name} in {self.runs} runs"
+        """The target's name, that of the run, and in how many runs it was looked at."""
+        return f"Leaks of {self._names} in {self.runs} runs"
 
     @property
     def runs(self) -> int:

@@ -44,8 +44,8 @@ class LineProfile(Result):
 
     @property
     def title(self) -> str:
-        """The target's name."""
-        return f"Lines of {self.name}"
+        """The target's name, and that of the run."""
+        return f"Lines of {self._names}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

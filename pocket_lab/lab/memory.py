@@ -46,8 +46,8 @@ class MemoryProfile(Result):
 
     @property
     def title(self) -> str:
-        """The target's name."""
-        return f"Memory of {self.name}"
+        """The target's name, and that of the run."""
+        return f"Memory of {self._names}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

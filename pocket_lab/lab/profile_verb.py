@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -59,13 +59,11 @@ class ProfileVerb(Generic[R, O]):
         Where no point was profiled, raises the target's own error, or DeadlineExceeded where the budget has ended.
         """
         sweep = request.sweep
-        if sweep.executors is None and sweep.workers == (1,):
-            sweep = replace(sweep, executors=("serial",))
-        job = plan_job(target, request.input, sweep, request.name)
+        job = plan_job(target, request.input, sweep, request.target_name(target))
         task, first = self.prepare(job, request.own)
         records: list[Record] = []
-        label = job.points[0].target
-        recording = Recording(self.name, label, label, options_json(job.sweep, request.command_line))
+        label = request.run_name(job)
+        recording = Recording(self.name, label, job.points[0].target, options_json(job.sweep, request.command_line))
         try:
             with recording, closing(measure(job, task)) as running:
                 collect(chain(first, _within(running, sweep.budget_s)), records, recording, request.watch)

@@ -15,7 +15,7 @@ from pocket_lab.errors import UsageError, printable
 from pocket_lab.executors.outcome import as_exception, unpack_error
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import describe
-from pocket_lab.records.progress import Failure
+from pocket_lab.records.progress import Failure, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.view.html import page
 from pocket_lab.view.text.table import TextTable
@@ -40,6 +40,17 @@ class Result(ABC):
     @abstractmethod
     def title(self) -> str:
         """The kind of the result and the name of the target."""
+
+    @cached_property
+    def target(self) -> str:
+        """The name of what was measured; `name` is that of the run."""
+        planned = (point.target for record in self.records if isinstance(record, Planned) for point in record.points)
+        return next(planned, self.name)
+
+    @property
+    def _names(self) -> str:
+        """The name of the target, and that of the run where it has its own."""
+        return self.target if self.name == self.target else f'{self.target}, "{self.name}"'
 
     @property
     @abstractmethod

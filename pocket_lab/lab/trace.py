@@ -63,8 +63,8 @@ class Trace(Result):
 
     @property
     def title(self) -> str:
-        """The target's name."""
-        return f"Trace of {self.name}"
+        """The target's name, and that of the run."""
+        return f"Trace of {self._names}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -20,6 +20,8 @@ from pocket_lab.records.point import Point
 def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> Job:
     """Find the points of a sweep that make sense for this target; raises UsageError where none does.
 
+    `name` is what results call the target, by default its own name.
+
     Worker counts vary for a graph with a fan-out, a callable with a parameter `workers`, and under the drives "map" and
     "load". Every other target is measured at one worker, with a Caveat if more were requested.
     """
@@ -57,6 +59,11 @@ def target_name(target: Any) -> str:
     """The name under which results show a target."""
     name = declared(target, "name")
     return valid_unicode(name if isinstance(name, str) and name else name_of(target))
+
+
+def has_own_name(target: Any) -> bool:
+    """Whether a target has a name that says more than what kind of thing it is."""
+    return target_name(target) not in ("<lambda>", type(target).__name__)
 
 
 def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:

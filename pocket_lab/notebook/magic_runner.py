@@ -23,7 +23,7 @@ from pocket_lab.lab.options.verbs import Verb
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.last_result import last
 from pocket_lab.measure.option_value import option_named
-from pocket_lab.measure.planning import target_name
+from pocket_lab.measure.planning import has_own_name, target_name
 from pocket_lab.notebook.expressions import compile_cell, evaluate, is_lookup
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.text.failure import is_from_target, render_failure
@@ -100,7 +100,7 @@ class MagicRunner:
             return _sides((options.pop("a"), options.pop("b")), names)
         expression = options.pop("target")
         target = self._target(expression, cell, names)
-        if target_name(target) in ("<lambda>", type(target).__name__):
+        if not has_own_name(target):
             options.setdefault("name", expression)
         return [target]
 

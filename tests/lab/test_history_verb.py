@@ -94,6 +94,35 @@ def test_a_name_is_a_text(ask: Any) -> None:
     assert History().frame.empty
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_name_of_a_run_is_not_that_of_its_target(verb: str) -> None:
+    made = VERBS[verb]("kept")
+    if verb == "compare":
+        assert made.title == 'Comparison: work (b) against work (a), "kept"'
+        assert VERBS[verb](None).title == "Comparison: work (b) against work (a)"
+        return
+    assert (made.name, made.target) == ("kept", "work")
+    assert made.title.partition(" of ")[2].startswith('work, "kept"')
+    assert set(History().frame["target"]) == {"work"}
+    if "target" in made.frame:
+        assert set(made.frame["target"]) == {"work"}
+    if "node" in made.frame:
+        assert "kept" not in set(made.frame["node"])
+    plain = VERBS[verb](None)
+    assert (plain.name, plain.target) == ("work", "work")
+    assert '"' not in plain.title
+
+
+def test_a_target_without_a_name_takes_that_of_the_run_and_a_run_goes_on_under_its_own() -> None:
+    made = bench(lambda size: sum(range(size)), size=10, name="sums", **FAST)
+    assert (made.target, set(made.frame["target"]), made.title) == ("sums", {"sums"}, "Bench of sums")
+    first = bench(work, sizes="10,100", precision=1e-6, budget=0.4, name="before")
+    again = bench(work, sizes="10,100", precision=0.9, budget=5, name="before", resume=True)
+    assert (again.run, again.name, again.target) == (first.run, "before", "work")
+    found = compare("before", bench(work, sizes="10,100", precision=0.9, budget=5, name="after"))
+    assert (set(found.frame["target_a"]), set(found.frame["target_b"])) == ({"before"}, {"after"})
+
+
 def test_a_run_of_a_verb_of_another_version_is_named() -> None:
     bench(work, size=10, budget=0.2, name="odd", isolation="kernel")
     with sqlite3.connect(History().path) as connection:
@@ -170,7 +199,7 @@ def test_a_run_of_a_name_is_addressed_by_its_number_and_two_of_one_name_are_told
     assert history.load("fit").run == second.run
     assert history.load("other#1").run == other.run
     for key in (f"fit#{other.run}", f"fit#{second.run}x", "fit#"):
-        with pytest.raises(HistoryError, match="no run named"):
+        with pytest.raises(HistoryError, match="there is no run "):
             history.load(key)
     for sides in ((f"fit#{first.run}", "fit"), (first.run, second.run), (np.int64(first.run or 0), second), (first, second)):
         result = compare(*sides)

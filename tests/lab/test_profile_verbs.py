@@ -10,7 +10,21 @@ import matplotlib.figure
 import pytest
 from allocating import MIB, burst, shrink
 
-from pocket_lab import DeadlineExceeded, Graph, Node, NodeError, UsageError, cpu, fan_out, last, lines, memory, node
+from pocket_lab import (
+    DeadlineExceeded,
+    Graph,
+    Node,
+    NodeError,
+    UsageError,
+    bench,
+    cpu,
+    fan_out,
+    last,
+    lines,
+    memory,
+    node,
+    trace,
+)
 
 
 def of_node(frame: Any, name: str) -> dict[str, Any]:
@@ -54,6 +68,19 @@ def test_concurrent_calls_of_one_node_add_up() -> None:
     graph = Graph(fan_out(Node("together", exec=together)))
     result = memory(graph, size=2, input=lambda size: list(range(size)), workers=2, executor="threads")
     assert of_node(result.frame, "together")["peak_bytes"] == pytest.approx(40 * MIB, rel=0.02)
+
+
+@pytest.mark.parametrize("drive", ["run", "map", "load"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_profile_has_the_workers_that_a_bench_has(drive: str, is_async: bool) -> None:
+    async def waiting(item: int) -> int:
+        return item
+
+    graph = Graph(fan_out(Node("each", exec=waiting if is_async else abs)))
+    options: dict[str, Any] = {"drive": drive, "input": [[1, 2]] * 2 if drive == "map" else [1, 2]}
+    results = (bench(graph, budget="300ms", **options), trace(graph, **options))
+    executors = {tuple(result.frame["executor"].unique()) for result in results}
+    assert executors == {("asyncio",) if is_async else ("threads",) if drive == "load" else ("serial",)}
 
 
 def test_what_stays_alive_after_the_run_is_left_behind() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
-from pocket_lab.errors import UsageError
+from pocket_lab.errors import UsageError, valid_unicode
 from pocket_lab.lab.options.keywords import Watcher
 from pocket_lab.lab.options.table import options_of
+from pocket_lab.measure.job import Job
 from pocket_lab.measure.option_value import parse_option
+from pocket_lab.measure.planning import has_own_name
 from pocket_lab.measure.sweep import SWEEP_OPTIONS, Sweep, parse_sweep, parse_swept, refuse_unknown
 
 O = TypeVar("O")  # noqa: E741
@@ -26,6 +28,14 @@ class Request(Generic[O]):
     name: str | None
     command_line: str | None
     watch: Watcher | None
+
+    def target_name(self, target: Any) -> str | None:
+        """What results call the target: None for its own name; a target without one takes that of the run."""
+        return None if has_own_name(target) else self.name
+
+    def run_name(self, job: Job) -> str:
+        """The name of the run in the history, by default that of the target."""
+        return valid_unicode(self.name) if self.name else job.points[0].target
 
 
 def parse_request(verb: str, own: type[O], options: Mapping[str, Any]) -> Request[O]:

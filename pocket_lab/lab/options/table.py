@@ -100,7 +100,7 @@ OPTIONS = (
     Option("executor", "one executor; the same as executors", ALL, faces=("python",)),
     _of_sweep(
         "executors",
-        'how workers run: "serial" (the default for one worker), "threads" (for more), "processes", "asyncio" for async nodes',
+        'how workers run: "serial" (default for one worker), "threads" (for more), "asyncio" (for async nodes), "processes"',
         metavar="threads,processes",
         short="-e",
         aliases=("executor",),
@@ -226,7 +226,11 @@ OPTIONS = (
         metavar="FILE",
     ),
     Option(
-        "name", "the name of the run in results and in the history", ALL, parse=partial(_parse_text, "name"), metavar="NAME"
+        "name",
+        "the name of the run in the history; the target keeps its own",
+        ALL,
+        parse=partial(_parse_text, "name"),
+        metavar="NAME",
     ),
     Option(
         "resume",
