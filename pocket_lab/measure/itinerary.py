@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pocket_lab.records.point import Point
@@ -33,12 +33,22 @@ def corners_first(points: Iterable[Point]) -> list[Point]:
 class Itinerary:
     """The points that wait for their first visit, and what is known of the time of a run at each."""
 
-    def __init__(self, points: Sequence[Point], can_be_stopped: bool = True) -> None:
-        self.waiting = corners_first(points)
-        self._ends = set(self.waiting[:_ENDS])
+    def __init__(
+        self, points: Sequence[Point], can_be_stopped: bool = True, earlier: Mapping[Point, Sequence[float]] | None = None
+    ) -> None:
+        """`earlier` are the seconds of a run in each round of a measurement that continues.
+
+        Then the points without an interval come first, the shortest of them first: those that have one leave them the budget.
+        """
+        rounds = earlier or {}
+        self._rounds = {point: len(runs_s) for point, runs_s in rounds.items()}
+        self._run_s = {point: min(runs_s) for point, runs_s in rounds.items() if runs_s}
         self._points = tuple(points)
         self._can_be_stopped = can_be_stopped
-        self._run_s: dict[Point, float] = {}
+        self.waiting = corners_first(points)
+        self._ends = {point for point in self.waiting[:_ENDS] if point not in self._run_s}
+        if self._run_s:
+            self.waiting.sort(key=lambda point: (not self._missing(point), self._missing(point) * self.predict(point)))
 
     def learn(self, point: Point, run_s: float) -> None:
         """The time of a run at a point, by its newest measurement."""
@@ -46,6 +56,8 @@ class Itinerary:
 
     def take(self, left_s: float, planned_s: float, batch_s: float, is_idle: bool = False) -> Point | None:
         """The next point whose first run and six rounds fit beside what is planned; None where none does.
+
+        Where a measurement continues, one round is enough: the next time there may be more.
 
         The two ends need only fit with a single run; a point of which nothing is known is tried. While other points still need
         rounds, and where a run cannot be stopped, a run of a size beyond those known must fit even if times grow quickly, since
@@ -57,13 +69,18 @@ class Itinerary:
                 self.waiting.remove(point)
                 return point
             run_s = self.predict(point)
-            needed_s = run_s if is_end else run_s + FEWEST * max(run_s, batch_s) + planned_s
+            rounds = 1 if self._rounds else FEWEST
+            needed_s = run_s if is_end else run_s + rounds * max(run_s, batch_s) + planned_s
             is_careful = planned_s > 0 or not is_end or not self._can_be_stopped
-            is_risky = is_careful and self.predict(point, careful=True) > _MOST_OF_REST * left_s
+            is_risky = is_careful and point not in self._run_s and self.predict(point, careful=True) > _MOST_OF_REST * left_s
             if not needed_s > left_s and not is_risky:
                 self.waiting.remove(point)
                 return point
         return None
+
+    def _missing(self, point: Point) -> int:
+        """The rounds that a point still needs for an interval."""
+        return max(FEWEST - self._rounds.get(point, 0), 0)
 
     def predict(self, point: Point, careful: bool = False) -> float:
         """The time of a run: on a line through the two nearest sizes on log axes, of these workers or of others; NaN where

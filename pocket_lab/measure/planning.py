@@ -62,7 +62,7 @@ def target_name(target: Any) -> str:
 
 
 def has_own_name(target: Any) -> bool:
-    """Whether a target has a name that says more than what kind of thing it is."""
+    """Whether a target has a name of its own, and not only that of its class."""
     return target_name(target) not in ("<lambda>", type(target).__name__)
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pocket_lab.errors import UsageError
 from pocket_lab.measure.job import Job
-from pocket_lab.records.point import describe
+from pocket_lab.records.point import Point, describe
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample
+from pocket_lab.stats.run_time import run_seconds
+
+
+def run_seconds_by_point(earlier: Iterable[Record]) -> dict[Point, list[float]]:
+    """The seconds of a run in each round of the points that go on; under load those of a window."""
+    found: dict[Point, list[float]] = {}
+    for record in earlier:
+        if isinstance(record, Sample) and record.round and record.loops:
+            is_load = record.point.drive == "load"
+            found.setdefault(record.point, []).append(record.wall_s if is_load else run_seconds(record.wall_s, record.loops))
+    return found
 
 
 def resumed(job: Job, records: Sequence[Record]) -> Job:

@@ -13,6 +13,7 @@ from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.itinerary import Itinerary
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
+from pocket_lab.measure.resume import run_seconds_by_point
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
@@ -84,7 +85,7 @@ class _Rounds:
         self.start_s = 0.0 if self.job.begun_s is None else monotonic() - self.job.begun_s
         self.deadline_s = deadline_of(sweep.budget_s, self.job.begun_s)
         self.batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, sweep.budget_s / len(points) / _BATCHES_PER_POINT))
-        self.itinerary = Itinerary(points, can_be_stopped=sweep.isolation == "process")
+        self.itinerary = Itinerary(points, sweep.isolation == "process", run_seconds_by_point(self.job.earlier))
 
     @property
     def measured(self) -> list[PointSampler]:

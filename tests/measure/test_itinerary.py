@@ -157,6 +157,39 @@ def test_beyond_the_known_sizes_a_time_is_expected_to_grow_so_that_no_run_costs_
     assert itinerary.predict(largest) == pytest.approx(0.01)
 
 
+def test_a_measurement_that_continues_begins_with_what_has_no_interval_yet_the_shortest_first() -> None:
+    points = grid([1, 2, 3, 4], [1])
+    earlier = {points[0]: [1.0] * 9, points[1]: [2.0] * 6, points[3]: [4.0] * 4}
+    itinerary = Itinerary(points, earlier=earlier)
+    assert located(itinerary.waiting) == [(4, 1), (3, 1), (1, 1), (2, 1)], "two rounds of 4 s, six of 3 s"
+    assert taken(Itinerary(points, earlier=earlier), 1000.0) == [(4, 1), (3, 1), (1, 1), (2, 1)]
+
+
+def test_no_point_starves_however_often_a_measurement_continues() -> None:
+    """Each time the budget holds a few runs of the longest point: in the end every point has an interval."""
+    points = grid([1, 30, 200, 500], [1])
+    rounds = {points[0]: 11, points[1]: 8, points[3]: 1}  # after a budget that did not hold all
+    for _ in range(5):
+        left_s, open_points = 2000.0, list[Point]()
+        itinerary = Itinerary(points, earlier={point: [float(point.size or 0)] * count for point, count in rounds.items()})
+        while True:
+            planned_s = sum((point.size or 0) * max(6 - rounds.get(point, 0), 0) for point in open_points)
+            point = itinerary.take(left_s, planned_s, 1.0)
+            if point is not None:
+                left_s -= point.size or 0
+                open_points.append(point)
+                continue
+            fitting = [point for point in open_points if (point.size or 0) <= left_s]
+            if not fitting:
+                break
+            for point in fitting:
+                if (point.size or 0) <= left_s:
+                    left_s -= point.size or 0
+                    rounds[point] = rounds.get(point, 0) + 1
+        assert left_s < 200, "nothing is left over"
+    assert min(rounds.get(point, 0) for point in points) >= 6
+
+
 def test_with_nothing_else_to_do_an_end_is_tried_where_it_can_be_stopped() -> None:
     small, large = grid([10, 100_000], [1])
     for can_be_stopped in (True, False):

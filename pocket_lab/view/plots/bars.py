@@ -12,12 +12,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from pocket_lab.frames.points import at_point, point_of
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_duration
-from pocket_lab.view.plots.figure import INK, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import INK, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.points import heaviest
 
 MOST_BARS = 20
 
 
+@in_own_style
 def bars_figure(frame: pd.DataFrame, count: int, plot: Callable[[Axes, pd.DataFrame], None]) -> LabFigure:
     """The bars that `plot` draws of a frame as a figure, high enough for `count` of them."""
     figure, (ax,) = new_figure(height=1.1 + 0.26 * max(2, min(int(count), MOST_BARS)))

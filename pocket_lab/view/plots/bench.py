@@ -17,7 +17,7 @@ from pocket_lab.frames.points import point_of, points_of, without
 from pocket_lab.frames.samples import without_warm_up
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_count, format_duration
-from pocket_lab.view.plots.figure import PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import PALETTE, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _MOST_SERIES = 8
@@ -29,6 +29,7 @@ _GREY = "#8a8f98"
 _HOLLOW: dict[str, Any] = {"color": _GREY, "markerfacecolor": "none"}
 
 
+@in_own_style
 def bench_figure(frame: pd.DataFrame, samples: pd.DataFrame) -> LabFigure:
     """The panels that a bench has data for, side by side."""
     drawn = [draw for draw, has_data in _panels(frame) if has_data] or [plot_samples]

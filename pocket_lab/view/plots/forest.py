@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pocket_lab.frames.points import point_of
 from pocket_lab.records.point import describe
-from pocket_lab.view.plots.figure import INK, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import INK, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _COLOURS = {"slower": "#d55e00", "faster": "#009e73", "same": "#1f83c4", "cannot tell": "#7f7f7f"}
@@ -18,6 +18,7 @@ _MOST_PAIRS = 40
 _LONGEST_LABEL = 40
 
 
+@in_own_style
 def comparison_figure(frame: pd.DataFrame, margin: float) -> LabFigure:
     """One panel, whose height follows the number of pairs."""
     figure, (ax,) = new_figure(height=1.6 + 0.28 * min(len(frame), _MOST_PAIRS))

@@ -17,7 +17,7 @@ from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from pocket_lab.units import format_duration
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, in_own_style, style
 from pocket_lab.view.text.table import shorten
 
 _STEPS = 1200  # bars closer than this part of the time are drawn as one
@@ -33,6 +33,7 @@ Color = str | tuple[float, float, float]
 Numbers = NDArray[Any]
 
 
+@in_own_style
 def gantt_figure(spans: pd.DataFrame, path: pd.DataFrame, title: str = "") -> LabFigure:
     """The chart of the spans of one point as a figure."""
     rows = min(spans["worker"].nunique(), _MOST_ROWS) + int((spans["phase"] == "queue").any())

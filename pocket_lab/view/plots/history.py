@@ -6,12 +6,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _MOST_NAMES = len(PALETTE) - 1
 
 
+@in_own_style
 def machine_figure(frame: pd.DataFrame) -> LabFigure:
     """One panel: the reference time of each run against the usual one of its machine."""
     figure, (ax,) = new_figure()

@@ -11,12 +11,13 @@ from pocket_lab.analysis.leaks import GROWS, MEASURES
 from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
 from pocket_lab.stats.theil_sen import steady_slope
 from pocket_lab.units import format_bytes, format_count
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, in_own_style, new_figure, style
 from pocket_lab.view.text.leaks_table import series_name
 
 _MOST_SERIES = 6
 
 
+@in_own_style
 def leaks_figure(memory: pd.DataFrame, report: pd.DataFrame) -> LabFigure:
     """Memory by run as a figure: bytes on the left, blocks on the right; `report` has the verdicts."""
     figure, (left, right) = new_figure(2)

@@ -13,7 +13,7 @@ from pocket_lab.profile.node_code import OUTSIDE
 from pocket_lab.records.point import describe
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.bars import MOST_BARS, style_bars
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, new_figure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, in_own_style, new_figure, style
 from pocket_lab.view.plots.timeline import MOST_ROWS, plot_activity, plot_timeline
 from pocket_lab.view.points import heaviest
 from pocket_lab.view.text.table import shorten
@@ -23,6 +23,7 @@ _MOST_LINES, _MOST_TICKS = len(PALETTE), 10
 _DASHES = ("-", "--", ":", "-.")
 
 
+@in_own_style
 def memory_figure(nodes: pd.DataFrame, runs: pd.DataFrame, timeline: pd.DataFrame, activity: pd.DataFrame) -> LabFigure:
     """Peaks, timeline and active nodes of the point with the highest peak, and with several points their growth.
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pocket_lab.units import format_count, format_duration
-from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, new_figure, style
+from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _MOST_NODES = 20
@@ -18,6 +18,7 @@ _MOST_LINES = 8
 _FEW_DECADES = 300
 
 
+@in_own_style
 def traffic_figure(frame: pd.DataFrame, recent: pd.DataFrame) -> LabFigure:
     """Latencies per node on the left, visits over the window on the right."""
     height = 1.4 + 0.42 * max(3, min(len(frame), _MOST_NODES))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.image
+import matplotlib.style
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from pocket_lab.analysis.compare.stored import CORRECTED, TOO_SHORT
@@ -27,9 +32,9 @@ from pocket_lab.records.samples import Sample
 from pocket_lab.records.sources import LineCost, Source
 from pocket_lab.view.html.heat import heat_html
 from pocket_lab.view.html.page import caveats, failures, fragment, page
-from pocket_lab.view.plots.bench import bench_figure
-from pocket_lab.view.plots.figure import INK, LabFigure, to_svg
-from pocket_lab.view.plots.forest import comparison_figure
+from pocket_lab.view.plots.bench import bench_figure, plot_bench
+from pocket_lab.view.plots.figure import INK, LIGHT, LabFigure, to_svg
+from pocket_lab.view.plots.forest import comparison_figure, plot_comparison
 from pocket_lab.view.plots.lines import lines_figure
 from pocket_lab.view.plots.memory import memory_figure
 from pocket_lab.view.text.bench_table import bench_table
@@ -307,3 +312,46 @@ def test_names_of_compared_targets_stay_text() -> None:
 def svg(text: str) -> Any:
     """The root element; fails where the text is not well-formed XML."""
     return ElementTree.fromstring(text)
+
+
+LIGHT_TEXT = {"text.color": "white", "axes.labelcolor": "white", "xtick.color": "white", "ytick.color": "white"}
+STYLES: list[Any] = ["dark_background", "grayscale", "fivethirtyeight", LIGHT_TEXT | {"savefig.facecolor": "black"}]
+
+
+@pytest.mark.parametrize("chosen", STYLES, ids=lambda chosen: chosen if isinstance(chosen, str) else "light text")
+def test_a_picture_of_ours_is_the_same_under_every_style_of_the_user(chosen: Any) -> None:
+    data = frames(sweep([10, 100], [1, 2]))
+    made: list[Callable[[], LabFigure]] = [
+        lambda: bench_figure(*data),
+        lambda: comparison_figure(comparison(SLOWER, FASTER, SAME), 0.01),
+    ]
+    for draw in made:
+        plain, figure = draw(), draw()
+        with matplotlib.style.context(chosen):
+            styled = draw()
+            shown, picture, saved = styled._repr_png_(), to_svg(styled), io.BytesIO()
+            late = figure._repr_png_()
+            styled.savefig(saved, format="png")
+        assert shown == late == plain._repr_png_()
+        assert without_ids(picture) == without_ids(to_svg(plain))
+        corner = matplotlib.image.imread(io.BytesIO(saved.getvalue()))[0, 0]
+        assert corner[:3].tolist() == [1, 1, 1]
+
+
+def without_ids(picture: str) -> str:
+    """An SVG without the random names of its parts."""
+    return re.sub(r'(id="|#)\w+', "", picture)
+
+
+@pytest.mark.parametrize("draw", ["bench", "comparison"])
+def test_on_dark_axes_of_the_users_text_and_lines_are_light(draw: str) -> None:
+    with matplotlib.style.context("dark_background"):
+        ax = LabFigure().add_subplot()
+        if draw == "bench":
+            plot_bench(ax, *frames(sweep([10, 100], [1, 2])))
+        else:
+            plot_comparison(ax, comparison(SLOWER, FASTER), 0.01)
+    assert {to_hex(text.get_color()) for text in ax.findobj(Text) if text.get_text()} == {LIGHT}
+    assert {to_hex(spine.get_edgecolor()) for side, spine in ax.spines.items() if side in ("left", "bottom")} == {LIGHT}
+    assert INK not in {line.get_color() for line in ax.lines}
+    assert ax.get_facecolor() == (0, 0, 0, 1), "the user's own"
