@@ -13,8 +13,10 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from pocket_lab.errors import printable
@@ -97,7 +99,8 @@ def style(ax: Axes, title: str = "") -> None:
     for line in ax.lines:
         if line.get_color() == INK:
             line.set_color(ink)
-    for area in (*ax.patches, *ax.collections):
+    areas: list[Patch | Collection] = [*ax.patches, *ax.collections]
+    for area in areas:
         if len(colours := to_rgba_array(area.get_facecolor())) and (colours[:, :3] == to_rgb(INK)).all():
             area.set_facecolor(ink)
 
