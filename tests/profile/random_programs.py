@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -41,13 +42,15 @@ class Load:
     size: int
     seconds: float
     kept: list[Any] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)  # what the clock has said: it may leap over the end, on a busy machine
 
     def __call__(self) -> None:
         if self.size:
             self.kept.append(bytearray(self.size - 1))  # and its last byte, which is zero
         begun = time.thread_time()
-        while time.thread_time() - begun < self.seconds:
+        while (used := time.thread_time() - begun) < self.seconds:
             pass
+        self.used.append(used)
 
 
 # Ways to do the work of one part in plain code.
@@ -249,20 +252,30 @@ ASYNC = (in_coroutine, in_task, in_gather, in_group, in_callback, in_helper_thre
 class Body:
     """What a node calls: its parts, one after the other; what they keep is given up at the end."""
 
-    def __init__(self, parts: list[tuple[Callable[[Work], Any], int, float]]) -> None:
+    def __init__(self, parts: list[tuple[Callable[[Work], Any], int, float]], report: str = "") -> None:
         self.parts = parts
+        self.report = report  # a file, to which each visit adds the CPU seconds that it has used
 
     def run(self, value: Any) -> Any:
         kept: list[Any] = []
+        used: list[float] = []
         for way, size, seconds in self.parts:
-            way(Load(size, seconds, kept))
+            way(Load(size, seconds, kept, used))
+        self.note(used)
         return value
 
     async def arun(self, value: Any) -> Any:
         kept: list[Any] = []
+        used: list[float] = []
         for way, size, seconds in self.parts:
-            await way(Load(size, seconds, kept))
+            await way(Load(size, seconds, kept, used))
+        self.note(used)
         return value
+
+    def note(self, used: list[float]) -> None:
+        if self.report:
+            with open(self.report, "a") as file:
+                file.write(f"{math.fsum(used)}\n")
 
 
 class Instance(Body):
@@ -275,7 +288,7 @@ def method(body: Body) -> Any:
 
 
 def instance(body: Body) -> Any:
-    return Instance(body.parts)
+    return Instance(body.parts, body.report)
 
 
 def partial(body: Body) -> Any:
@@ -294,13 +307,15 @@ def made(body: Body) -> Any:
 
 def decorated(body: Body) -> Any:
     """The first part is the decorator's."""
-    first, rest = Body(body.parts[:1]), Body(body.parts[1:])
+    first, rest = Body(body.parts[:1], body.report), Body(body.parts[1:], body.report)
 
     @functools.wraps(body.run)
     def wrapper(value: Any) -> Any:
         kept: list[Any] = []
+        used: list[float] = []
         for way, size, seconds in first.parts:
-            way(Load(size, seconds, kept))
+            way(Load(size, seconds, kept, used))
+        first.note(used)
         return rest.run(value)
 
     return wrapper
@@ -311,30 +326,42 @@ KINDS = (method, instance, partial, closure, made, decorated)
 
 @dataclass(frozen=True)
 class Program:
-    """A graph, and for each node the bytes that one visit keeps until its end, and its CPU seconds."""
+    """A graph, and for each node the bytes that one visit keeps until its end, and its CPU seconds at least.
+
+    `used` takes those that it has used since the last time, by its own clock.
+    """
 
     graph: Graph
     is_async: bool
     sizes: dict[str, int]
     seconds: dict[str, float]
+    reports: dict[str, Path]
+
+    def used(self, node: str) -> float:
+        report = self.reports[node]
+        seconds = math.fsum(map(float, report.read_text().split()))
+        report.unlink()
+        return seconds
 
 
-def random_program(seed: int, is_async: bool, megabytes: int, seconds: float) -> Program:
+def random_program(seed: int, is_async: bool, megabytes: int, seconds: float, reports: Path | None = None) -> Program:
     """A chain of one to four nodes of one to four parts; a part has up to so many MiB, and a node at least so many seconds."""
     source = random.Random(seed)
-    nodes, sizes, times = [], {}, {}
+    nodes, sizes, times, files = [], {}, {}, {}
     for number in range(source.randint(1, 4)):
         ways = source.choices(ASYNC if is_async else PLAIN, k=source.randint(1, 4))
         node_s = seconds * source.uniform(1.0, 1.5)
         parts = [(way, source.randint(MIB, megabytes * MIB) if megabytes else 0, node_s / len(ways)) for way in ways]
-        body = Body(parts)
         name = f"{seed}-{number}"
+        if reports is not None:
+            files[name] = reports / f"{name}.seconds"
+        body = Body(parts, str(files.get(name, "")))
         nodes.append(Node(name, exec=body.arun if is_async else source.choice(KINDS)(body)))
         sizes[name], times[name] = sum(size for _, size, _ in parts), math.fsum(s for _, _, s in parts)
     path: Any = Node("room", exec=make_room)
     for node in nodes:
         path = path >> node
-    return Program(Graph(path), is_async, sizes, times)
+    return Program(Graph(path), is_async, sizes, times, files)
 
 
 def executors(is_async: bool) -> tuple[str, ...]:

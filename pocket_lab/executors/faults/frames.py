@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from os.path import dirname, join, realpath
+from types import TracebackType
 
 _PACKAGE = dirname(dirname(dirname(realpath(__file__))))
 _EXAMPLE = join(_PACKAGE, "demo.py")
@@ -30,18 +31,38 @@ def is_own(file: str) -> bool:
 
 
 def hide_own_frames(interrupt: BaseException) -> None:
-    """Make a notebook show an interrupt with the frames of the user's code alone, those of the cell included."""
+    """Make an interrupt show the frames of the user's code alone: in a script, and in a notebook, those of the cell included.
+
+    Its traceback loses all others; those of callers are added as it goes on.
+    """
 
     def render() -> list[str]:
         import traceback
 
-        frames = traceback.extract_tb(interrupt.__traceback__)
-        shown = [frame for frame in frames if not is_machinery(frame.filename) and not _is_between(frame.filename)]
+        shown = [frame for frame in traceback.extract_tb(interrupt.__traceback__) if _is_shown(frame.filename)]
         lines = "".join(traceback.format_list(shown)).splitlines()
         return ["Traceback (most recent call last):", *lines, *traceback.format_exception_only(interrupt)]
 
     with suppress(Exception):  # a class may forbid it
+        interrupt.__traceback__ = _users(interrupt.__traceback__)
         interrupt._render_traceback_ = render  # type: ignore[attr-defined]
+
+
+def _users(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is shown."""
+    kept = []
+    while trace is not None:
+        if _is_shown(trace.tb_frame.f_code.co_filename):
+            kept.append(trace)
+        trace = trace.tb_next
+    shown: TracebackType | None = None
+    for one in reversed(kept):
+        shown = TracebackType(shown, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return shown
+
+
+def _is_shown(file: str) -> bool:
+    return not is_machinery(file) and not _is_between(file)
 
 
 def _is_between(file: str) -> bool:

@@ -22,7 +22,7 @@ class NodeLedger:
         self._here = threading.local()
         self._walls: list[dict[str | None, float]] = []
         self._threads: list[dict[str | None, float]] = []
-        self._read_s: dict[int, float] = {}  # when the clock of a thread was read last
+        self._read_s: dict[int, float] = {}  # what the clock of a thread said last, by its native id: identities are used again
         self.native_ids: dict[int, int] = {}  # of the threads that have worked for a node, also where `threading` has none
 
     def start(self) -> None:
@@ -35,15 +35,15 @@ class NodeLedger:
             CHARGES.remove(self.charge)
 
     def seconds(self, unfinished: Iterable[tuple[int, str, float]]) -> dict[str, float]:
-        """The seconds of each node; of threads that still work for one, by their identities and what their clocks say now."""
+        """The seconds of each node; of threads that still work for one, by their native ids and what their clocks say now."""
         total: dict[str, float] = {}
         for thread in self._threads:
             for node, cpu_s in thread.items():
                 if node is not None:
                     total[node] = total.get(node, 0.0) + cpu_s
-        for ident, node, now_s in unfinished:
-            if ident in self._read_s:
-                total[node] = total.get(node, 0.0) + max(now_s - self._read_s[ident], 0.0)
+        for native_id, node, now_s in unfinished:
+            if native_id in self._read_s:
+                total[node] = total.get(node, 0.0) + max(now_s - self._read_s[native_id], 0.0)
         return total
 
     def wall_seconds(self) -> dict[str, float]:
@@ -63,10 +63,10 @@ class NodeLedger:
             here["seconds"] = seconds = {}
             walls: dict[str | None, float] = {}
             here["walls"] = walls
-            here["ident"] = threading.get_ident()
-            self.native_ids[here["ident"]] = threading.get_native_id()
+            ident = threading.get_ident()
+            here["native_id"] = self.native_ids[ident] = threading.get_native_id()
             self._threads.append(seconds)
-            thread = threading._active.get(here["ident"])  # type: ignore[attr-defined]  # `current_thread` would add one
+            thread = threading._active.get(ident)  # type: ignore[attr-defined]  # `current_thread` would add one
             if thread is not None and self._is_visiting(thread):
                 self._walls.append(walls)
         else:
@@ -74,4 +74,4 @@ class NodeLedger:
             walls = here["walls"]
             walls[node] = walls.get(node, 0.0) + wall_now_s - here["wall_now_s"]
         here["wall_now_s"] = wall_now_s
-        here["now_s"] = self._read_s[here["ident"]] = now_s
+        here["now_s"] = self._read_s[here["native_id"]] = now_s

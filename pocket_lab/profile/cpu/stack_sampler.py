@@ -174,7 +174,7 @@ class StackSampler:
                 self._add(WORKER, (), 0.0, rest_s)
 
     def _unfinished(self) -> list[tuple[int, str, float]]:
-        """The threads that still work for a node: their identities, the nodes, and what their CPU clocks say."""
+        """The threads that still work for a node: their native ids, the nodes, and what their CPU clocks say."""
         found = []
         for ident, innermost in sys._current_frames().items():
             thread, frame = threading._active.get(ident), innermost  # type: ignore[attr-defined]
@@ -182,7 +182,8 @@ class StackSampler:
                 frame = frame.f_back  # type: ignore[assignment]
             if frame is not None and node is not None:
                 native_id = self._ledger.native_ids.get(ident) if thread is None else thread.native_id
-                found.append((ident, node, thread_cpu_s(native_id) or 0.0))
+                if native_id is not None:
+                    found.append((native_id, node, thread_cpu_s(native_id) or 0.0))
         return found
 
     def _add(self, kind: str, stack: tuple[int, ...], wall_s: float, cpu_s: float) -> StackTimes:

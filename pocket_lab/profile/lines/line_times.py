@@ -13,15 +13,11 @@ from pocket_lab.records.caveat import Caveat
 
 _OUTSIDE = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-_INSIDE = Caveat(
-    "line-inclusive",
-    "the time of a line includes the functions that it calls: the time of a row with a function in the column `inside` is in "
-    "the lines of that function, too, and shares are of the rows without one",
-)
-_TWICE = Caveat(
-    "line-inclusive",
-    "the time of a line includes the functions that it calls: where a profiled function calls itself or another one, that time "
-    "is in a line of each, so that the times add up to more than the run took; hits are exact",
+_INCLUSIVE = "the time of a line includes the functions that it calls: "
+_INSIDE = "the time of a row with a function in the column `inside` is in the lines of that function, too"
+_TWICE = (
+    "where a profiled function calls itself or another one, that time is in a line of each, so that the times add up to more "
+    "than the run took; hits are exact"
 )
 _SUSPENDED = Caveat(
     "line-awaits",
@@ -39,11 +35,11 @@ def code_caveats(functions: Sequence[TracedFunction]) -> Iterator[Caveat]:
 def time_caveats(functions: Sequence[TracedFunction]) -> Iterator[Caveat]:
     """A Caveat for each way in which the times of the lines of these functions may mislead."""
     codes = [code for traced in functions for code, _ in code_tree(traced.function.__code__, "")]
-    if any(block.inside for traced in functions for block in traced.blocks):
-        yield _INSIDE
+    is_inside = any(block.inside for traced in functions for block in traced.blocks)
     outermost = {traced.function.__name__ for traced in functions if not traced.blocks[0].inside}
-    if any(not _called_names(code).isdisjoint({*outermost, code.co_name}) for code in codes):
-        yield _TWICE
+    is_twice = any(not _called_names(code).isdisjoint({*outermost, code.co_name}) for code in codes)
+    if found := [text for text, holds in ((_INSIDE, is_inside), (_TWICE, is_twice)) if holds]:
+        yield Caveat("line-inclusive", _INCLUSIVE + "; ".join(found))
     if any(map(_is_suspended, codes)):
         yield _SUSPENDED
 

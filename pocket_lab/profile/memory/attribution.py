@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pocket_lab.executors.faults.frames import is_own
-from pocket_lab.graph.runtime.markers import is_marker
+from pocket_lab.graph.runtime.markers import INHERITED, is_marker
 from pocket_lab.profile.libraries import is_library
 from pocket_lab.profile.memory.capture import Frame, Ints, Mask, Stacks
 from pocket_lab.profile.node_code import NodeFinder
@@ -43,7 +43,8 @@ class Attribution:
 def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside: str) -> Attribution:
     """Find the nodes on every stack, in one pass, since a stack follows its parent; `outside` is the name for no node.
 
-    Nodes that only a marker names come after the given ones.
+    Nodes that only a marker names come after the given ones. What a node has given to a thread of another one is not inside
+    that one.
     """
     index = {name: number + 1 for number, name in enumerate(nodes)}  # 0 is no node
     names: list[str | None] = [None, *nodes]
@@ -70,7 +71,10 @@ def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside:
         if not is_new:
             chain.append(chain[parent])
             continue
-        within = (node, *(other for other in chains[chain[parent]] if other != node))
+        around = chains[chain[parent]]
+        if node not in around and _is_given(frame):
+            around = ()
+        within = (node, *(other for other in around if other != node))
         if within not in known:
             known[within] = len(chains)
             chains.append(within)
@@ -86,6 +90,11 @@ def attribute(stacks: Stacks, finder: NodeFinder, nodes: Sequence[str], outside:
 
 
 _NO_SITE, _MARKER, _LIBRARY, _OTHER_CODE, _OWN_CODE = -1, 0, 1, 2, 3
+
+
+def _is_given(frame: Frame) -> bool:
+    """Whether it is the marker of work that its node has given to the thread, which another one may have started."""
+    return is_marker(frame[1]) and frame[0].endswith(INHERITED)
 
 
 def _site_rank(frame: Frame, node: str | None, finder: NodeFinder) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType, TracebackType
@@ -18,7 +20,10 @@ import pocket_lab
 from pocket_lab import bench, memory
 from pocket_lab.executors.faults.frames import hide_own_frames, is_machinery
 from pocket_lab.executors.faults.interrupts import Interrupts
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
 from pocket_lab.lab.bench import Bench
+from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.records.samples import Sample
 
 
@@ -194,3 +199,45 @@ def test_where_interrupts_are_ignored_and_in_other_threads_nothing_is_installed(
     finally:
         signal.signal(signal.SIGINT, before)
     assert handlers == [before, signal.SIG_IGN]
+
+
+def interrupts_the_main_thread(value: int) -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    ended.wait(0.5)
+    return value
+
+
+async def is_interrupted(value: int) -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        await asyncio.sleep(0.01)
+    return value
+
+
+ended = threading.Event()
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda graph: graph.run(1),
+        lambda graph: graph.map([1, 2]),
+        lambda graph: graph.map([1, 2], workers=2, executor="threads"),
+        lambda graph: list(graph.imap([1, 2], workers=1, executor="threads")),
+        lambda graph: Graph(Node("waits", exec=is_interrupted)).run(1),
+        lambda graph: Graph(Node("waits", exec=is_interrupted)).map([1, 2], executor="asyncio"),
+        lambda graph: interruptible(graph.run)(1),
+    ],
+    ids=["run", "map", "threads", "imap", "async", "asyncio", "verb"],
+)
+def test_the_traceback_of_an_interrupt_in_a_script_has_no_frame_of_ours(run: Any) -> None:
+    """A script shows the traceback itself, and knows nothing of `_render_traceback_`."""
+    ended.clear()
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run(Graph(Node("waits", exec=interrupts_the_main_thread)))
+    finally:
+        ended.set()
+    files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert files[0] == __file__
+    assert not [file for file in files if is_machinery(file)]

@@ -12,6 +12,7 @@ import pytest
 from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node
 from pocket_lab.graph.runtime.markers import CHARGES, inherited, marked
+from pocket_lab.profile.cpu import node_ledger
 from pocket_lab.profile.cpu.node_ledger import NodeLedger
 from pocket_lab.profile.cpu.stack_sampler import StackSampler
 from pocket_lab.profile.inheritance import Inheritance
@@ -123,3 +124,41 @@ def test_a_node_that_works_between_sleeping_ones_has_its_time_and_they_have_not(
     assert cpus["sleeps"] < 0.02
     assert walls["works"] == pytest.approx(worked_s, rel=0.05)
     assert walls["sleeps"] >= 0.16
+
+
+def test_a_starved_sampler_gives_a_node_no_more_than_its_threads_have_used() -> None:
+    """It looks twice in all: what is divided among the stacks of a node is what the node was charged, not what it has seen."""
+    sampler = StackSampler(60.0).start()
+    begun = time.thread_time()
+    try:
+        spin(0.02)
+        marked(spin, "works")(0.03)
+        spin(0.02)
+        used_s = time.thread_time() - begun
+    finally:
+        stacks = sampler.stop()
+    found = sum(times.cpu_s for _, frames, times in stacks if any(file == "<node:works>" for _, file, _ in frames))
+    assert 0.03 <= found <= used_s - 0.04
+
+
+def test_an_identity_that_is_used_again_adds_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that is seen at the end may have ended by then, and another one may have its identity and a younger clock."""
+    clocks: dict[int, float] = {}
+    monkeypatch.setattr(node_ledger, "thread_time", lambda: clocks[threading.get_native_id()])
+    ledger = NodeLedger(lambda thread: False)
+    seen: list[tuple[int, int]] = []
+
+    def work(begun_s: float, ended_s: float) -> None:
+        seen.append((threading.get_ident(), native_id := threading.get_native_id()))
+        clocks[native_id] = begun_s
+        ledger.charge(None)
+        clocks[native_id] = ended_s
+        ledger.charge("works")
+
+    for times in ((1.0, 5.0), (0.0, 0.5)):
+        thread = threading.Thread(target=work, args=times)
+        thread.start()
+        thread.join()
+    (first_ident, first), (second_ident, second) = seen
+    assert ledger.seconds([(first, "works", 5.0)]) == {"works": 4.5}, (first_ident, second_ident)
+    assert ledger.seconds([(second, "works", 0.75)]) == {"works": 4.75}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pocket_lab.graph.runtime.markers import INHERITED, VISIT
 from pocket_lab.profile.memory.attribution import attribute
 from pocket_lab.profile.memory.capture import Stacks
 from pocket_lab.profile.node_code import NodeCode, NodeFinder
@@ -43,3 +44,26 @@ def test_a_stack_belongs_to_its_innermost_node_and_is_under_every_node_on_it(pat
         others = set(NODES) - {name}
         nested = [path for path in paths if name in path and others & set(path[path.index(name) :])]
         assert found.holds_others(index) == bool(nested)
+
+
+def test_what_a_node_gives_to_a_thread_of_another_node_is_not_inside_that_one() -> None:
+    """A loop or a queue in a thread that one node has started serves others: the work is not its own."""
+
+    def mark(node: str, kind: str) -> tuple[str, str, int]:
+        return kind, f"<node:{node}>", 1
+
+    paths = {
+        ("started", "given"): [mark("outer", INHERITED), ("loop", "loops.py", 1), mark("inner", INHERITED), FRAMES["helper"]],
+        ("called",): [mark("outer", VISIT), mark("inner", VISIT), FRAMES["helper"]],
+        ("own", "thread"): [mark("outer", VISIT), mark("inner", VISIT), ("loop", "loops.py", 1), mark("inner", INHERITED)],
+    }
+    stacks = Stacks()
+    numbers = []
+    for path in paths.values():
+        number = 0
+        for frame in path:
+            number = stacks.add(number, frame)
+        numbers.append(number)
+    found = attribute(stacks, NodeFinder([]), NODES, "none")
+    assert [found.names[found.owner[number]] for number in numbers] == ["inner"] * 3
+    assert [bool(found.under(NODES.index("outer"))[number]) for number in numbers] == [False, True, True]
