@@ -24,11 +24,12 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import BROKEN_OFF, Entry
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.codec import encode
+from pocket_lab.records.memory import NodeActivity
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure, Heartbeat, Output, Started
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Sample
-from pocket_lab.records.spans import Span
+from pocket_lab.records.spans import NodeTime, Span
 
 POINT = Point("graph", 10, 2, "threads", "run")
 NAN = float("nan")
@@ -63,15 +64,21 @@ def sample(number: int, point: Point = POINT) -> Sample:
 
 
 any_text = st.text(st.characters(exclude_categories=()))  # what `os.fsdecode` makes of odd file names included
-whole = st.integers(-(2**63), 2**63 - 1)
-any_point = st.builds(Point, any_text, st.none() | whole, whole, any_text, any_text, st.none() | st.floats())
 seconds = st.floats(0, 1e9) | st.just(math.nan)
 count = st.integers(0, 2**63 - 1)
+any_point = st.builds(Point, any_text, st.none() | count, count, any_text, any_text, st.none() | seconds)
 some_seconds = st.floats(0, 1e9, exclude_min=True) | st.just(math.nan)
 any_sample = st.builds(Sample, any_point, count, count, some_seconds, seconds, count, st.none() | any_text)
 kept_kinds = [kind for kind in get_args(Record) if kind not in (Sample, Heartbeat, Started, Output)]
-st.register_type_strategy(int, whole)  # a count of a record is below 2^63
-any_record = st.one_of(any_sample, *(st.from_type(kind) for kind in kept_kinds)).filter(
+st.register_type_strategy(int, count)  # a count of a record is below 2^63
+st.register_type_strategy(float, seconds)
+begin = st.floats(-1, 0)
+bounded: dict[Any, Any] = {
+    NodeTime: st.builds(NodeTime, share=st.floats(0, 1)),
+    Span: st.builds(Span, start_s=begin, busy_s=st.none() | seconds, cost_s=seconds, resumptions=count),
+    NodeActivity: st.builds(NodeActivity, start_s=begin),
+}
+any_record = st.one_of(any_sample, *(bounded.get(kind, st.from_type(kind)) for kind in kept_kinds)).filter(
     lambda record: not isinstance(record, Failure) or record.chain != ()  # the chain of an error contains at least the error
 )
 
