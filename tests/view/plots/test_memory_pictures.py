@@ -90,5 +90,5 @@ def test_the_table_of_lines_shows_the_fifteen_largest() -> None:
     point = Point("t", 1, 1, "serial", "run")
     records: list[Record] = [LineMemory(point, "n", "f.py", line, 1, 1, line, 0, 0, 0) for line in range(1, 31)]
     table = memory_lines_table(memory_lines_frame(records))
-    assert [row[1] for row in table.rows[:2]] == ["30", "29"]
+    assert [row[2] for row in table.rows[:2]] == ["30", "29"]
     assert (len(table.rows), table.more) == (15, 15)
