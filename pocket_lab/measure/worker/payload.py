@@ -29,6 +29,10 @@ _NOT_REBUILT = (
     "an object that the target uses cannot be rebuilt in the measuring process: build it inside the function that uses it, or "
     'measure in place with isolation="kernel"'
 )
+_IMPORTED_ANEW = (
+    "the measuring process imports the file as it is now: correct it, or measure what the calling process has loaded with "
+    'isolation="kernel"'
+)
 _DEEPEST = 20  # objects inside each other, of which the one that cannot be pickled is named
 
 
@@ -73,6 +77,9 @@ def load(payload: bytes) -> tuple[Callable[..., Any], Any, Doubts]:
     try:
         task, job = unpickler.load()
         main = unpickler.load()
+    except SyntaxError as error:  # of a module that was edited after the calling process had imported it
+        where = f"{error.filename or 'a module'}, line {error.lineno}: {error.msg}"
+        raise UsageError(f"{where}; {_IMPORTED_ANEW}") from error
     except BaseException as error:
         is_explained = len(notes_of(error)) < len(notes_of(explained(error)))
         if not is_explained and all(function != "<module>" for *_, function in user_frames(error)):  # no module raised it

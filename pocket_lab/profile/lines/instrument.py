@@ -16,6 +16,7 @@ from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.profile.instrument import Instrument, profile_points
 from pocket_lab.profile.lines.code_blocks import CodeBlock, Key, TracedFunction, traced_code
 from pocket_lab.profile.lines.line_hits import Hits, Lines, TracedTarget, collect_hits, disable
+from pocket_lab.profile.lines.source_lines import imported_sources
 from pocket_lab.profile.lines.traced_functions import Helper
 from pocket_lab.profile.stack_nodes import StackNodes
 from pocket_lab.records.caveat import Caveat
@@ -52,6 +53,7 @@ def profile_lines(job: Job, also: tuple[Helper, ...] = ()) -> Iterator[Record]:
     yield from caveats
     if not functions:
         raise UsageError(f"{label} has no Python function whose lines could be timed")
+    yield from imported_sources(functions)
     yield _SLOWED
     yield _NATIVE
     if sys.version_info >= (3, 12):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import linecache
+import sys
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
@@ -38,6 +39,20 @@ def line_sources(functions: Iterable[TracedFunction]) -> Iterator[Source | Cavea
         named = ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
         message = f"no source is known for {named} (in {', '.join(sorted(unknown))}): only the numbers of its lines are shown"
         yield Caveat("no-source", message)
+
+
+def imported_sources(functions: Iterable[TracedFunction]) -> Iterator[Source]:
+    """A Source for each function of a module that this process has imported, since its file may have been edited.
+
+    The copies of the calling process are of the file as that has imported it.
+    """
+    imported = [each for each in functions if _is_imported(each.function)]
+    yield from (record for record in line_sources(imported) if isinstance(record, Source))
+
+
+def _is_imported(function: FunctionType) -> bool:
+    module = sys.modules.get(function.__module__ or "")
+    return function.__module__ != "__main__" and getattr(module, "__dict__", None) is function.__globals__
 
 
 def _is_known(function: FunctionType) -> bool:
