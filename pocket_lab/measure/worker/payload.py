@@ -29,7 +29,7 @@ _NOT_REBUILT = (
     "an object that the target uses cannot be rebuilt in the measuring process: build it inside the function that uses it, or "
     'measure in place with isolation="kernel"'
 )
-_IMPORTED_ANEW = (
+_IMPORTED_AGAIN = (
     "the measuring process imports the file as it is now: correct it, or measure what the calling process has loaded with "
     'isolation="kernel"'
 )
@@ -79,7 +79,7 @@ def load(payload: bytes) -> tuple[Callable[..., Any], Any, Doubts]:
         main = unpickler.load()
     except SyntaxError as error:  # of a module that was edited after the calling process had imported it
         where = f"{error.filename or 'a module'}, line {error.lineno}: {error.msg}"
-        raise UsageError(f"{where}; {_IMPORTED_ANEW}") from error
+        raise UsageError(f"{where}; {_IMPORTED_AGAIN}") from error
     except BaseException as error:
         is_explained = len(notes_of(error)) < len(notes_of(explained(error)))
         if not is_explained and all(function != "<module>" for *_, function in user_frames(error)):  # no module raised it
