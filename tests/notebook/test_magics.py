@@ -204,10 +204,10 @@ def test_of_a_stored_line_only_names_are_used_and_the_rest_is_given_again(notebo
 
 
 def test_an_exception_in_a_node_keeps_its_own_traceback_after_the_result_is_shown(notebook: Any) -> None:
-    cell = notebook.run("r = %pocket_bench boom --sizes 5,10 --budget 0.2s\nprint('not reached')")
+    cell = notebook.run("broken = %pocket_bench boom --sizes 5,10 --budget 0.2s\nprint('not reached')")
     assert len(cell.shown) == 1
     assert cell.error.traceback[-1] == "what was measured is pocket_lab.last()"
-    assert notebook.run("print('r' in globals(), list(pocket_lab.last().frame['size']))").text == "False [5, 10]\n"
+    assert notebook.run("print('broken' in globals(), list(pocket_lab.last().frame['size']))").text == "False [5, 10]\n"
     assert "failed" in cell.text
     assert "not reached" not in cell.text
     assert cell.error.ename == "NodeError"
