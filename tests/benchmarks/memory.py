@@ -200,7 +200,7 @@ def print_row(name: str, ratios: list[float], most: float | None) -> bool:
 def main() -> int:
     """Print the tables; 1 where a bar is missed."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--trials", type=int, default=9)
+    parser.add_argument("--trials", type=int, default=25)
     parser.add_argument("--reads", type=int, default=5, help="trials of reading a million allocations")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}\n{'against memray':34}{'median':>10}{'quartiles':>15}{'bar':>10}")
