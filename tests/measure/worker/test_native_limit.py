@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from native_targets import BLOCKING, ON_A_LOOP, add, plain
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pocket_lab import Bench, Context, Graph, UsageError, Variant, bench, compare, fan_out, node, trace
+from pocket_lab import Bench, Graph, UsageError, Variant, bench, compare, trace
 from pocket_lab.executors.world.native_threads import VARIABLES, native_cores
 from pocket_lab.measure.worker.native_limit import NativeLimit, limit_of
 from pocket_lab.records.point import Point
@@ -32,42 +33,6 @@ def no_number_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def point(executor: str, workers: int) -> Point:
     return Point("f", None, workers, executor, "run", None)
-
-
-def report(ctx: Context) -> None:
-    """The native threads of the calling thread, by library."""
-    import numpy as np
-
-    np.linalg.inv(np.eye(2))
-    with suppress(OSError):
-        ctypes.CDLL("libgomp.so.1")
-    for library in threadpool_info():
-        ctx.report(library["internal_api"], library["num_threads"], "1")
-
-
-@node
-def look(item: int, ctx: Context) -> int:
-    report(ctx)
-    return item
-
-
-@node
-async def look_on_a_loop(item: int, ctx: Context) -> int:
-    report(ctx)
-    return item
-
-
-def add(value: int, ctx: Context) -> None:
-    with suppress(OSError):
-        ctypes.CDLL("libgomp.so.1")
-    report(ctx)
-
-
-def plain(size: int) -> int:
-    return sum(range(size))
-
-
-BLOCKING, ON_A_LOOP = Graph(fan_out(look)), Graph(fan_out(look_on_a_loop))
 
 
 def seen(result: Bench) -> dict[tuple[str, int], set[float]]:
@@ -121,23 +86,18 @@ def test_each_worker_of_each_executor_has_one_thread_and_this_process_the_number
     levels = seen(result)
     assert {executor for executor, _ in levels} == set(executors.split(","))
     assert all(numbers == {1.0} for numbers in levels.values()), levels
-    assert codes(result).count("one-native-thread") == (1 if CORES > 1 else 0)
+    messages = [caveat.message for caveat in result.caveats if caveat.code == "one-native-thread"]
+    assert len(messages) == (1 if CORES > 1 else 0)
+    assert all("OpenBLAS" in message and f"native_threads={CORES} measures" in message for message in messages)
     after = {library["filepath"]: library["num_threads"] for library in threadpool_info()}
     assert {library["filepath"]: library["num_threads"] for library in before}.items() <= after.items()
     assert dict(os.environ) == environment
 
 
-def test_the_caveat_names_the_library_and_the_number_that_it_has_otherwise() -> None:
-    result = measured(BLOCKING, workers=2, executor="threads")
-    messages = [caveat.message for caveat in result.caveats if caveat.code == "one-native-thread"]
-    assert len(messages) == (1 if CORES > 1 else 0)
-    assert all("OpenBLAS" in message and f"native_threads={CORES} measures" in message for message in messages)
-
-
 def test_the_option_sets_another_number_alike_and_without_a_caveat() -> None:
-    result = measured(BLOCKING, workers="1,2", executors="threads,processes", native_threads="2")
+    result = measured(BLOCKING, workers=2, executors="threads,processes", native_threads="2")
     assert {number for numbers in seen(result).values() for number in numbers} <= {2.0, float(min(2, CORES))}
-    assert len(seen(result)) == 4
+    assert len(seen(result)) == 2
     assert "one-native-thread" not in codes(result)
 
 
@@ -150,8 +110,8 @@ def test_one_worker_alone_has_the_threads_of_the_kernel(isolation: str) -> None:
 
 def test_a_number_in_the_environment_is_kept_on_every_executor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    result = measured(BLOCKING, workers="1,2", executors="threads,processes")
-    assert len(levels := seen(result)) == 4
+    result = measured(BLOCKING, workers=2, executors="threads,processes")
+    assert len(levels := seen(result)) == 2
     assert all(numbers <= {2.0, float(min(2, CORES))} for numbers in levels.values()), levels
     assert "one-native-thread" not in codes(result)
 
@@ -184,8 +144,6 @@ def test_a_comparison_of_executors_limits_both_sides() -> None:
     result = compare(*sides, input=[1, 2], budget=40, margin="99%")
     assert codes(result).count("one-native-thread") == (1 if CORES > 1 else 0)
     assert all(numbers == {1.0} for numbers in threads_of(result).values())
-    alike = compare(plain, lambda size: sum(range(size)), size=100, budget=20, margin="99%")
-    assert "one-native-thread" not in codes(alike)
 
 
 def test_a_profile_of_two_workers_says_it_as_well() -> None:
