@@ -55,7 +55,9 @@ hits = p.frame.set_index(p.frame.source.str.strip()).hits
 assert hits["counts[stem(word)] += 1"] == 10 * 3600 and hits['for ending in ("ing", "ed", "s"):'] == 10 * 13800
 assert abs(m.frame.set_index("node").peak_bytes["load"] / 8e6 - 1) < 0.02
 assert m.lines.loc[m.lines.peak_bytes.idxmax(), "source"].strip().startswith("index = bytearray")
-assert b.frame.peak_bytes.notna().all() and {"calls", "peak_bytes"} <= set(b.nodes)
+has_peak, codes = b.frame.peak_bytes.notna(), {caveat.code for caveat in b.caveats}
+assert has_peak.all() or (has_peak.any() and "memory-pass" in codes)  # on a machine too busy for the budget it is said
+assert {"calls", "peak_bytes"} <= set(b.nodes)
 assert not leak.ok and {"memory", "file"} <= {row.kind for row in leak.frame.itertuples() if row.verdict == "grows"}
 """,
 }
