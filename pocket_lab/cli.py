@@ -23,6 +23,7 @@ from pocket_lab.lab.options.option import Kind
 from pocket_lab.lab.options.table import options_of
 from pocket_lab.lab.options.verbs import HISTORY, VERBS, Verb
 from pocket_lab.measure.option_value import option_named
+from pocket_lab.measure.parameters.params import split_texts
 
 if TYPE_CHECKING:
     from pocket_lab.lab.result import Result
@@ -127,6 +128,8 @@ def _target(verb: Verb, text: str) -> Any:
 def _value(option: str, kind: Kind | None, text: Any) -> Any:
     """The value of an option: objects are loaded from their modules."""
     with option_named(option):
+        if kind == "axes":
+            return split_texts(text)
         if kind == "object":
             return _load(text)
         if kind == "objects":

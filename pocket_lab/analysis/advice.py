@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -28,6 +28,7 @@ class Advice:
     size: int | None
     reasons: tuple[Reason, ...]
     is_partial: bool = False
+    params: str = ""
 
     @property
     def workers(self) -> int:
@@ -57,6 +58,7 @@ class Undecided:
     size: int | None
     is_near: bool
     remedy: str
+    params: str = ""
 
 
 def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | None = None) -> Advice | Undecided | None:
@@ -66,9 +68,23 @@ def advise_workers(frame: pd.DataFrame, throughputs: Throughputs, cores: int | N
     rounds (`throughput_ratio`), are below 1 / 0.95; it is too slow if the lower end of one is above that. The advice is
     the fewest workers that are not too slow, if they are enough, else undecided. It is undecided, too, where a point without
     an interval was not clearly slower in the rounds that it has. None where fewer than two points take part.
-    `cores` are those that the target may use, where known.
+    `cores` are those that the target may use, where known. Of several combinations of parameters it is the advice for the one
+    that is fastest at the largest size.
     """
     usable = _usable(frame, throughputs)
+    if "params" in usable and usable["params"].nunique() > 1:  # of the combination that is fastest at the largest size
+        largest = usable[usable["size"].isna() | (usable["size"] == usable["size"].max())]
+        best = largest["params"].loc[largest["throughput_per_s"].idxmax()]
+        frame, usable = frame[frame["params"] == best], usable[usable["params"] == best]
+        advised = _advise(frame, usable, throughputs, cores)
+        return None if advised is None else replace(advised, params=str(best))
+    return _advise(frame, usable, throughputs, cores)
+
+
+def _advise(
+    frame: pd.DataFrame, usable: pd.DataFrame, throughputs: Throughputs, cores: int | None
+) -> Advice | Undecided | None:
+    """The advice for points that differ in sizes, executors and workers only."""
     by_size = {size: rows for size, rows in usable.groupby("size", dropna=False) if len(rows) > 1}
     if not by_size:
         return None

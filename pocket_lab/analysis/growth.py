@@ -63,6 +63,7 @@ class Growth:
     factor: float = math.nan
     sizes: int = 0
     basis: str = ""
+    params: str = ""
 
     def predict(self, n: float) -> float:
         """The cost at this size by the law, in the unit of the values; NaN where the law is "cannot tell"."""
@@ -121,7 +122,7 @@ def growth_of_time(frame: pd.DataFrame) -> Growth | None:
     values, low, high = (series[f"{clock}_{name}s"].astype(float).to_list() for name in ("", "low_", "high_"))
     intervals = list(zip(low, high, strict=True))
     growth = fit_growth(series["size"].astype(float).to_list(), values, intervals, remedy_of(series[pd.isna(low)]["status"]))
-    return replace(growth, basis=clock)
+    return replace(growth, basis=clock, params=_combination(frame, series))
 
 
 def growth_of_memory(frame: pd.DataFrame) -> Growth | None:
@@ -129,7 +130,8 @@ def growth_of_memory(frame: pd.DataFrame) -> Growth | None:
     series = _series(frame[frame["peak_bytes"].notna()])
     if series is None:
         return None
-    return fit_growth(series["size"].astype(float).to_list(), series["peak_bytes"].astype(float).to_list())
+    growth = fit_growth(series["size"].astype(float).to_list(), series["peak_bytes"].astype(float).to_list())
+    return replace(growth, params=_combination(frame, series))
 
 
 def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
@@ -137,7 +139,12 @@ def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
     if usable["size"].nunique() < 2:
         return None
     first = usable.sort_values("workers", kind="stable").iloc[0]
-    return at_point(usable, {name: first[name] for name in without("size")})
+    return at_point(usable, {name: first[name] for name in without("size") if name in usable})
+
+
+def _combination(frame: pd.DataFrame, series: pd.DataFrame) -> str:
+    """The combination of parameters of a series, as in `params`; "" where there is only one."""
+    return str(series["params"].iloc[0]) if "params" in frame and frame["params"].nunique() > 1 else ""
 
 
 def fit_growth(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import point_of, points_of, without
+from pocket_lab.frames.points import indices_of, point_of, without
 from pocket_lab.records.point import Point
 from pocket_lab.stats.median_interval import FEWEST, NAN, Estimate, estimate_median
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Throughputs = Mapping[Point, "pd.Series[float]"]
 
@@ -29,7 +32,10 @@ def log_throughputs(samples: pd.DataFrame) -> dict[Point, pd.Series[float]]:
     request was answered has -inf.
     """
     timed = samples[samples["kind"].isin(["usual", "mild", "severe"]) & (samples["wall_s"] > 0) & samples["rate"].isna()]
-    return {point: _by_round(rows) for point, rows in points_of(timed).items()}
+    with np.errstate(divide="ignore"):
+        logs = np.log(timed["items"].to_numpy(float)) - np.log(timed["wall_s"].to_numpy(float))
+    rounds = timed["round"].to_numpy()
+    return {point: _by_round(rounds[rows], logs[rows]) for point, rows in indices_of(timed).items()}
 
 
 def add_speedup(frame: pd.DataFrame, throughputs: Throughputs) -> pd.DataFrame:
@@ -84,8 +90,7 @@ def _series_of(point: Point) -> tuple[Any, ...]:
     return tuple(getattr(point, name) for name in _SERIES)
 
 
-def _by_round(rows: pd.DataFrame) -> pd.Series[float]:
-    with np.errstate(divide="ignore"):
-        logs = np.log(rows["items"].to_numpy(float)) - np.log(rows["wall_s"].to_numpy(float))
-    series: pd.Series[float] = pd.Series(logs, index=rows["round"].to_numpy())
-    return series[~series.index.duplicated(keep="last")].sort_index()
+def _by_round(rounds: NDArray[Any], logs: NDArray[np.float64]) -> pd.Series[float]:
+    """The values by round; of two values of a round, the later one."""
+    numbers, last = np.unique(rounds[::-1], return_index=True)
+    return pd.Series(logs[::-1][last], index=numbers)

@@ -12,7 +12,6 @@ import sys
 import time
 from enum import Enum
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -34,8 +33,9 @@ PackedOutcome = tuple[int, bytes, bytes | None, int, tuple[Link, ...] | None]
 PackedItems = bytes | list[bytes]  # together, or each by itself
 
 _MOST_CACHED = 64
-_TASKS = Path("/proc/self/task")
-_THREAD = Path("/proc/thread-self")
+_TASKS = "/proc/self/task"
+_THREAD = "/proc/thread-self"
+_LONGEST_STATISTICS = 4096
 _NAN = float("nan")
 
 
@@ -202,7 +202,7 @@ def _pack(outcome: Outcome) -> PackedOutcome:
 
 def thread_queued_s() -> float:
     """Seconds in the run queue of this thread so far; NaN where the system does not report them (Linux does)."""
-    return _queued_s(_THREAD / "schedstat")
+    return _queued_s(f"{_THREAD}/schedstat")
 
 
 def process_queued_s() -> float:
@@ -214,14 +214,18 @@ def process_queued_s() -> float:
 def queued_by_thread() -> dict[str, float]:
     """The same of each thread by its number; empty where the system does not report them."""
     try:
-        threads = {thread: _queued_s(_TASKS / thread / "schedstat") for thread in os.listdir(_TASKS)}
+        threads = {thread: _queued_s(f"{_TASKS}/{thread}/schedstat") for thread in os.listdir(_TASKS)}
     except OSError:
         return {}
     return {thread: queued_s for thread, queued_s in threads.items() if queued_s == queued_s}  # one may just have ended
 
 
-def _queued_s(path: Path) -> float:
+def _queued_s(path: str) -> float:
     try:
-        return int(path.read_bytes().split()[1]) / 1e9
+        descriptor = os.open(path, os.O_RDONLY)  # a file object would take a multiple of the time, in each batch of a sweep
+        try:
+            return int(os.read(descriptor, _LONGEST_STATISTICS).split()[1]) / 1e9
+        finally:
+            os.close(descriptor)
     except (OSError, IndexError, ValueError):
         return _NAN

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import LOCATION_COLUMNS, with_point_types
-from pocket_lab.records.point import Point
+from pocket_lab.records.point import Point, column_of
 from pocket_lab.records.progress import Closed, Planned
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Block, Latency, Sample, Waits
@@ -86,7 +86,7 @@ def pair_columns(number: int, a: Point, b: Point) -> dict[str, Any]:
     """The columns of a pair: its number, both targets and its location, with a text such as "1 | 4" where the sides differ."""
 
     def both(name: str) -> Any:
-        value_a, value_b = getattr(a, name), getattr(b, name)
+        value_a, value_b = column_of(a, name), column_of(b, name)
         return value_a if value_a == value_b else f"{value_a} | {value_b}"
 
     return {"pair": number, "target_a": a.target, "target_b": b.target, **{name: both(name) for name in LOCATION_COLUMNS}}

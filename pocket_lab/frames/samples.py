@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import POINT_COLUMNS, point_of, with_point_types
-from pocket_lab.records.point import Point
+from pocket_lab.frames.points import POINT_COLUMNS, indices_of, with_point_types
+from pocket_lab.records.point import Point, column_of
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Latency, Sample, Waits
 from pocket_lab.stats.cpu_bound import is_cpu_bound_at, share_waiting
@@ -32,8 +32,10 @@ def samples_frame(records: Iterable[Record], columns: Columns | None = None) -> 
     kept = list(records)
     if columns is None:
         found = [record for record in kept if isinstance(record, Sample)]
-        columns = {name: [getattr(sample.point, name) for sample in found] for name in POINT_COLUMNS}
+        columns = {name: [column_of(sample.point, name) for sample in found] for name in POINT_COLUMNS}
         columns |= {name: [getattr(sample, name) for sample in found] for name in SAMPLE_COLUMNS}
+    if "params" not in columns:
+        columns = {**columns, "params": [""] * len(columns["round"])}
     frame = pd.DataFrame({name: columns[name] for name in [*POINT_COLUMNS[1:], *SAMPLE_COLUMNS, POINT_COLUMNS[0]]})
     on_cpu = {point for point, spent in time_spent(kept).items() if spent.is_cpu_bound}
     return _classify(with_point_types(frame), latencies_of(kept), on_cpu)
@@ -46,9 +48,7 @@ def _classify(frame: pd.DataFrame, latencies: Mapping[Point, Mapping[int, Latenc
     cpu_run_s = run_seconds_array(frame["cpu_s"].to_numpy(float), loops)
     kind = np.where(frame["error"].notna(), "failed", np.where(frame["round"] == 0, "first run", "usual")).astype(object)
     rounds = frame["round"].to_numpy()
-    indices_of: dict[Any, Any] = frame.groupby(POINT_COLUMNS, dropna=False, sort=False).indices
-    for key, indices in indices_of.items():
-        point = point_of(dict(zip(POINT_COLUMNS, key, strict=True)))
+    for point, indices in indices_of(frame).items():
         if point.drive == "load":
             windows = latencies.get(point, {})
             for index in indices:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_point_types
 from pocket_lab.profile.trace.self_time import node_times, self_times
-from pocket_lab.records.point import Point
+from pocket_lab.records.point import Point, column_of
 from pocket_lab.records.record import Record
 from pocket_lab.records.spans import NodeTime, Span, Traced
 from pocket_lab.stats.median_interval import estimate_median
@@ -33,7 +33,7 @@ def spans_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     frame["self_s"] = own
     for name in LOCATION_COLUMNS:
-        frame[name] = [getattr(span.point, name) for span in kept]
+        frame[name] = [column_of(span.point, name) for span in kept]
     return with_point_types(frame)
 
 

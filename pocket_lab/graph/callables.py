@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial, wraps
+from itertools import takewhile
 from typing import Any, TypeVar
 
 SUPPLIED = ("workers", "executor", "ctx")  # parameters that Pocket Lab fills in
@@ -102,25 +103,68 @@ def _with_ctx_at(position: int, function: Callable[..., Any]) -> Any:
     return call
 
 
+class Signature:
+    """What a callable takes, read once, as that takes a while; one without a signature (a builtin) takes an argument."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._parameters = _parameters(function)
+
+    def takes(self, parameter: str) -> bool:
+        """Whether it has a parameter of this name."""
+        return parameter in self._parameters
+
+    @property
+    def takes_argument(self) -> bool:
+        """Whether it accepts a positional argument, not counting `workers`, `executor` and `ctx`."""
+        return bool(self._arguments)
+
+    @property
+    def needs_argument(self) -> bool:
+        """Whether it requires a positional argument; False for a builtin without a signature."""
+        arguments = [parameter for parameter in self._arguments if parameter is not _UNKNOWN]
+        return any(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in arguments)
+
+    @property
+    def keywords(self) -> list[str]:
+        """The names of the parameters that can be given by name, in order."""
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, _BY_NAME)
+        return [name for name, parameter in self._parameters.items() if parameter.kind in kinds]
+
+    def takes_keyword(self, name: str) -> bool:
+        """Whether an argument can be given to it by this name, also where it takes any."""
+        if name in self._parameters:
+            return name in self.keywords
+        return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in self._parameters.values())
+
+    def with_options(self, options: dict[str, Any]) -> Callable[..., Any]:
+        """The function with these arguments: by name, those before its first other argument by position."""
+        if not options:
+            return self._function
+        leading = (name for name, parameter in self._parameters.items() if parameter.kind in _BY_POSITION)
+        first = list(takewhile(options.__contains__, leading))
+        named = {name: value for name, value in options.items() if name not in first}
+        return partial(self._function, *(options[name] for name in first), **named)
+
+    @property
+    def _arguments(self) -> list[inspect.Parameter]:
+        kinds = (*_BY_POSITION, inspect.Parameter.VAR_POSITIONAL)
+        return [p for name, p in self._parameters.items() if name not in SUPPLIED and p.kind in kinds]
+
+
 def takes_argument(function: Callable[..., Any]) -> bool:
     """Whether it accepts a positional argument, not counting `workers`, `executor` and `ctx`."""
-    return bool(_arguments(function))
+    return Signature(function).takes_argument
 
 
 def needs_argument(function: Callable[..., Any]) -> bool:
     """Whether it requires a positional argument; False for a builtin without a signature."""
-    arguments = [parameter for parameter in _arguments(function) if parameter is not _UNKNOWN]
-    return any(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in arguments)
+    return Signature(function).needs_argument
 
 
-def leading_parameters(function: Callable[..., Any]) -> list[str]:
-    """The names of the parameters that can be given by position, in order."""
-    return [name for name, parameter in _parameters(function).items() if parameter.kind in _BY_POSITION]
-
-
-def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    kinds = (*_BY_POSITION, inspect.Parameter.VAR_POSITIONAL)
-    return [p for name, p in _parameters(function).items() if name not in SUPPLIED and p.kind in kinds]
+def with_options(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    """The function with these arguments: by name, those before its first other argument by position."""
+    return Signature(function).with_options(options) if options else function
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pocket_lab.history.errors import Unreadable, read_row
-from pocket_lab.records.codec import decode_checked, decode_point, encode, valid_json
-from pocket_lab.records.point import Point
+from pocket_lab.records.codec import decode_checked, decode_point, encode, point_json, valid_json
+from pocket_lab.records.point import POINT_FIELDS, Point, column_of
 from pocket_lab.records.progress import Failure
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
@@ -49,7 +49,7 @@ _MOST_SHOWN = 60
 
 def point_row(session: int, number: int, point: Point) -> tuple[Any, ...]:
     """The values of INSERT_POINT."""
-    return (session, number, valid_json(json.dumps(asdict(point))))
+    return (session, number, point_json(point))
 
 
 def sample_row(session: int, seq: int, point: int, sample: Sample) -> tuple[Any, ...]:
@@ -112,7 +112,7 @@ def read_sample_columns(connection: sqlite3.Connection, session: int) -> dict[st
     for row in np.flatnonzero(~np.isin(rows["point"], numbers))[:1]:
         raise _no_point(session, int(rows["seq"][row]), int(rows["point"][row]))
     index = np.searchsorted(numbers, rows["point"])
-    columns = {field.name: _column([getattr(point, field.name) for point in points.values()])[index] for field in fields(Point)}
+    columns = {name: _column([column_of(point, name) for point in points.values()])[index] for name in POINT_FIELDS}
     columns |= {name: rows[name].copy() for name in _SAMPLE_TYPES}  # a view would keep all of `rows`
     errors = columns["error"]
     for failed in np.flatnonzero(errors.astype(bool)):  # a JSON text is never empty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Unpack
@@ -23,7 +23,6 @@ from pocket_lab.frames.nodes import nodes_frame
 from pocket_lab.frames.points import at_point, point_columns, point_of
 from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import Columns, samples_frame
-from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.options.keywords import BenchOptions
 from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.signature import takes_options
@@ -31,6 +30,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.collect import collect
 from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.parameters import refuse_taken
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.lab.runs.resumable import find_resumable
 from pocket_lab.measure.code_version import code_version
@@ -39,6 +39,7 @@ from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.resume import resumed
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.supervisor import Task, measure
+from pocket_lab.measure.sweep import sweep_options
 from pocket_lab.profile.memory.bench_peaks import measure_peaks, refuse_peaks
 from pocket_lab.profile.trace.bench_nodes import trace_nodes
 from pocket_lab.records.caveat import Caveat
@@ -56,6 +57,7 @@ from pocket_lab.view.findings.bench import (
     outlier_caveats,
     precision_caveats,
 )
+from pocket_lab.view.findings.combinations import combination_sentences
 from pocket_lab.view.findings.environment import describe_environment
 from pocket_lab.view.findings.machine import machine_sentences
 from pocket_lab.view.forecast import budget_caveats
@@ -201,6 +203,7 @@ class Bench(Result):
         if self.noise is not None and self._probe is not None and self._probed_figures is not None:
             is_first = is_fastest(self._probe, self.frame)
             texts.append(noise_sentence(self.noise, self._probe, is_first, self._probed_figures["basis"]))
+        texts[:0] = combination_sentences(self.frame)
         return [*texts, *metric_sentences(self.metrics), *node_sentences(self.nodes), *machine_sentences(self.machine)]
 
     @cached_property
@@ -261,19 +264,22 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     """
     request = parse_request("bench", _Own, options)
     sweep = request.sweep
-    code = code_version(target, request.input)
+    if sweep.params:
+        empty = Bench("", ())
+        refuse_taken(sweep, empty.frame, empty.samples, empty.nodes, empty.metrics)
+    code = code_version(target, request.input, *sweep.values.objects().values())
     stored, records = find_resumable(request.name, sweep, code) if request.own.resume else (None, [])
     job = plan_job(target, request.input, sweep, request.target_name(target) if stored is None else stored.target)
     label = request.run_name(job) if stored is None else stored.name
     if stored is not None and not (job := resumed(job, records)).points:
-        keep(whole := Bench(label, records, run=stored.id, sweep=asdict(sweep), code=code, begun=stored.started_at))
+        keep(whole := Bench(label, records, run=stored.id, sweep=sweep_options(sweep), code=code, begun=stored.started_at))
         return whole
     if request.own.memory:
         refuse_peaks(job)
     job = replace(job, memory_pass=request.own.memory)
     recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line, code=code), stored)
     try:
-        task = partial(sample, afterwards=trace_nodes) if isinstance(job.target, Graph) else sample
+        task = partial(sample, afterwards=trace_nodes) if job.runs_graphs else sample
         with recording, closing(_measured(job, task, request.own.memory)) as stream:
             collect(stream, records, recording, request.watch)
     finally:
@@ -281,7 +287,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
             label,
             records,
             run=recording.run,
-            sweep=asdict(sweep),
+            sweep=sweep_options(sweep),
             code=code,
             begun=recording.begun,
             earlier=recording.earlier,

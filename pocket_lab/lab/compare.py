@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 from markupsafe import Markup
 
+from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.means import geometric_means
 from pocket_lab.analysis.compare.nodes import compare_nodes
 from pocket_lab.analysis.compare.pairs import compare_pairs
@@ -23,7 +24,6 @@ from pocket_lab.frames.node_pairs import node_pairs_frame
 from pocket_lab.frames.pairs import pairs_frame, sides_frame
 from pocket_lab.frames.points import points_of
 from pocket_lab.frames.samples import without_warm_up
-from pocket_lab.graph.graph import Graph
 from pocket_lab.lab.bench import Bench
 from pocket_lab.lab.load_stored import earlier_key, stored_bench
 from pocket_lab.lab.options.keywords import CompareOptions
@@ -33,6 +33,7 @@ from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.collect import collect
 from pocket_lab.lab.runs.interruptible import interruptible
 from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.parameters import refuse_taken
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.method import method_differences
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_OF_POINTS = ("size", "sizes", "workers", "executor", "executors")
+_OF_POINTS = ("size", "sizes", "workers", "executor", "executors", "params", "grid")
 _UNPAIRED = "the two runs were not measured together: compare the two targets themselves to see smaller changes"
 _SAME_CODE = "the code of the target and of its input is the same in both runs, so a difference comes from something else"
 
@@ -215,6 +216,8 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
             "or two targets"
         )
     margin = request.own.margin or MARGIN
+    if request.sweep.params:
+        refuse_taken(request.sweep, pd.DataFrame(columns=COMPARISON_COLUMNS), pairs_frame(()))
     jobs = [_job(side, request) for side in (a, b)]
     pair = PairedJob(
         *_with_different_names(*jobs),
@@ -232,7 +235,7 @@ def compare(a: Any, b: Any, **options: Unpack[CompareOptions]) -> Comparison:
     label = request.name or f"{other} against {one}"
     recording = Recording("compare", label, other, options_json(jobs[0].sweep, request.command_line, margin=margin))
     try:
-        are_graphs = all(isinstance(job.target, Graph) for job in (pair.a, pair.b))
+        are_graphs = all(job.runs_graphs for job in (pair.a, pair.b))
         task = partial(sample_pairs, afterwards=trace_paired_nodes) if are_graphs else sample_pairs
         with recording, closing(measure(pair, task)) as stream:
             collect(stream, records, recording, request.watch)

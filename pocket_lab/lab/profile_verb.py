@@ -10,6 +10,7 @@ import linecache
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -19,9 +20,11 @@ from pocket_lab.lab.options.request import Request, parse_request
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.collect import collect
 from pocket_lab.lab.runs.last_result import keep
+from pocket_lab.lab.runs.parameters import refuse_taken
 from pocket_lab.lab.runs.recording import Recording, options_json
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.planning import plan_job
+from pocket_lab.measure.points.combinations import Combinations, each_combination
 from pocket_lab.measure.supervisor import Task, measure
 from pocket_lab.profile.node_code import node_codes
 from pocket_lab.records.caveat import Caveat
@@ -60,7 +63,13 @@ class ProfileVerb(Generic[R, O]):
         """
         sweep = request.sweep
         job = plan_job(target, request.input, sweep, request.target_name(target))
-        task, first = self.prepare(job, request.own)
+        if sweep.params:
+            refuse_taken(sweep, self.result("", (), None).frame)
+        prepared = [self.prepare(one, request.own) for one in Combinations(job).apart()] if sweep.params else []
+        task, first = prepared[0] if prepared else self.prepare(job, request.own)
+        if prepared:
+            first = list(dict.fromkeys(record for _, records in prepared for record in records))
+            task = partial(each_combination, task)
         records: list[Record] = []
         label = request.run_name(job)
         recording = Recording(self.name, label, job.points[0].target, options_json(job.sweep, request.command_line))

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from pocket_lab.graph.graph import Graph
+from pocket_lab.measure.parameters.takers import NO_TAKERS, Takers
 from pocket_lab.measure.sweep import Sweep
 from pocket_lab.measure.worker.native_limit import NativeLimit
 from pocket_lab.records.caveat import Caveat
@@ -30,7 +31,8 @@ class Job:
     `earlier` holds the samples of an interrupted measurement of the same points; `scratch` is a folder that the parent
     removes, for files that must not outlive the measuring process. `begun_s` is the begin of the measurement on the clock
     `time.monotonic`, which all processes share; `memory_pass` tells the sweep to leave time for one.
-    `native_limit` is that of all planned points, also when some of them are closed.
+    `native_limit` is that of all planned points, also when some of them are closed. Where the points have parameters, `target`
+    and `input` are those of a point only once `Combinations` has given them its values, as `takers` say.
     """
 
     target: Graph | Callable[..., Any]
@@ -43,6 +45,7 @@ class Job:
     begun_s: float | None = None
     memory_pass: bool = False
     native_limit: NativeLimit | None = None
+    takers: Takers = NO_TAKERS
 
     @property
     def budget_s(self) -> float:
@@ -66,7 +69,12 @@ class Job:
 
     def parts(self) -> dict[str, Any]:
         """The user's objects that are sent to the measuring process, by the names that error messages use."""
-        return {f'target "{self.points[0].target}"': self.target, "input": self.input}
+        return {f'target "{self.points[0].target}"': self.target, "input": self.input, **self.sweep.values.objects()}
+
+    @property
+    def runs_graphs(self) -> bool:
+        """Whether a run is that of a graph."""
+        return isinstance(self.target, Graph) or self.takers.is_graph
 
     def without(self, closed: Collection[Point], budget_s: float, samples: Sequence[Sample | Latency]) -> Job:
         """The open points with the samples that they have so far, within what remains of the budget."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pocket_lab.errors import UsageError, valid_unicode
-from pocket_lab.graph.callables import SUPPLIED, declared, is_async, name_of, needs_argument, takes, takes_argument
-from pocket_lab.graph.context import Context
+from pocket_lab.graph.callables import SUPPLIED, needs_argument, takes, takes_argument, unwrapped
 from pocket_lab.graph.graph import Graph
-from pocket_lab.graph.node import Node
 from pocket_lab.measure.job import OWN, Input, Job
+from pocket_lab.measure.parameters.takers import Takers, measurable, target_name
 from pocket_lab.measure.sweep import Sweep
 from pocket_lab.measure.worker.native_limit import limit_of
 from pocket_lab.records.caveat import Caveat
@@ -23,42 +22,31 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     `name` is what results call the target, by default its own name.
 
     Worker counts vary for a graph with a fan-out, a callable with a parameter `workers`, and under the drives "map" and
-    "load". Every other target is measured at one worker, with a Caveat if more were requested.
+    "load". Every other target is measured at one worker, with a Caveat if more were requested. With parameters, the target of
+    the first combination decides.
     """
-    if not isinstance(target, Graph | Node) and is_async(target):
-        target = _awaited(target)
-    if isinstance(target, Node):
-        target = Graph(target, name=target.name)
     if not callable(target) and not isinstance(target, Graph):
         raise UsageError(f"{target!r} cannot be measured: give a Graph, a Node or a callable")
     label = valid_unicode(name) if name and isinstance(name, str) else name or target_name(target)
-    _check_input(target, input, sweep, label)
+    takers, first_input = Takers(), input
+    if not sweep.params:
+        first = measurable(target)
+    else:
+        values = sweep.values.of(next(sweep.combinations()))
+        has_input = sweep.sizes != (None,) or input is not Input.ABSENT
+        takers, first = Takers.of(target, input, values, has_input)
+        first_input = takers.input_with(input, values)
+    _check_input(first, first_input, sweep, label)
     caveats: list[Caveat] = []
-    levels = _levels(target, sweep, label, caveats)
+    levels = _levels(first, sweep, label, caveats)
     points = tuple(
-        Point(label, size, count, executor, sweep.drive, sweep.rate) for size in sweep.sizes for executor, count in levels
+        Point(label, size, count, executor, sweep.drive, sweep.rate, params)
+        for params in sweep.combinations()
+        for size in sweep.sizes
+        for executor, count in levels
     )
-    return Job(target, input, points, sweep, tuple(caveats), native_limit=limit_of(sweep.native_threads, points))
-
-
-def _awaited(function: Callable[..., Any]) -> Node:
-    """An async function as a node, which runs it on an event loop."""
-    if takes_argument(function):
-        return Node(target_name(function), exec=function)
-
-    async def call(_: Any) -> Any:
-        return await function()
-
-    async def call_with(_: Any, ctx: Context) -> Any:
-        return await function(ctx=ctx)
-
-    return Node(target_name(function), exec=call_with if takes(function, "ctx") else call)
-
-
-def target_name(target: Any) -> str:
-    """The name under which results show a target."""
-    name = declared(target, "name")
-    return valid_unicode(name if isinstance(name, str) and name else name_of(target))
+    limit = limit_of(sweep.native_threads, points)
+    return Job(target if sweep.params else first, input, points, sweep, tuple(caveats), native_limit=limit, takers=takers)
 
 
 def has_own_name(target: Any) -> bool:
@@ -77,7 +65,7 @@ def _check_input(target: Any, input: Any, sweep: Sweep, label: str) -> None:
             f"input is a {type(input).__name__}, so sizes have no effect: give a function of the size, or no sizes"
         )
     if not sized and callable(input) and takes_argument(input):
-        raise UsageError(f"the input function {target_name(input)} needs a size: add sizes, for example 10,100,1000")
+        raise UsageError(f"the input function {target_name(unwrapped(input))} needs a size: add sizes, for example 10,100,1000")
     if not isinstance(target, Graph) and needs_argument(target) and not sized and input is Input.ABSENT:
         raise UsageError(f"{label} requires an argument: give sizes, or an input")
     if not isinstance(target, Graph) and not takes_argument(target):

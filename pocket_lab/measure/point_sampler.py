@@ -6,6 +6,7 @@ wall time never does. Both clocks are in every Sample.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,8 @@ from pocket_lab.measure.failed_point import failed_point, with_hint
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import PROFILED_S, RequestTally
 from pocket_lab.measure.own_processes.child_processes import NONE, OF_FIRST_RUNS, counted_children
-from pocket_lab.measure.timing.batch import Timing, Work
+from pocket_lab.measure.points.combinations import Combinations
+from pocket_lab.measure.timing.batch import Runs, Timing, Work
 from pocket_lab.measure.timing.lazy_result import lazy_caveats
 from pocket_lab.measure.timing.mutation import Fingerprint
 from pocket_lab.measure.timing.rebuild import Renewable
@@ -39,6 +41,7 @@ from pocket_lab.units import format_percent
 
 _MOST_TO_REBUILD = 1 << 20
 _WARM_UPS = (1, 2)
+_UNLIKE = 3.0
 _COLD_MATTERS_S = 0.005  # a first run takes up to 0.1 ms longer: below this, more than 2 %
 
 _chance = random.Random()  # not the module's own generator, which a target may seed
@@ -48,19 +51,22 @@ _chance = random.Random()  # not the module's own generator, which a target may 
 class PointSampler:
     """The builds of a point's work, used alternately by the rounds, and the seconds of a run, one value per round.
 
-    `runs_s` are wall seconds, `cpus_s` CPU seconds of the same rounds; `batch_s` is the time of the newest batch with what
-    warms it up.
+    `job` is that of the point, `runs_s` are wall seconds, `cpus_s` CPU seconds of the same rounds; `batch_s` is the time of the
+    newest batch with what warms it up.
     """
 
     point: Point
     pool: Pool
+    job: Job = field(init=False)
     runs_s: list[float] = field(default_factory=list)
     cpus_s: list[float] = field(default_factory=list)
     builds: list[Work] = field(default_factory=list)
+    fastest_s: float = math.inf
     value: Any = None
     loops: int = 1
     batch_s: float = 0.0
     target_s: float = 0.0
+    expected_s: float = math.nan
     requests: RequestTally = field(default_factory=RequestTally)
     has_failed: bool = False
     is_settled: bool = False
@@ -85,7 +91,7 @@ class PointSampler:
         """The approximate time of one run, or under load of one window of a profile."""
         if self.point.drive == "load":
             return PROFILED_S
-        return min(self.runs_s, default=run_seconds(self.batch_s, self.loops))
+        return self.fastest_s if self.runs_s else run_seconds(self.batch_s, self.loops)
 
     def recall(self, earlier: Iterable[Sample | Latency]) -> None:
         """Take over the samples of this point from an interrupted measurement."""
@@ -95,19 +101,28 @@ class PointSampler:
             if isinstance(record, Latency):
                 self.requests.recall(record)
                 if record.histogram:
-                    self.runs_s.append(run_seconds(0.0, 0, record.histogram))
+                    self._count(run_seconds(0.0, 0, record.histogram))
             elif record.loops and self.point.drive != "load":
-                self.runs_s.append(run_seconds(record.wall_s, record.loops))
+                self._count(run_seconds(record.wall_s, record.loops))
                 self.cpus_s.append(run_seconds(record.cpu_s, record.loops))
 
-    def prepare(self, job: Job, batch_s: float) -> Generator[Record, None, bool]:
+    def _count(self, run_s: float) -> None:
+        self.runs_s.append(run_s)
+        self.fastest_s = min(self.fastest_s, run_s)
+
+    def prepare(
+        self, combinations: Combinations, batch_s: float, expected_s: float = math.nan
+    ) -> Generator[Record, None, bool]:
         """Build the input, warm up, and choose the number of runs in a batch; False where that failed.
 
-        The first run is kept as round 0; it is no figure, since it may import modules or load a model.
+        The first run is kept as round 0; it is no figure, since it may import modules or load a model. `expected_s` is the time
+        of a run by similar points, where it is to spare the calibration.
         """
         yield Started(self.point)
         restart_seeds()
+        job = combinations.job
         try:
+            self.job = job = combinations.of(self.point)
             self.value = build_input(job, self.point)
             before = None if job.sweep.fresh_input else Fingerprint(self.value)
         except BaseException as error:
@@ -117,6 +132,8 @@ class PointSampler:
         yield Started(self.point)  # the point timeout is for the batch, without building the input
         try:
             work = build_work(job, self.point, self.value, self.pool)
+            if isinstance(work, Runs):
+                work.expected_s = self.expected_s = expected_s
             with counted_children(self.pool, NONE) as children:
                 timing = work.calibrate(batch_s)
         except BaseException as error:
@@ -141,12 +158,13 @@ class PointSampler:
         except BaseException as error:
             INTERRUPTS.pass_on(error)
 
-    def probe(self, job: Job) -> Iterator[Record]:
+    def probe(self) -> Iterator[Record]:
         """Build the work a second time on the same input, so that the odd and the even rounds are an A/A comparison.
 
         The target is rebuilt as for a comparison, unless it is measured in place or is large.
         """
         yield Started(self.point)
+        job = self.job
         if job.sweep.store == "shared":  # one store allows one build; the odd and even rounds are compared all the same
             yield Probe(self.point)
             return
@@ -181,11 +199,8 @@ class PointSampler:
             self.waits.begin()
             timing = work.time(self.loops)
             self.waits.end(timing)
-            if self.loops == 1 and timing.wall_s < self.target_s / 2 and self.point.drive != "load":
-                self.loops, self.target_s = (
-                    work.calibrate(self.target_s).loops,
-                    0.0,
-                )  # once: the very first run may have had to import modules
+            if self._is_unlike(timing):  # once: the very first run may have had to import modules
+                self._calibrate_again(work)
         except BaseException as error:
             INTERRUPTS.pass_on(error)
             self.has_failed = True
@@ -193,12 +208,25 @@ class PointSampler:
             return False
         self.batch_s = timing.wall_s + warmed_s
         if timing.loops:
-            self.runs_s.append(timing.run_s)
+            self._count(timing.run_s)
             self.cpus_s.append(run_seconds(timing.cpu_s, timing.loops))
         yield from self._records(work, round_number, timing)
         if self.waits.is_due:
             yield self.waits.take()
         return True
+
+    def _calibrate_again(self, work: Work) -> None:
+        if isinstance(work, Runs):
+            work.expected_s = math.nan
+        self.loops, self.target_s = work.calibrate(self.target_s).loops, 0.0
+
+    def _is_unlike(self, timing: Timing) -> bool:
+        """Whether to calibrate again: a single run is too short for a batch, or batches are unlike what was expected."""
+        if self.point.drive == "load" or not self.target_s:
+            return False
+        if self.loops == 1:
+            return timing.wall_s < self.target_s / 2
+        return self.expected_s == self.expected_s and not self.target_s / _UNLIKE <= timing.wall_s <= self.target_s * _UNLIKE
 
     def is_precise(self, precision: float) -> bool:
         """Whether the interval is narrow enough; checked rarely, since each check is another chance to stop too early."""

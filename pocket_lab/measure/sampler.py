@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,6 +14,8 @@ from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.itinerary import Itinerary
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
+from pocket_lab.measure.points.combinations import Combinations
+from pocket_lab.measure.points.open_points import OpenPoints
 from pocket_lab.measure.resume import run_seconds_by_point
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
@@ -24,11 +27,13 @@ from pocket_lab.measure.worker.native_limit import native_caveats
 from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Forecast
 from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Latency, Sample
 from pocket_lab.stats.median_interval import FEWEST
 
 _LONGEST_BATCH_S = 0.003  # shorter than the time slice of a busy machine, so that most batches run undisturbed
 _SHORTEST_BATCH_S = 0.001
 _BATCHES_PER_POINT = 40
+_MANY_BATCHES = 60
 _MOST_ROUNDS = 10_000
 _AFTERWARDS_SHARE, _PASSES_AFTERWARDS = 0.1, 8
 _MEMORY_SHARE, _MEMORY_START_S = 0.4, 0.3  # of the budget at most; the start is longer than that of this process by so much
@@ -54,9 +59,10 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     environment = replace(read_environment(), gc=_GC)
     yield environment
     yield from job.caveats
-    yield from cache_caveats(job)
+    combinations = Combinations(job)
+    yield from cache_caveats(combinations.first)
     with ExitStack() as stack:
-        rounds = _Rounds(job, Pools(job.points, stack), afterwards is not None)
+        rounds = _Rounds(job, combinations, Pools(job.points, stack), afterwards is not None)
         gc.freeze()
         stack.callback(gc.unfreeze)
         yield from rounds.run()
@@ -70,15 +76,21 @@ class _Rounds:
     """The points of a job on their way: waiting for their first run, open in the rounds, or closed."""
 
     job: Job
+    combinations: Combinations
     pools: Pools
     has_afterwards: bool
     deadline_s: float = field(init=False)
     start_s: float = field(init=False)
     batch_s: float = field(init=False)
     itinerary: Itinerary = field(init=False)
-    open: list[PointSampler] = field(default_factory=list)
+    open: OpenPoints[PointSampler] = field(init=False)
     ready: list[PointSampler] = field(default_factory=list)
+    executors: set[str] = field(default_factory=set)
     has_warned: bool = False
+    earlier: dict[Point, list[Sample | Latency]] = field(default_factory=dict)
+    runs_s: dict[int, tuple[float, float]] = field(default_factory=dict)  # of those that are ready: run, shortest visit
+    run_s: float = 0.0
+    least_s: float = 0.0
 
     def __post_init__(self) -> None:
         sweep, points = self.job.sweep, self.job.points
@@ -86,6 +98,14 @@ class _Rounds:
         self.deadline_s = deadline_of(sweep.budget_s, self.job.begun_s)
         self.batch_s = min(_LONGEST_BATCH_S, max(_SHORTEST_BATCH_S, sweep.budget_s / len(points) / _BATCHES_PER_POINT))
         self.itinerary = Itinerary(points, sweep.isolation == "process", run_seconds_by_point(self.job.earlier))
+        self.open = OpenPoints(self.batch_s)
+        for record in self.job.earlier:
+            self.earlier.setdefault(record.point, []).append(record)
+
+    @property
+    def has_many(self) -> bool:
+        """Whether the calibration of each point would take a good part of the budget."""
+        return self.job.sweep.budget_s < _MANY_BATCHES * self.batch_s * len(self.job.points)
 
     @property
     def measured(self) -> list[PointSampler]:
@@ -97,9 +117,8 @@ class _Rounds:
         """When the work of this process ends: before a memory pass, which needs a process of its own and runs more slowly."""
         if not self.job.memory_pass:
             return self.deadline_s
-        runs_s = sum(sampler.least_s for sampler in self.ready)
         return self.deadline_s - min(
-            self.start_s + _MEMORY_START_S + len(self.ready) * _MEMORY_POINT_S + _MEMORY_SLOWER * runs_s,
+            self.start_s + _MEMORY_START_S + len(self.ready) * _MEMORY_POINT_S + _MEMORY_SLOWER * self.least_s,
             _MEMORY_SHARE * self.job.sweep.budget_s,
         )
 
@@ -108,8 +127,7 @@ class _Rounds:
         """When the rounds end, so that what comes afterwards has its time."""
         if not self.has_afterwards:
             return self.end_s
-        runs_s = sum(sampler.run_s for sampler in self.ready)
-        return self.end_s - min(_PASSES_AFTERWARDS * runs_s, _AFTERWARDS_SHARE * self.job.sweep.budget_s)
+        return self.end_s - min(_PASSES_AFTERWARDS * self.run_s, _AFTERWARDS_SHARE * self.job.sweep.budget_s)
 
     def run(self) -> Iterator[Record]:
         """Rounds until every point is closed."""
@@ -130,8 +148,9 @@ class _Rounds:
             gc.collect()
             if references is not None:
                 yield from references.visit(number)
-            order.shuffle(self.open)
-            yield from self._visit_all(number)
+            samplers = list(self.open)
+            order.shuffle(samplers)
+            yield from self._visit_all(samplers, number)
             yield from self._admit()
         del reserve
         for sampler in self.open:
@@ -140,30 +159,32 @@ class _Rounds:
             yield self._forecast()  # by now more is known
         yield from (Closed(point, "budget") for point in self.itinerary.waiting)
 
-    def _visit_all(self, number: int) -> Iterator[Record]:
-        for sampler in list(self.open):
-            if perf_counter() + self._expected_s(sampler) + self._needed_by_shorter_s(sampler) > self.rounds_end_s:
+    def _visit_all(self, samplers: Sequence[PointSampler], number: int) -> Iterator[Record]:
+        for sampler in samplers:
+            if perf_counter() + self._expected_s(sampler) + self.open.needed_by_shorter_s(sampler) > self.rounds_end_s:
                 self.open.remove(sampler)
                 yield from sampler.closed("budget")
-            elif not (yield from sampler.visit(number)):
+                continue
+            if not (yield from sampler.visit(number)):
                 self.open.remove(sampler)
             elif sampler.is_precise(self.job.sweep.precision) and not self._is_compared(sampler):
                 self.open.remove(sampler)
                 yield from sampler.closed("done")
+            else:
+                self.open.update(sampler)
+            self._learn(sampler)
+
+    def _learn(self, sampler: PointSampler) -> None:
+        run_s, least_s = self.runs_s.get(id(sampler), (0.0, 0.0))
+        self.runs_s[id(sampler)] = now_s = sampler.run_s, sampler.least_s
+        self.run_s += now_s[0] - run_s
+        self.least_s += now_s[1] - least_s
+        if self.itinerary.waiting:
             self.itinerary.learn(sampler.point, sampler.least_s)
 
     def _is_compared(self, sampler: PointSampler) -> bool:
         """Whether the point settled on its CPU time while others are measured at its size: speed-ups take common rounds."""
-        alike = [other for other in self.open if other is not sampler and other.point.size == sampler.point.size]
-        return sampler.settled_on_cpu and any(not other.is_settled for other in alike)
-
-    def _needed_by_shorter_s(self, sampler: PointSampler) -> float:
-        """What points with shorter batches still need for an interval: a long one does not take that from them."""
-        shorter = [other for other in self.open if other.batch_s < sampler.batch_s]
-        return sum(self._until_interval_s(other) for other in shorter)
-
-    def _until_interval_s(self, sampler: PointSampler) -> float:
-        return max(sampler.batch_s, self.batch_s) * max(FEWEST - len(sampler.runs_s), 0)
+        return sampler.settled_on_cpu and self.open.has_others_unsettled(sampler)
 
     def _expected_s(self, sampler: PointSampler) -> float:
         """The time of the next batch at least: after a first run, which may have loaded a lot, a quarter of that is tried."""
@@ -174,14 +195,16 @@ class _Rounds:
         """Prepare the points that fit beside those in the rounds; time that the rounds turn out to leave brings in others."""
         while (point := self.itinerary.take(self._left_s, self._planned_s, self.batch_s, self._is_idle)) is not None:
             sampler = PointSampler(point, self.pools.of(point))
-            sampler.recall(self.job.earlier)
-            if not (yield from sampler.prepare(self.job, self.batch_s)):
+            sampler.recall(self.earlier.get(point, ()))
+            expected_s = self.itinerary.predict(point) if self.has_many else math.nan
+            if not (yield from sampler.prepare(self.combinations, self.batch_s, expected_s)):
                 continue
             if sampler.loops == 1 and self._is_first_of(point) and sampler.batch_s < _SECOND_LOOK_SHARE * self._left_s:
                 yield from sampler.look_again()
-            self.open.append(sampler)
+            self.open.update(sampler)
             self.ready.append(sampler)
-            self.itinerary.learn(point, sampler.least_s)
+            self.executors.add(point.executor)
+            self._learn(sampler)
         if self.itinerary.waiting and not self.has_warned:
             self.has_warned = True
             yield self._forecast()
@@ -202,14 +225,14 @@ class _Rounds:
     @property
     def _planned_s(self) -> float:
         """The time of the rounds that the open points need for an interval."""
-        return sum(self._until_interval_s(sampler) for sampler in self.open)
+        return self.open.planned_s
 
     def _is_first_of(self, point: Point) -> bool:
         """Whether no point of this executor has run yet: then the first run may have loaded what later ones find."""
-        return all(sampler.point.executor != point.executor for sampler in self.ready)
+        return point.executor not in self.executors
 
     def _probe(self) -> Iterator[Record]:
         if self.open:
             fastest = min(self.open, key=lambda sampler: sampler.least_s)
             if fastest.batch_s * FEWEST < self._left_s:
-                yield from fastest.probe(self.job)
+                yield from fastest.probe()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,6 +13,18 @@ from typing import Any
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.registry import EXECUTORS
 from pocket_lab.measure.option_value import parse_option
+from pocket_lab.measure.parameters.params import (
+    MOST_COMBINATIONS,
+    NO_VALUES,
+    Axes,
+    Rows,
+    Values,
+    combinations,
+    count_combinations,
+    parse_grid,
+    parse_params,
+)
+from pocket_lab.records.point import Params
 from pocket_lab.units import parse_counts, parse_duration, parse_fraction
 
 DRIVES = ("run", "map", "load")
@@ -25,10 +37,11 @@ _MOST_EXECUTORS = 100
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Sizes x executors x workers under one drive, with a precision and a budget; see `bench` for the meaning.
+    """Parameters x sizes x executors x workers under one drive, with a precision and a budget; see `bench` for the meaning.
 
     `executors` is None where the user left the choice to the target, `rate` and `point_timeout_s` where there is none,
-    `native_threads` where the points decide (`limit_of`).
+    `native_threads` where the points decide (`limit_of`). `params` are the labels of each parameter, `grid` the rows of labels
+    that are measured, or None for all combinations; `values` are the values behind the labels.
     """
 
     sizes: tuple[int | None, ...] = (None,)
@@ -45,6 +58,18 @@ class Sweep:
     caches: str = "warm"
     references: bool = True
     native_threads: int | None = None
+    params: Axes = ()
+    grid: Rows | None = None
+    values: Values = field(default=NO_VALUES, compare=False, repr=False)
+
+    def combinations(self) -> Iterator[Params]:
+        """The combinations of parameters in their order; the empty one where there are none."""
+        return combinations(self.params, self.grid)
+
+
+def sweep_options(sweep: Sweep) -> dict[str, Any]:
+    """The fields of a sweep that are data: without the values of its parameters, which may be any objects."""
+    return {each.name: getattr(sweep, each.name) for each in fields(sweep) if each.name != "values"}
 
 
 def parse_sweep(**options: Any) -> Sweep:
@@ -64,6 +89,7 @@ def parse_sweep(**options: Any) -> Sweep:
     for singular, plural in SINGULAR.items():
         if options.get(singular) is not None and len(parsed[plural]) > 1:
             raise UsageError(f"{singular}: {options[singular]!r} is more than one value; give them as {plural}")
+    parsed |= _parameters(parsed.pop("params", None), parsed.pop("grid", None))
     sweep = Sweep(**{_FIELDS.get(name, name): value for name, value in parsed.items()})
     if sweep.point_timeout_s is not None and sweep.isolation == "kernel":
         raise UsageError('point_timeout ends a process of its own, so it has no effect with isolation="kernel"')
@@ -102,6 +128,26 @@ def parse_choice(option: str, known: tuple[str, ...], value: str) -> str:
     if value not in known:
         raise UsageError(f"{option}: {value!r} is not known; choose from {', '.join(known)}")
     return value
+
+
+def _parameters(params: tuple[Axes, Values] | None, grid: tuple[Axes, Rows, Values] | None) -> dict[str, Any]:
+    """The fields for the parameters of a sweep."""
+    if params is not None and grid is not None:
+        raise UsageError("grid= has the combinations, and params= would make others: give one of them")
+    axes, rows, values = grid or ((), None, NO_VALUES)
+    if params is not None:
+        axes, values = params
+    if (count := count_combinations(axes, rows)) > MOST_COMBINATIONS:
+        raise UsageError(f"params: {count:,} combinations are more than {MOST_COMBINATIONS:,}; choose some of them with grid=")
+    return {"params": axes, "grid": rows, "values": values}
+
+
+def _parse_params(value: Any) -> tuple[Axes, Values] | None:
+    return None if value is None else parse_params(value)
+
+
+def _parse_grid(value: Any) -> tuple[Axes, Rows, Values] | None:
+    return None if value is None else parse_grid(value)
 
 
 def _parse_sizes(value: Counts | None) -> tuple[int | None, ...]:
@@ -190,7 +236,15 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "caches": partial(parse_choice, "caches", CACHES),
     "references": parse_flag,
     "native_threads": _parse_native_threads,
+    "params": _parse_params,
+    "grid": _parse_grid,
 }
 SWEEP_OPTIONS = (*SINGULAR, *PARSERS)
-_EXAMPLES = {"sizes": "10,100,1k", "workers": "1,2,4", "executors": "threads,processes", "native_threads": "1"}
+_EXAMPLES = {
+    "sizes": "10,100,1k",
+    "workers": "1,2,4",
+    "executors": "threads,processes",
+    "native_threads": "1",
+    "params": '{"chunk": [1, 8]}',
+}
 _FIELDS = {"budget": "budget_s", "point_timeout": "point_timeout_s"}

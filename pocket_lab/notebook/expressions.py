@@ -6,12 +6,14 @@ import ast
 import builtins
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.outcome import text_of
+from pocket_lab.measure.option_value import option_named
+from pocket_lab.measure.parameters.params import split_texts
 from pocket_lab.notebook.cell_inputs import cell_inputs
 
 _OURS = ("n", "workers", "executor", "ctx")  # a parameter of such a name would get our own value
@@ -31,6 +33,17 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         raise UsageError(f"no variable is named {error.name!r} in this notebook{hint}") from None
     except Exception as error:
         raise UsageError(f"{expression!r} has no value: {text_of(error)}") from None
+
+
+def axes(texts: Sequence[str], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters such as "chunk=1,8,64" by name; what is the name of a list, an array or a dict of the notebook is that."""
+    with option_named("params"):
+        found: dict[str, Any] = split_texts(texts)
+    for name, text in found.items():
+        value = names.get(text) if text.isidentifier() else None
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+            found[name] = value
+    return found
 
 
 def is_lookup(expression: str | None, names: Mapping[str, Any]) -> bool:

@@ -23,8 +23,9 @@ from pocket_lab.lab.options.verbs import Verb
 from pocket_lab.lab.result import Result
 from pocket_lab.lab.runs.last_result import last
 from pocket_lab.measure.option_value import option_named
-from pocket_lab.measure.planning import has_own_name, target_name
-from pocket_lab.notebook.expressions import compile_cell, evaluate, is_lookup
+from pocket_lab.measure.parameters.takers import target_name
+from pocket_lab.measure.planning import has_own_name
+from pocket_lab.notebook.expressions import axes, compile_cell, evaluate, is_lookup
 from pocket_lab.notebook.progress import ProgressWidget
 from pocket_lab.view.text.failure import is_from_target, render_failure
 from pocket_lab.view.text.terminal import TerminalProgress
@@ -67,6 +68,8 @@ class MagicRunner:
             if name in options:
                 with option_named(name):
                     options[name] = evaluate(options[name], names)
+        if "params" in options:
+            options["params"] = axes(options["params"], names)
         before = last()
         try:
             with self._progress() as watch:

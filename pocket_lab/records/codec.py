@@ -6,11 +6,15 @@ import json
 import re
 import types
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Started
 from pocket_lab.records.ranges import check_ranges
 from pocket_lab.records.record import Record
+from pocket_lab.records.samples import Sample
 
 Check = Callable[[Any], bool]
 
@@ -24,7 +28,16 @@ _MOST_SHOWN = 60
 
 
 def encode(record: Record) -> bytes:
-    """One line of JSON: the kind of the record and its fields; lone surrogates in texts become text."""
+    """One line of JSON: the kind of the record and its fields; lone surrogates in texts become text.
+
+    The two kinds of which a sweep has one for each visit of a point are written from parts, the others by a general encoder.
+    """
+    if record.__class__ is Started:
+        return f'["Started", {{"point": {point_json(record.point)}}}]\n'.encode()
+    if record.__class__ is Sample and record.error is None:
+        numbers = f'"round": {record.round}, "loops": {record.loops}, "wall_s": {_number(record.wall_s)}'
+        more = f'"cpu_s": {_number(record.cpu_s)}, "items": {record.items}, "error": null'
+        return f'["Sample", {{"point": {point_json(record.point)}, {numbers}, {more}}}]\n'.encode()
     return valid_json(_encode([type(record).__name__, record])).encode() + b"\n"
 
 
@@ -64,6 +77,7 @@ def decode_point(text: str) -> Point:
     values = json.loads(_ascii(text))
     if not isinstance(values, dict):
         raise TypeError("no point")
+    values = as_tuples(values)
     check_fields(Point, values)
     check_ranges("point", values)
     return Point(**values)
@@ -96,18 +110,35 @@ def _as_text(found: re.Match[str]) -> str:
 def _record(kind: str, values: dict[str, Any]) -> Record:
     for name, value in values.items():
         if name == "point" and value is not None:
-            values[name] = Point(**value)
+            values[name] = _point(value)
         elif name == "points":
-            values[name] = tuple(Point(**point) for point in value)
+            values[name] = tuple(map(_point, value))
         elif value.__class__ is list:
             values[name] = _tuples(value)
     decoded: Record = _KINDS[kind](**values)
     return decoded
 
 
+def _point(values: dict[str, Any]) -> Point:
+    return Point(**as_tuples(values)) if "params" in values else Point(**values)
+
+
 def _fields(record: Any) -> dict[str, Any]:
-    """A record, or a point in it, as JSON knows it; twice as quick as `asdict`, which copies what it finds."""
-    return {name: getattr(record, name) for name in record.__slots__}
+    """A record, or a point in it, as JSON knows it; twice as quick as `asdict`, which copies what it finds.
+
+    A point without parameters is written as it was before there were any.
+    """
+    return {name: getattr(record, name) for name in record.__slots__ if name != "params" or record.params}
+
+
+@lru_cache(maxsize=100_000)
+def point_json(point: Point) -> str:
+    """A point as a JSON object."""
+    return valid_json(_encode(point))
+
+
+def _number(value: float) -> str:
+    return repr(value) if value.__class__ is float and isfinite(value) else _encode(value)
 
 
 _encode = json.JSONEncoder(default=_fields).encode

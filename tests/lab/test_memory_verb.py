@@ -80,7 +80,17 @@ def test_the_timeline_shows_the_heap_and_the_active_nodes(chain: MemoryProfile) 
     assert timeline["at_s"].is_monotonic_increasing
     assert (timeline["rss_bytes"] > 0).all()
     assert activity.loc["hold", "end_s"] <= begin_s
-    assert list(timeline.columns) == ["at_s", "heap_bytes", "rss_bytes", "size", "workers", "executor", "drive", "rate"]
+    assert list(timeline.columns) == [
+        "at_s",
+        "heap_bytes",
+        "rss_bytes",
+        "size",
+        "workers",
+        "executor",
+        "drive",
+        "rate",
+        "params",
+    ]
 
 
 def test_stacks_hold_what_was_alive_at_the_peak(chain: MemoryProfile) -> None:
@@ -121,7 +131,7 @@ def test_worker_processes_are_followed_and_added_up(pieces: MemoryProfile) -> No
 def test_several_executors_sizes_and_workers_are_points_of_one_profile() -> None:
     result = memory(Graph(fan_out(piece)), sizes="2,4", input=many, workers="1,2", executors="threads,serial")
     assert len(result.runs) == 6
-    assert list(result.runs.columns[-5:]) == ["size", "workers", "executor", "drive", "rate"]
+    assert list(result.runs.columns[-6:]) == ["size", "workers", "executor", "drive", "rate", "params"]
     for size in (2, 4):
         assert of_node(result, "piece", size=size, workers=1, executor="threads")["peak_bytes"] == pytest.approx(
             20 * MIB, rel=0.05

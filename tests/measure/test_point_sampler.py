@@ -15,6 +15,7 @@ from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.point_sampler import PointSampler
+from pocket_lab.measure.points.combinations import Combinations
 from pocket_lab.measure.sweep import parse_sweep
 from pocket_lab.measure.timing.waits_tally import WaitsTally
 from pocket_lab.records.caveat import Caveat
@@ -48,7 +49,7 @@ def finished(steps: Generator[Record, None, bool]) -> tuple[list[Record], bool]:
 def ready(target: Callable[..., Any], **options: Any) -> tuple[PointSampler, Job]:
     job = job_of(target, **options)
     sampler = lane_of(job)
-    _, is_ready = finished(sampler.prepare(job, 0.001))
+    _, is_ready = finished(sampler.prepare(Combinations(job), 0.001))
     assert is_ready
     return sampler, job
 
@@ -62,7 +63,7 @@ def caveats(sampler: PointSampler) -> dict[str, str]:
 def test_the_warm_up_is_round_zero_and_does_not_count() -> None:
     job = job_of(lambda: time.sleep(0.002))
     sampler = lane_of(job)
-    records, is_ready = finished(sampler.prepare(job, 0.001))
+    records, is_ready = finished(sampler.prepare(Combinations(job), 0.001))
     assert is_ready
     assert [type(record) for record in records] == [Started, Started, Sample], "before the input, and before the first batch"
     assert isinstance(records[2], Sample)
@@ -121,7 +122,7 @@ def test_nothing_runs_before_a_batch_of_one_long_run_or_where_each_run_has_its_o
     built: list[int] = []
     job = job_of(lambda values: time.sleep(0.0002), lambda: built.append(0) or [1], fresh_input=True)
     sampler = lane_of(job)
-    finished(sampler.prepare(job, 0.001))
+    finished(sampler.prepare(Combinations(job), 0.001))
     sampler.target_s = 0.0  # the number of runs is not chosen again, as it is where the first ones were interrupted
     built.clear()
     finished(sampler.visit(1))
@@ -246,8 +247,8 @@ def test_where_no_request_is_answered_there_is_a_row_and_no_value() -> None:
 
 
 def test_the_second_build_takes_the_odd_rounds() -> None:
-    sampler, job = ready(lambda: time.sleep(0.001))
-    assert [type(record) for record in sampler.probe(job)] == [Started, Probe]
+    sampler, _ = ready(lambda: time.sleep(0.001))
+    assert [type(record) for record in sampler.probe()] == [Started, Probe]
     assert len(sampler.builds) == 2
     times = [0, 0]
     for place, build in enumerate(sampler.builds):
@@ -268,8 +269,8 @@ def test_the_second_build_takes_the_odd_rounds() -> None:
 def test_what_cannot_be_built_twice_is_measured_all_the_same() -> None:
     job = job_of(Unsendable(), isolation="process")
     sampler = lane_of(job)
-    assert finished(sampler.prepare(job, 0.001))[1]
-    assert [type(record) for record in sampler.probe(job)] == [Started]
+    assert finished(sampler.prepare(Combinations(job), 0.001))[1]
+    assert [type(record) for record in sampler.probe()] == [Started]
     assert len(sampler.builds) == 1
     assert finished(sampler.visit(1))[1]
 

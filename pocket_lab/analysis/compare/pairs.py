@@ -20,7 +20,7 @@ from pocket_lab.analysis.compare.basis import Basis, basis_of
 from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.ratio import MARGIN, Ratio, ratio_of, verdict_of
 from pocket_lab.analysis.compare.seconds_needed import seconds_needed
-from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.frames.points import LOCATION_COLUMNS, with_point_types
 from pocket_lab.stats.holm import holm
 
 _OF_SIDES = ("status", "target_a", "target_b", "waits_a", "waits_b")
@@ -41,7 +41,7 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
     rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
     if not rows:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS).astype({"size": sides["size"].dtype})
+    return with_point_types(pd.DataFrame(rows, columns=COMPARISON_COLUMNS).astype({"size": sides["size"].dtype}))
 
 
 @dataclass(frozen=True, slots=True)

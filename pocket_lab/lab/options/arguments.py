@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser, verb: Verb, face: Face) -> No
         how: dict[str, Any] = {"metavar": option.metavar}
         if option.kind == "flag":
             how = {"action": "store_false" if option.is_on else "store_true"}
+        elif option.kind == "axes":
+            how["action"] = "append"
         help = option.help_of(verb.name, face).replace("%", "%%")
         default = None if "python" in option.faces else option.default_of(verb.name)
         parser.add_argument(*option.flags, dest=option.name, default=default, help=help, **how)

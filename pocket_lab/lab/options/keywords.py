@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -21,6 +21,8 @@ class PointOptions(TypedDict, total=False):
     executor: str | None
     executors: str | Iterable[str] | None
     input: Any
+    params: Mapping[str, Any] | None
+    grid: Any
     drive: str
     rate: float | str | None
     store: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Face = Literal["python", "magic", "shell"]
-Kind = Literal["text", "flag", "object", "objects"]
+Kind = Literal["text", "flag", "object", "objects", "axes"]
 
 
 def keep_value(value: Any) -> Any:
@@ -21,7 +21,8 @@ class Option:
 
     `default` is the value in Python, `defaults` the verbs that have another one; `parse` takes text or a value and raises
     UsageError. `aliases` and `short` are further spellings on a command line. `kind` is "object" (or "objects", a list) for an
-    expression of the notebook, which is "module:name" in the shell, and "flag" for an option without a value there.
+    expression of the notebook, which is "module:name" in the shell, "flag" for an option without a value there, and "axes" for
+    one that is given once for each parameter, as name=values.
     `choices` are known values, for completion. `none` is what the default None of a verb means, for the help in Python.
     """
 

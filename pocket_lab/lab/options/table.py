@@ -115,6 +115,19 @@ OPTIONS = (
         kind="object",
     ),
     _of_sweep(
+        "params",
+        'values of any kind for parameters by name, {"chunk": [1, 8, 64]}: each combination is a point. They go to the input '
+        "function, to the target, or to a function that returns the graph to run",
+        metavar="chunk=1,8,64",
+        aliases=("param",),
+        kind="axes",
+    ),
+    _of_sweep(
+        "grid",
+        "chosen combinations instead of all: a frame with a column for each parameter, or a list of dicts",
+        kind="object",
+    ),
+    _of_sweep(
         "drive",
         '"run" (one input, one run), "map" (a list, each item a run) or "load" (each worker is a client that runs again and '
         "again: latencies, their percentiles, requests a second)",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from pocket_lab.history.archive import Archive
 from pocket_lab.history.entry import Entry
 from pocket_lab.history.session import Session
 from pocket_lab.lab.runs.machine_speed import speed_of
-from pocket_lab.measure.sweep import Sweep
+from pocket_lab.measure.sweep import Sweep, sweep_options
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.point import Status
@@ -122,4 +121,4 @@ class Recording:
 
 def options_json(sweep: Sweep, command_line: str | None = None, **more: Any) -> dict[str, Any]:
     """The options of a verb as JSON, with the line of the magic or of the shell that called it, if any."""
-    return {"sweep": asdict(sweep), **({} if command_line is None else {"command_line": command_line}), **more}
+    return {"sweep": sweep_options(sweep), **({} if command_line is None else {"command_line": command_line}), **more}

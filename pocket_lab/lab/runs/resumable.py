@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from pocket_lab.analysis.environments import differences
 from pocket_lab.errors import UsageError
 from pocket_lab.history.archive import Archive
@@ -11,7 +9,7 @@ from pocket_lab.history.entry import Entry
 from pocket_lab.lab.runs.stored_options import checked_options
 from pocket_lab.measure.environment import read_environment
 from pocket_lab.measure.method import method_differences
-from pocket_lab.measure.sweep import Sweep
+from pocket_lab.measure.sweep import Sweep, sweep_options
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.record import Record
@@ -28,7 +26,7 @@ def find_resumable(name: str | None, sweep: Sweep, code: str | None) -> tuple[En
         entry = archive.find(name, "bench")
         records = archive.records(entry)
     options = checked_options(entry)
-    for option, earlier, _ in method_differences(options.get("sweep", {}), asdict(sweep)):
+    for option, earlier, _ in method_differences(options.get("sweep", {}), sweep_options(sweep)):
         raise UsageError(
             f'the run "{name}" was made with {option}={earlier!r}: resume it with that, or start a new run under another name'
         )

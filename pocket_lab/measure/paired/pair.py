@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import random
-from collections.abc import Generator, Iterator, Sized
+from collections.abc import Callable, Generator, Iterator, Sized
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
@@ -35,6 +35,7 @@ from pocket_lab.stats.huber import huber_estimate
 from pocket_lab.stats.median_interval import NAN
 from pocket_lab.stats.run_time import run_seconds
 
+MakeJob = Callable[[], Job]
 MOST_ROUNDS = 64
 BLOCKS = 10
 _ALIKE = 2.0
@@ -134,12 +135,23 @@ class Pair:
     prepare_s: float = 0.0  # of the last block but the first, which calibrates
     has_failed: bool = False
 
-    def prepare(self, jobs: tuple[Job, Job], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
+    def prepare(self, makers: tuple[MakeJob, MakeJob], batch_s: float, block_s: float) -> Generator[Record, None, bool]:
         """Build both sides on their new targets; a block is as many rounds as fit into its time. False where one failed.
 
-        Where the caches of one side are cleared before each run, batches of the other have a single run too.
+        The jobs are made here, since the function that makes the target of a point may fail. Where the caches of one side are
+        cleared before each run, batches of the other have a single run too.
         """
         begun, is_first = perf_counter(), not self.a.loops
+        jobs: list[Job] = []
+        for side, make in zip((self.a, self.b), makers, strict=True):
+            if side.point.params:
+                yield Started(side.point)
+            try:
+                jobs.append(make())
+            except BaseException as error:
+                INTERRUPTS.pass_on(error)
+                yield from self.failed(side, error)
+                return False
         single = any(job.sweep.caches == "cold" and caches(job.target) for job in jobs)
         for side, job in zip((self.a, self.b), jobs, strict=True):
             yield Started(side.point)

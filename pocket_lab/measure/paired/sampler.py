@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.paired.pair import MOST_ROUNDS, Pair, Side, order
 from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.results import Results
+from pocket_lab.measure.points.combinations import Combinations
 from pocket_lab.measure.timing.caches import cache_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
@@ -46,7 +48,9 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
     """
     environment = replace(read_environment(), gc=_GC)
     yield environment
-    yield from dict.fromkeys((*paired.a.caveats, *paired.b.caveats, *cache_caveats(paired.a, paired.b)))
+    yield from dict.fromkeys(
+        (*paired.a.caveats, *paired.b.caveats, *cache_caveats(Combinations(paired.a).first, Combinations(paired.b).first))
+    )
     with ExitStack() as stack:
         pools = Pools(paired.points, stack)
         gc.freeze()  # so that the collection before each block skips everything that exists now
@@ -73,13 +77,14 @@ def _blocks(paired: PairedJob, pairs: list[Pair], pools: Pools, deadline: float)
             return
         yield Block(number)
         (a, _shift_a), (b, _shift_b) = (build.build() for build in builds)
+        of_a, of_b = _Builds(paired.a, a), _Builds(paired.b, b)
         gc.collect()
         for pair in list(pairs):
             if _is_over(deadline, last_s, pair.prepare_s + pair.round_s):
                 pairs.remove(pair)
                 yield from pair.ended("budget")
                 continue
-            jobs = _job_for(pair.a, paired.a, a), _job_for(pair.b, paired.b, b)
+            jobs = of_a.of(pair.a), of_b.of(pair.b)
             if not (yield from pair.prepare(jobs, batch_s, block_s)):
                 pairs.remove(pair)
         if number == 1:
@@ -109,6 +114,12 @@ def _is_over(deadline: float, last_s: float, needed_s: float) -> bool:
     return now > deadline or now + needed_s > last_s
 
 
-def _job_for(side: Side, job: Job, build: Any) -> Job:
-    """The job with the new build; remote workers rebuild what they receive anyway, and import modules by name."""
-    return job if is_remote(side.point.executor) else replace(job, target=build)
+class _Builds:
+    """The jobs of one side with the new build; remote workers rebuild what they receive anyway, and import modules by name."""
+
+    def __init__(self, job: Job, build: Any) -> None:
+        self._here, self._remote = Combinations(replace(job, target=build)), Combinations(job)
+
+    def of(self, side: Side) -> Callable[[], Job]:
+        """Makes the job of a point, with its parameters."""
+        return partial((self._remote if is_remote(side.point.executor) else self._here).of, side.point)

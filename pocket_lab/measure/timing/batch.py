@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -20,6 +21,7 @@ _LOOP_MATTERS_S = 10e-6
 _LEAST_BARE = 100
 _LENGTHENED = 4  # an interruption lengthens a batch by a time slice or two: one that takes more is long in any case
 _MOST_FRESH = 1000
+_AS_EXPECTED, _COLD_S = 8.0, 20e-6  # by how much a first run may take longer than the later ones
 
 
 class Answers(NamedTuple):
@@ -80,7 +82,8 @@ class Runs:
     """`function(*arguments)` is one run.
 
     `fresh`, if given, makes the arguments of each run, outside the clock; `reset`, if given, is called before each batch, which
-    then has one run. Calibration repeats only batches of at most `patience_s`.
+    then has one run. Calibration repeats only batches of at most `patience_s`; `expected_s` is the time of a run that similar
+    points lead to expect, in a sweep of so many points that their calibrations would take a good part of its time.
     """
 
     function: Callable[..., Any]
@@ -91,6 +94,7 @@ class Runs:
     reset: Callable[[], None] | None = None
     reports: Reports = field(default_factory=Reports)
     patience_s: float = 0.1
+    expected_s: float = math.nan
     first_results: list[Any] = field(default_factory=list)
     first: Timing | None = None
 
@@ -106,6 +110,10 @@ class Runs:
         self.first = timing
         building_s = perf_counter() - begun - timing.wall_s
         most = 1 if self.reset else min(_MOST_FRESH, 1 + int(batch_s / building_s)) if self.fresh else 2**40
+        if self.is_free and timing.wall_s < batch_s / 2 and timing.wall_s <= _AS_EXPECTED * self.expected_s + _COLD_S:
+            run_s = max(min(self.expected_s, timing.wall_s), (timing.wall_s - _COLD_S) / _AS_EXPECTED, 1e-9)
+            loops = max(1, int(batch_s / run_s))
+            return Timing(loops, loops * run_s, loops * run_s)
         while loops < most:
             if batch_s / 2 <= timing.wall_s <= min(_LENGTHENED * batch_s, self.patience_s):
                 timing = min([timing, *(self.time(loops) for _ in range(self._repeats(timing)))], key=_wall_s)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from functools import partial
-from itertools import takewhile
 from typing import Any
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.faults.forks import InParent
 from pocket_lab.executors.pool import Pool
-from pocket_lab.graph.callables import leading_parameters, takes, takes_argument
+from pocket_lab.graph.callables import Signature, takes, with_options
 from pocket_lab.graph.context import INLINE, Context
 from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Input, Job
@@ -56,19 +55,11 @@ def _call_runs(job: Job, point: Point, value: Any, fresh: Callable[[], Any] | No
     assert not isinstance(function, Graph)
     reports = Reports()
     options = {"workers": point.workers, "executor": point.executor, "ctx": _reporting(Context(), reports)}
-    given = {name: option for name, option in options.items() if takes(function, name)}
-    bound = _given(function, given)
-    if (job.input is Input.ABSENT and point.size is None) or not takes_argument(function):
+    signature = Signature(function)
+    bound = signature.with_options({name: option for name, option in options.items() if signature.takes(name)})
+    if (job.input is Input.ABSENT and point.size is None) or not signature.takes_argument:
         return Runs(bound, (), pool, reports=reports)
     return Runs(bound, (value,), pool, fresh=None if fresh is None else lambda: (fresh(),), reports=reports)
-
-
-def _given(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    """The function with our options: by name, those before its first argument by position."""
-    if not options:
-        return function
-    first = list(takewhile(options.__contains__, leading_parameters(function)))
-    return partial(function, *(options.pop(name) for name in first), **options)
 
 
 def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | None, pool: Pool, store: str) -> Runs:
@@ -79,7 +70,7 @@ def _map_runs(target: Any, point: Point, value: Any, fresh: Callable[[], Any] | 
     if isinstance(target, Graph):
         return _graph_runs(target, target.map, point, items, fresh_items, pool, store, len(items))
     reports = Reports()
-    function = _given(target, {"ctx": _reporting(Context(), reports)} if takes(target, "ctx") else {})
+    function = with_options(target, {"ctx": _reporting(Context(), reports)} if takes(target, "ctx") else {})
     each = partial(_call_each, function, pool, point.workers)
     return Runs(each, (items,), pool, len(items), None if fresh_items is None else lambda: (fresh_items(),), reports=reports)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.measure.itinerary import corners_first
 from pocket_lab.measure.job import Job
+from pocket_lab.measure.points.combinations import each_combination
 from pocket_lab.measure.supervisor import measure
 from pocket_lab.profile.conflicts import refuse_conflicts
 from pocket_lab.profile.memory.held.caveats import CODES
@@ -36,7 +38,7 @@ def measure_peaks(job: Job, budget_s: float) -> Generator[Record]:
     job = replace(job, points=points, sweep=replace(job.sweep, budget_s=budget_s), earlier=(), caveats=())
     missing = set(points)
     try:
-        with closing(measure(job, profile_peaks, is_rest=True)) as records:
+        with closing(measure(job, partial(each_combination, profile_peaks), is_rest=True)) as records:
             for record in records:
                 is_of_memory = isinstance(record, Caveat) and record.code in CODES
                 if is_of_memory or isinstance(record, RunMemory | NodeMemory | Output | Heartbeat):

@@ -28,19 +28,21 @@ def trace_nodes(job: Job, samplers: Sequence[PointSampler], deadline: float) -> 
     was no time for.
     """
     instrument = SpanInstrument()
-    watched, _ = observed(job, instrument)
+    watched: dict[int, Job] = {}
     works: dict[Point, Work] = {}
     order = sorted(samplers, key=lambda sampler: sampler.run_s)
-    left_out = list(order)
+    left_out = {sampler.point for sampler in order}
     for sampler in order * _MOST_PASSES:
         if perf_counter() + sampler.run_s > deadline:
             continue
-        if sampler in left_out:
-            left_out.remove(sampler)
+        left_out.discard(sampler.point)
         yield Started(sampler.point)
         try:
-            work = works.get(sampler.point) or build_work(watched, sampler.point, sampler.value, sampler.pool)
-            works[sampler.point] = work
+            work = works.get(sampler.point)
+            if work is None:
+                one = watched.get(id(sampler.job)) or observed(sampler.job, instrument)[0]
+                watched[id(sampler.job)] = one
+                works[sampler.point] = work = build_work(one, sampler.point, sampler.value, sampler.pool)
             found = list(_traced(sampler, work, instrument))
         except BaseException as error:  # an error of the target, which the sweep has reported
             INTERRUPTS.pass_on(error)

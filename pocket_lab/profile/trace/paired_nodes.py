@@ -7,10 +7,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from pocket_lab.executors.faults.interrupts import INTERRUPTS
-from pocket_lab.graph.graph import Graph
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.paired.pair import Pair, Side, order
 from pocket_lab.measure.paired.paired_job import PairedJob
+from pocket_lab.measure.points.combinations import Combinations
 from pocket_lab.measure.timing.rebuild import Renewable
 from pocket_lab.measure.work import build_work
 from pocket_lab.profile.trace.instrument import MOST_SPANS, SpanInstrument, observed
@@ -30,7 +30,7 @@ def trace_paired_nodes(paired: PairedJob, pairs: Sequence[Pair], deadline: float
     Both graphs are rebuilt for every round, as for the blocks of a verdict. Nothing is traced under load, where a run is no
     unit, nor of a pair whose rounds do not fit before the deadline. An error of the target ends its pair.
     """
-    if not (isinstance(paired.a.target, Graph) and isinstance(paired.b.target, Graph)):
+    if not (paired.a.runs_graphs and paired.b.runs_graphs):
         return
     sources = (paired.a, Renewable(paired.a.target)), (paired.b, Renewable(paired.b.target))
     traced = [pair for pair in pairs if pair.a.point.drive != "load"]
@@ -52,7 +52,7 @@ def _rounds(pair: Pair, sources: Sequence[tuple[Job, Renewable]], round_s: float
             yield Started(side.point)
             try:
                 target, _shift = build.build()
-                found = list(_traced(side, replace(job, target=target), pair))
+                found = list(_traced(side, Combinations(replace(job, target=target)).of(side.point), pair))
             except BaseException as error:  # an error of the target, which the rounds of its pair did not meet
                 INTERRUPTS.pass_on(error)
                 return

@@ -13,7 +13,7 @@ from pocket_lab.analysis.precision import Precision, count_outliers
 from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
-from pocket_lab.records.point import Point, describe
+from pocket_lab.records.point import Point, describe, describe_params, parse_params
 from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
 from pocket_lab.units import format_percent
 from pocket_lab.view.text.table import shorten
@@ -27,21 +27,22 @@ def growth_sentence(growth: Growth, quantity: str = "time") -> str:
     """The growth law of a quantity with its exponent and the next likely law, or why it cannot be determined."""
     clock = {"cpu": "CPU time", "wall": "wall time"}.get(growth.basis, quantity)
     low, high = growth.interval
+    at = f" at {describe_params(parse_params(growth.params))}" if growth.params else ""
     has_interval = low == low
     digits = 3 if high - low < _NARROW_EXPONENT else 2
     exponent = f"{growth.exponent:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
     if growth.law == CANNOT_TELL:
         slope = f"; log-log slope of {clock} {exponent}" if has_interval else ""
-        return f"Growth{'' if quantity == 'time' else f' of {quantity}'}: cannot tell ({growth.reason}){slope}."
+        return f"Growth{'' if quantity == 'time' else f' of {quantity}'}{at}: cannot tell ({growth.reason}){slope}."
     based = f"{growth.sizes} sizes{'' if growth.basis or quantity == 'time' else ', one run per size'}"
     if growth.law == "1":
-        return f"Growth: {clock} does not grow with the size (log-log slope {exponent}; {based})."
+        return f"Growth{at}: {clock} does not grow with the size (log-log slope {exponent}; {based})."
     name = f"n^{growth.exponent:.2f}" if growth.law == "power" else growth.law
     measure = "log-log slope" if growth.law in ("log n", "n log n") else "a fixed cost plus n^p, p ="
     rival = "a power of n" if growth.rival == "power" else growth.rival
     confidence = min(growth.probability, _MOST_CONFIDENCE)
     excluded = f"the next likely law, {rival}, is excluded at {format_percent(confidence)}"
-    return f"Growth: {clock} grows like {name} ({measure} {exponent}; {based}; {excluded})."
+    return f"Growth{at}: {clock} grows like {name} ({measure} {exponent}; {based}; {excluded})."
 
 
 def noise_sentence(noise: Noise, point: Point, is_fastest: bool, clock: str = "wall") -> str:

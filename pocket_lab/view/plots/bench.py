@@ -13,14 +13,15 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from pocket_lab.analysis.precision import figures_of
-from pocket_lab.frames.points import point_of, points_of, without
+from pocket_lab.frames.points import parameter_names, point_of, points_of, without
 from pocket_lab.frames.samples import without_warm_up
-from pocket_lab.records.point import describe
+from pocket_lab.records.point import describe, describe_params, parse_params
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.plots.figure import PALETTE, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
 _MOST_SERIES = 8
+_MOST_MARKED, _MOST_TICKS, _WIDEST_TICKS = 60, 10, 60
 _MOST_SIZE_TICKS = 8
 _FEW_DECADES = 300
 _BESIDE = 0.015  # of the axis: what series of equal workers are drawn apart
@@ -88,7 +89,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     shown = groups[:_MOST_SERIES]
     for index, (_, rows) in enumerate(shown):
         rows = rows.sort_values("workers")
-        color, label = PALETTE[index % len(PALETTE)], shorten(str(rows["executor"].iloc[0]))
+        color, label = PALETTE[index % len(PALETTE)], shorten(_series_label(rows))
         beside = (index - (len(shown) - 1) / 2) * _BESIDE * float(workers[-1] - workers[0])  # else intervals hide each other
         ax.plot(
             rows["workers"] + beside,
@@ -108,6 +109,44 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     _legend(ax, len(groups))
     size = usable["size"].max() if usable["size"].notna().any() else None
     style(ax, "Speed-up against workers" + ("" if size is None else f" at size {format_count(size)}"))
+
+
+def plot_params(ax: Axes, frame: pd.DataFrame) -> None:
+    """Median time per run at the largest size against the parameter with most values, a line per setting of everything else."""
+    usable = frame[frame["wall_s"].notna()]
+    if usable["size"].notna().any():
+        usable = usable[usable["size"] == usable["size"].max()]
+    labels = [dict(parse_params(text)) for text in usable["params"]]
+    axis = max(parameter_names(usable), key=lambda name: len({one.get(name) for one in labels}))
+    usable = usable.assign(
+        _label=[one.get(axis, "") for one in labels],
+        _others=[describe_params((name, label) for name, label in one.items() if name != axis) for one in labels],
+    )
+    positions = {label: position for position, label in enumerate(usable["_label"].unique())}
+    groups = list(usable.groupby(["_others", "executor", "workers"], sort=False))
+    for index, ((others, executor, workers), rows) in enumerate(groups[:_MOST_SERIES]):
+        figures = figures_of(rows)
+        position, color = rows["_label"].map(positions).to_numpy(float), PALETTE[index % len(PALETTE)]
+        label = ", ".join(filter(None, [str(others), f"{executor} x {workers}"]))
+        mark = _MARKS[index % len(_MARKS)] if len(positions) <= _MOST_MARKED else None
+        ax.plot(position, figures["value_s"], marker=mark, markersize=4, linewidth=1.2, color=color, label=shorten(label, 40))
+        known = figures["low_s"].notna().to_numpy()
+        if len(positions) <= _MOST_MARKED:
+            ax.vlines(position[known], figures["low_s"][known], figures["high_s"][known], color=color, linewidth=1.0, alpha=0.7)
+    if len(positions) <= _MOST_TICKS:
+        ax.set_xticks(list(positions.values()), [shorten(label, 16) for label in positions])
+        if max(map(len, positions)) * len(positions) > _WIDEST_TICKS:
+            ax.tick_params(axis="x", rotation=30)
+    else:
+        texts = list(positions)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda at, _: shorten(texts[int(at)], 12) if 0 <= at < len(texts) else ""))
+    ax.set_ylim(bottom=0)
+    _time_axis(ax)
+    ax.set(xlabel=axis, ylabel="time per run")
+    _legend(ax, len(groups))
+    size = usable["size"].max() if usable["size"].notna().any() else None
+    style(ax, f"{_title(frame)}: time against {shorten(axis, 20)}" + ("" if size is None else f" at size {format_count(size)}"))
 
 
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
@@ -131,7 +170,11 @@ def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
 
 def _panels(frame: pd.DataFrame) -> list[tuple[Callable[[Axes, pd.DataFrame], None], bool]]:
     sizes = frame.loc[frame["wall_s"].notna(), "size"]
-    return [(plot_sizes, sizes.nunique() > 1), (plot_workers, _with_speedup(frame)["workers"].nunique() > 1)]
+    return [
+        (plot_sizes, sizes.nunique() > 1),
+        (plot_params, frame.loc[frame["wall_s"].notna(), "params"].nunique() > 1),
+        (plot_workers, _with_speedup(frame)["workers"].nunique() > 1),
+    ]
 
 
 def _with_speedup(frame: pd.DataFrame) -> pd.DataFrame:
@@ -139,6 +182,12 @@ def _with_speedup(frame: pd.DataFrame) -> pd.DataFrame:
     usable = frame[frame["speedup"].notna()]
     at_size = [rows for _, rows in usable.groupby("size", dropna=False) if rows["workers"].nunique() > 1]
     return at_size[-1] if at_size else usable.iloc[:0]
+
+
+def _series_label(rows: pd.DataFrame) -> str:
+    """The executor of a series, and its parameters, if there are any."""
+    params = describe_params(parse_params(rows["params"].iloc[0]))
+    return f"{params}, {rows['executor'].iloc[0]}" if params else str(rows["executor"].iloc[0])
 
 
 def _clock(rows: pd.DataFrame) -> str:

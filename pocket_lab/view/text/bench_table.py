@@ -8,7 +8,7 @@ import pandas as pd
 
 from pocket_lab.analysis.precision import FIGURE_COLUMNS, figures_of
 from pocket_lab.units import format_count, format_duration, format_interval
-from pocket_lab.view.text.point_cells import size_cell
+from pocket_lab.view.text.point_cells import param_cells, size_cell
 from pocket_lab.view.text.table import Cell, TextTable, cells_table
 
 
@@ -21,6 +21,7 @@ def bench_table(frame: pd.DataFrame) -> TextTable:
     """
     figures = figures_of(frame)
     columns: dict[str, Cell] = {
+        **param_cells(frame),
         "size": size_cell,
         "executor": lambda row: str(row["executor"]),
         "workers": lambda row: str(row["workers"]),

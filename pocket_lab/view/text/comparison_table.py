@@ -10,7 +10,7 @@ import pandas as pd
 from pocket_lab.analysis.compare.stored import CORRECTED
 from pocket_lab.units import format_duration, format_percent
 from pocket_lab.view.change import format_both, format_change
-from pocket_lab.view.text.point_cells import location_cells, size_cell
+from pocket_lab.view.text.point_cells import location_cells, param_cells, size_cell
 from pocket_lab.view.text.table import Cell, TextTable, cells_table, shorten
 
 _LONGEST_NAME = 16
@@ -44,6 +44,7 @@ def comparison_table(frame: pd.DataFrame, means: Mapping[str, float] | None = No
     }
     raw = " raw" if is_stored else ""
     cells: dict[str, Cell] = {
+        **param_cells(frame),
         "size": size_cell,
         "executor": lambda row: str(row["executor"]),
         "workers": lambda row: str(row["workers"]),

@@ -6,13 +6,26 @@ from typing import Any
 
 import pandas as pd
 
+from pocket_lab.frames.points import parameter_names
+from pocket_lab.records.point import parse_params
 from pocket_lab.units import format_count
-from pocket_lab.view.text.table import Cell
+from pocket_lab.view.text.table import Cell, shorten
+
+_LONGEST_LABEL = 24
 
 
 def size_cell(row: dict[Any, Any]) -> str:
     """The size of a point in a table, a dash if it has none."""
     return "–" if pd.isna(row["size"]) else format_count(row["size"])
+
+
+def param_cells(frame: pd.DataFrame) -> dict[str, Cell]:
+    """A column of labels for each parameter of the points."""
+
+    def cell_of(name: str) -> Cell:
+        return lambda row: shorten(dict(parse_params(row["params"])).get(name, "–"), _LONGEST_LABEL)
+
+    return {name: cell_of(name) for name in parameter_names(frame)}
 
 
 def location_cells(frame: pd.DataFrame) -> dict[str, Cell]:
@@ -24,4 +37,6 @@ def location_cells(frame: pd.DataFrame) -> dict[str, Cell]:
         "drive": lambda row: str(row["drive"]),
         "rate": lambda row: "–" if pd.isna(row["rate"]) else f"{row['rate']:g} per s",
     }
-    return {name: cell for name, cell in cells.items() if frame[name].nunique(dropna=False) > 1}
+    differing = {name: cell for name, cell in cells.items() if frame[name].nunique(dropna=False) > 1}
+    params = {name: cell for name, cell in param_cells(frame).items() if frame[name].nunique(dropna=False) > 1}
+    return {**params, **differing}
