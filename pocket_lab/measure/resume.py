@@ -34,7 +34,7 @@ def resumed(job: Job, records: Sequence[Record]) -> Job:
         stored, wanted = min(planned, key=str), min(job.points, key=str)
         raise UsageError(
             f'the stored run "{stored.target}" has other points (such as {describe(stored)}, and not {describe(wanted)}): '
-            "resume it with the same sizes, workers, executors, drive and rate"
+            "resume it with the same sizes, parameters, workers, executors, drive and rate"
         )
     ended = {record.point for record in records if isinstance(record, Closed) and record.status in ("done", "failed")}
     kept = tuple(record for record in records if isinstance(record, Sample | Latency) and record.point in job.points)

@@ -12,7 +12,7 @@ import pandas as pd
 from pocket_lab.analysis.scaling import Throughputs, add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame
 from pocket_lab.frames.samples import samples_frame
-from pocket_lab.records.point import Point, Status
+from pocket_lab.records.point import Params, Point, Status
 from pocket_lab.records.progress import Closed
 from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
@@ -33,11 +33,12 @@ class Row:
     status: Status = "done"
     drive: str = "run"
     rate: float | None = None
+    params: Params = ()
 
     @property
     def point(self) -> Point:
         """Where it is in the sweep."""
-        return Point("t", self.size, self.workers, self.executor, self.drive, self.rate)
+        return Point("t", self.size, self.workers, self.executor, self.drive, self.rate, self.params)
 
 
 def sweep_of(*rows: Row, noise: float = 0.004, drift: float = 0.0, seed: int = 1) -> tuple[pd.DataFrame, Throughputs]:

@@ -150,6 +150,25 @@ def test_the_largest_size_with_a_choice_decides_and_is_named() -> None:
     assert advice_sentence(advice).startswith("Advice at size 1000: 4 workers")
 
 
+def test_the_fastest_combination_is_advised_and_no_point_is_compared_with_another_one() -> None:
+    """With chunk 1 two workers are twice as fast; with chunk 8, which is faster in any case, they gain nothing."""
+    slow, fast = (("chunk", "1"),), (("chunk", "8"),)
+    rows = [
+        Row("threads", 1, 4.0, params=slow),
+        Row("threads", 2, 2.0, params=slow),
+        Row("threads", 1, 1.0, params=fast),
+        Row("threads", 2, 1.0, params=fast),
+    ]
+    advice = advised(*rows)
+    assert (advice.workers, advice.params) == (1, "chunk=8")
+    assert "chunk 8" in advice_sentence(advice).replace("=", " ")
+    assert advised(*rows[:2]).params == "", "a single combination is not named"
+    frame, _ = sweep_of(*rows)
+    speedups = frame.set_index(["params", "workers"])["speedup"]
+    assert speedups["chunk=1", 2] == pytest.approx(2.0, rel=0.01)
+    assert speedups["chunk=8", 2] == pytest.approx(1.0, rel=0.01)
+
+
 def test_points_without_an_interval_or_that_failed_are_no_choice() -> None:
     rows = [Row("threads", 1, 1.0), Row("threads", 2, math.nan, status="failed"), Row("threads", 4, 0.3)]
     assert advised(*rows).workers == 4

@@ -245,3 +245,17 @@ def test_a_cost_that_stays_is_said_to_stay() -> None:
 def test_laws_that_miss_by_many_orders_of_magnitude_are_rejected_in_silence(law: str) -> None:
     sizes = [1, 10, 100, 1000, 10_000, 100_000]
     assert fit_growth(sizes, [TRUTHS[law](size) or 1e-7 for size in sizes]).law in (law, CANNOT_TELL)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_law_is_of_one_combination_and_names_it(order: tuple[int, int]) -> None:
+    """The other combination grows as the square: both together would fit neither law."""
+    frames = [
+        frame_of([1e-5 * size for size in SIZES], params="chunk=1"),
+        frame_of([1e-7 * size**2 for size in SIZES], params="chunk=8"),
+    ]
+    growth = growth_of(pd.concat([frames[index] for index in order], ignore_index=True))
+    law, chunk = [("n", 1), ("n^2", 8)][order[0]]
+    assert (growth.law, growth.params, growth.sizes) == (law, f"chunk={chunk}", len(SIZES))
+    assert f"chunk {chunk}" in growth_sentence(growth).replace("=", " ")
+    assert growth_of(frames[0]).params == "", "a single combination is not named"

@@ -232,6 +232,17 @@ def test_a_file_of_the_first_format_comes_back_under_the_present_names(path: Pat
     assert entry.options == {"sweep": {"budget_s": math.inf}, "command_line": line}
 
 
+def test_points_that_were_stored_before_there_were_parameters_have_none(path: Path) -> None:
+    fill(path)
+    stored = [json.loads(str(text)) for (text,) in ask(path, "SELECT fields FROM point")]
+    assert stored == [{"target": "graph", "size": 10, "workers": 2, "executor": "threads", "drive": "run", "rate": None}]
+    with Archive(path) as archive:
+        entry = archive.find("old")
+        assert [record.point for record in archive.records(entry) if isinstance(record, Sample | Closed)] == [POINT, POINT]
+        assert archive.sample_columns(entry)["params"].tolist() == [""]
+    assert POINT.params == ()
+
+
 def test_an_older_file_gets_the_missing_step_and_keeps_its_data(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(path)
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, NEXT_STEP))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pocket_lab import Graph, History, Node, UsageError, bench, compare, trace
+from pocket_lab import Graph, History, Node, UsageError, bench, compare, memory, trace
 from pocket_lab.frames.points import point_of
 from pocket_lab.records.progress import Planned
 
@@ -85,3 +86,12 @@ def test_a_value_that_cannot_be_sent_is_named() -> None:
 
     with pytest.raises(UsageError, match=r'parameter "lock" \(guard\)'):
         bench(function, size=1, params={"lock": {"guard": threading.Lock()}}, budget=1)
+
+
+def test_each_combination_keeps_a_capture_of_its_own(tmp_path: Path) -> None:
+    def fill(size: int, block: float = 1, kind: str = "") -> bytearray:
+        return bytearray(int(size * block))
+
+    memory(fill, size=1000, params={"block": [0.5, 8], "kind": ["a/b", "a_b"]}, keep=tmp_path / "run.bin")
+    names = [f"run-1000-block={block}-kind={kind}-1-serial.bin" for block in ("0.5", "8") for kind in ("a%2Fb", "a_b")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

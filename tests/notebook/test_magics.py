@@ -100,6 +100,15 @@ def test_a_cell_body_is_measured_with_n_and_workers(notebook: Any) -> None:
     assert "failed" not in frame
 
 
+def test_parameters_of_a_line_are_texts_or_variables_of_the_notebook(notebook: Any) -> None:
+    assert notebook.run("def scaled(n, chunk=1, mode=''):\n    return sum(range(n * chunk))\nchunks = [1, 64]").error is None
+    cell = notebook.run("p = %pocket_bench scaled --input docs --param chunk=chunks --param mode=fast,slow --budget 0.5s")
+    assert cell.error is None
+    assert "chunk" in cell.shown[0]["text/plain"]
+    text = notebook.run("print(list(p.frame.chunk), list(p.frame['mode']))").text
+    assert text.strip() == "[1, 1, 64, 64] ['fast', 'slow', 'fast', 'slow']"
+
+
 def test_memory_and_lines_have_frames_and_one_picture_each(notebook: Any) -> None:
     cell = notebook.run("m = %pocket_memory graph --size 1000")
     assert "<svg" in cell.shown[0]["text/html"]
@@ -171,6 +180,8 @@ def test_dataclasses_and_closures_of_cells_cross_to_process_workers(notebook: An
         ("%pocket_monitor 'half", "has a quote"),
         ("%%pocket_bench\n\0", "not valid Python"),
         ("%pocket_bench docs", "25 cannot be measured"),
+        ("%pocket_bench graph --input docs --param chunk", "'chunk' is not a name with values"),
+        ("%pocket_bench graph --input docs --param chunk=1,8", "nothing takes 'chunk'"),
         ("%pocket_memory graph --size 1 --keep no/such/folder/run.bin", "not a writable file path"),
         ("%%pocket_bench graph\npass", "measures its cell"),
         ("%%pocket_bench\nfor", "not valid Python"),

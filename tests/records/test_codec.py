@@ -26,7 +26,8 @@ numbers = st.floats(0, 1e9)
 shares = st.floats(0, 1)
 counts = st.integers(0, 2**60)
 optional = st.none() | counts
-points = st.builds(Point, texts, st.none() | counts, counts, texts, texts, st.none() | numbers)
+combinations = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+points = st.builds(Point, texts, st.none() | counts, counts, texts, texts, st.none() | numbers, combinations)
 links = st.tuples(st.none() | texts, texts, st.lists(st.tuples(texts, counts, texts)).map(tuple))
 records = st.one_of(
     st.builds(Planned, st.lists(points).map(tuple), numbers),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, time
+from urllib.parse import quote
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
@@ -150,13 +151,14 @@ class MemoryPass(Instrument):
         return MemoryTotals.of([read_node_memory(file, self._finder, self._nodes, native, with_details) for file in files])
 
     def _keep(self, point: Point) -> None:
-        """Move the captures to the path of the option `keep`; with several points, each gets its own name."""
+        """Move the captures to the path of the option `keep`; with several points or parameters, each gets its own name."""
         if not self._options.keep:
             return
         path = Path(self._options.keep)
-        if self._many:
+        if self._many or point.params:  # the job has the points of one combination
             size = [] if point.size is None else [str(point.size)]
-            path = path.with_stem("-".join([path.stem, *size, str(point.workers), point.executor]))
+            params = [f"{name}={quote(label, safe='')}" for name, label in point.params]
+            path = path.with_stem("-".join([path.stem, *size, *params, str(point.workers), point.executor]))
         for file in capture_names(self._file):
             destination = path.with_stem(file.stem.replace(self._file.stem, path.stem, 1))
             try:
