@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from pocket_lab.errors import Cancelled, DeadlineExceeded, UsageError
-from pocket_lab.executors.chunks import Chunks
+from pocket_lab.executors.chunks import Chunks, Grain
 from pocket_lab.executors.faults.interrupt_gate import GATE
 from pocket_lab.executors.outcome import Outcome, attempt
 from pocket_lab.executors.pool import Call, Check, Pool
@@ -25,6 +25,8 @@ RENDEZVOUS_TIMEOUT_S = 60.0  # for all workers to arrive at a call of `everywher
 
 class ConcurrentPool(Pool):
     """Chunks of items on a `concurrent.futures.Executor`, ordered, with a bounded number ahead of the oldest."""
+
+    grain = Grain()
 
     def __init__(self, size: int) -> None:
         if size < 1:
@@ -56,7 +58,7 @@ class ConcurrentPool(Pool):
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap`; closing the iterator early cancels pending chunks and waits for running ones."""
-        chunks = Chunks(items, self._tasks_in_flight(workers))
+        chunks = Chunks(items, self._tasks_in_flight(workers), self.grain)
 
         def arrived(done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
             outcomes, seconds = self._outcomes(done)

@@ -123,12 +123,12 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
     """
     import base64
 
-    import cloudpickle
+    from pocket_lab.executors.pickling import dumps  # here, as it loads much
 
     links = list(chain(error))
     packed = []
     for link in links if len(links) <= _MOST_LINKS else links[: _MOST_LINKS // 2] + links[-_MOST_LINKS // 2 :]:
-        pickled = answer_of(partial(cloudpickle.dumps, link), bytes)
+        pickled = answer_of(partial(dumps, link), bytes)
         sent = base64.b64encode(pickled).decode("ascii") if len(pickled) <= _LARGEST_PICKLE else ""
         packed.append((sent, text_of(link), _without_middle(user_frames(link))))
     return tuple(packed)

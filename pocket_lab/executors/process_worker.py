@@ -109,10 +109,12 @@ def start_worker(lifeline: Lifeline, board: WorkBoard, settings: Settings) -> No
     STATE.get_or_create(Settings, lambda: settings).apply()
 
 
-def run_payload(digest: str, pickled: bytes | None, start: int, items: PackedItems, chunk: int) -> Reply | Request | Refusal:
+def run_payload(
+    digest: str, pickled: bytes | None, start: int, items: PackedItems, chunk: int, row: Row | None = None
+) -> Reply | Request | Refusal:
     """What became of each item, or what has to be sent first; a Refusal where the function cannot be rebuilt here.
 
-    Items are requested apart where they cannot be rebuilt together.
+    Items are requested apart where they cannot be rebuilt together. The work is noted in `row`, by default the process's own.
     """
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
     try:
@@ -129,7 +131,7 @@ def run_payload(digest: str, pickled: bytes | None, start: int, items: PackedIte
     else:
         opened = [_present(load(item), number) for number, item in enumerate(items, start)]
         function = partial(_call_on_present, function)
-    row = _row()
+    row = row or _row()
     row.begin(chunk)
     outcomes, seconds = received.context.call(run_chunk, function, row.noting(enumerate(opened, start)))
     packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]

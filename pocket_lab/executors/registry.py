@@ -33,6 +33,12 @@ def _open_asyncio(size: int) -> Pool:
     return TaskPool(size)
 
 
+def _open_cluster(size: int) -> Pool:
+    from pocket_lab.executors.cluster.pool import own_cluster_pool
+
+    return own_cluster_pool(size)
+
+
 @dataclass(frozen=True, slots=True)
 class _Executor:
     """How to open a pool of so many workers, and whether those are other processes (as `Pool.is_remote`)."""
@@ -46,6 +52,7 @@ _TABLE = {
     "threads": _Executor(_open_threads),
     "processes": _Executor(_open_processes, is_remote=True),
     "asyncio": _Executor(_open_asyncio),
+    "cluster": _Executor(_open_cluster, is_remote=True),
 }
 
 EXECUTORS = tuple(_TABLE)

@@ -1,0 +1,224 @@
+"""The executor "cluster" and the addresses of schedulers: chunks of items on the slots of a cluster of Dask."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.chunks import Chunks, Grain
+from pocket_lab.executors.cluster.cluster import Cluster
+from pocket_lab.executors.cluster.slots import Loss, Slot, Worker, WorkerLost
+from pocket_lab.executors.cluster.worker import ChunkCall, Stranger, call_function, run_chunk_call
+from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
+from pocket_lab.executors.faults.interrupt_gate import GATE
+from pocket_lab.executors.faults.parcels import load
+from pocket_lab.executors.outcome import Outcome, unpack_error
+from pocket_lab.executors.pool import Call, Check, T
+from pocket_lab.executors.process_worker import Refusal, Request, unpack
+from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
+from pocket_lab.executors.remote.survivors import Reply, Survivors
+
+Open = Callable[[], Cluster]
+
+
+class ClusterPool(ConcurrentPool):
+    """Slots of a cluster; `open_cluster` starts or joins it, at the first call and after it has broken."""
+
+    is_remote = True
+    grain = Grain(shortest_s=0.05, longest_s=0.2, most_unknown=16_384)
+
+    def __init__(self, name: str, size: int, open_cluster: Open) -> None:
+        self.name = name
+        super().__init__(size)
+        self._open_cluster = open_cluster
+        self._cluster: Cluster | None = None
+
+    def _open(self) -> Executor:
+        raise NotImplementedError
+
+    def _connected(self) -> Cluster:
+        if self._cluster is not None and self._cluster.broken is not None:
+            self.close()
+        if self._cluster is None:
+            self._cluster = self._open_cluster()
+        return self._cluster
+
+    def start(self) -> None:
+        """Wait until every slot has a worker."""
+        self.everywhere(os.getpid)
+
+    def everywhere(self, function: Callable[[], T]) -> list[T]:
+        """Call the function once in each worker process, on a thread that runs tasks."""
+        pickled = pickle_or_refuse("the function", function)
+        with GATE:
+            cluster = self._connected()
+            workers = {slot.worker.address if slot.worker else slot.index: slot for slot in cluster.slots[: self.size]}
+            called = [cluster.loop.begin(self._call_there(cluster, slot, pickled)) for slot in workers.values()]
+        return wait_for_all(called)
+
+    async def _call_there(self, cluster: Cluster, slot: Slot, pickled: bytes) -> Any:
+        try:
+            worker = await slot.get_worker()
+            error, value = pickle.loads(await cluster.call(worker, call_function, worker.token, pickled))
+        except WorkerLost as lost:
+            raise ProcessDied(f"a worker process died: it {lost.loss.sentence}") from lost
+        if isinstance(error, Stranger):
+            raise ProcessDied("a worker process died: another one has its address")
+        if error is not None:
+            raise unpack_error(error)
+        return load(value)
+
+    def imap(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
+        return super().imap(self.prepare(function), items, workers, check)
+
+    def imap_collect(
+        self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
+    ) -> Iterator[Outcome]:
+        """As `Pool.imap_collect`; other workers go on with what they have."""
+        chunks = Chunks(items, self._tasks_in_flight(workers), self.grain)
+        return self._imap(self.prepare(function), chunks, check, Survivors(self._outcomes, chunks).arrived)
+
+    def prepare(self, function: Call) -> Call:
+        """The function pickled, once."""
+        return function if isinstance(function, Payload) else Payload(function)
+
+    def _packed(self, chunk: Chunk) -> Items:
+        return Items(chunk[1])
+
+    def _submit(self, function: Call, start: int, packed: Any) -> Future[Any]:
+        assert isinstance(function, Payload)
+        cluster = self._connected()
+        reply = _Reply(next(cluster.numbers), start, packed)
+        cluster.loop.begin(_Conversation(cluster, cluster.take(), function, reply).run())
+        return reply
+
+    def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
+        assert isinstance(done, _Reply)
+        try:
+            packed, seconds, (cpu_s, queued_s) = done.result()
+        except WorkerLost as lost:
+            raise done.error(lost.loss) from lost
+        self.cpu_s += cpu_s
+        self.queued_s += queued_s
+        return [unpack(*outcome) for outcome in packed], seconds
+
+    def _interrupt(self) -> None:
+        with GATE:
+            if self._cluster is not None:
+                self._cluster.stop_running()
+
+    def close(self) -> None:
+        """End the cluster if it is of this process, otherwise leave it."""
+        with GATE:
+            cluster, self._cluster = self._cluster, None
+            if cluster is not None:
+                cluster.close()
+
+
+def own_cluster_pool(size: int) -> ClusterPool:
+    """A pool on a cluster that this process starts."""
+    from pocket_lab.executors.cluster.own import OwnCluster
+
+    return ClusterPool("cluster", size, lambda: OwnCluster(size))
+
+
+class _Reply(Reply):
+    """The answer to a chunk of a slot."""
+
+    def __init__(self, chunk: int, start: int, items: Items) -> None:
+        super().__init__(chunk)
+        self.start = start
+        self.items = items
+        self.loss: Loss | None = None
+
+    def error(self, loss: Loss) -> ProcessDied:
+        """The error of a worker that is gone, which names the item, or the items among which it is."""
+        self.loss = loss
+        item = self._item
+        last = self.start + len(self.items) - 1
+        if item is not None:
+            doing, finished = f"while it ran item {item}", range(self.start, item)
+        else:
+            doing, finished = f"while it had {_named(self.start, last)}", range(0)
+        again = f", and had finished {_named(finished[0], finished[-1])}, whose results are lost" if finished else ""
+        return ProcessDied(f"a worker process died: it {loss.sentence} {doing}{again}", item)
+
+    @property
+    def _item(self) -> int | None:
+        """The item on which the worker was at work."""
+        death = None if self.loss is None or self.loss.is_wanted else self.loss.death
+        if death is not None and death.chunk == self.chunk and death.item is not None:
+            return death.item
+        return self.start if self.is_suspect and len(self.items) == 1 else None
+
+    def blamed(self) -> ProcessDied | None:
+        """As `Reply.blamed`."""
+        if self.loss is None or self.loss.cause is not None or self._item is None:
+            return None
+        return self.error(self.loss)
+
+    def unexplained(self) -> object | None:
+        """As `Reply.unexplained`."""
+        return None if self.loss is None else self.loss.cause or self
+
+    @property
+    def is_suspect(self) -> bool:
+        """As `Reply.is_suspect`."""
+        return self.loss is not None and self.loss.death is None and self.loss.cause is None
+
+
+class _Conversation:
+    """What is sent to a worker until it has answered a chunk."""
+
+    def __init__(self, cluster: Cluster, slot: Slot, payload: Payload, reply: _Reply) -> None:
+        self._cluster = cluster
+        self._slot = slot
+        self._payload = payload
+        self._reply = reply
+
+    async def run(self) -> None:
+        """Set the reply."""
+        try:
+            answer = await self._answer()
+        except BaseException as error:  # whoever waits for the reply gets what it was
+            self._reply.set_exception(error)
+        else:
+            if isinstance(answer, Refusal):
+                self._reply.set_exception(unpack_error(answer.error))
+            else:
+                self._reply.set_result(answer)
+        finally:
+            self._slot.load -= 1
+
+    async def _answer(self) -> Any:
+        worker = await self._slot.get_worker()
+        while True:
+            answer = pickle.loads(await self._sent(worker))
+            if answer is Request.FUNCTION:
+                worker.known.discard(self._payload.digest)
+            elif answer is Request.ITEMS_APART:
+                self._reply.items.take_apart()
+            elif isinstance(answer, Stranger):
+                raise WorkerLost(Loss("was replaced by another one at its address"))
+            else:
+                worker.known.add(self._payload.digest)
+                return answer
+
+    async def _sent(self, worker: Worker) -> Any:
+        payload, reply = self._payload, self._reply
+        call = ChunkCall(
+            worker.token, self._cluster.session, self._slot.index, reply.chunk, reply.start, payload.digest, worker.slots == 1
+        )
+        pickled = None if payload.digest in worker.known else payload.pickled
+        return await self._cluster.call(worker, run_chunk_call, call, pickled, reply.items.pickled)
+
+
+def _named(first: int, last: int) -> str:
+    return f"item {first}" if first == last else f"items {first} to {last}"
