@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import SharedCluster
+from clusters import ForeignCluster, SharedCluster
 from hypothesis import settings
 from scheduling import TimingLast, in_order, write_timing
 from xdist.remote import Producer
@@ -181,6 +181,13 @@ def cluster(_resource_tracker: None) -> Iterator[SharedCluster]:
     shared = SharedCluster(3)
     yield shared
     shared.end()
+
+
+@pytest.fixture(scope="session")
+def foreign() -> Iterator[ForeignCluster]:
+    """A cluster that others have started: two workers of two threads each."""
+    with ForeignCluster(2, 2) as started:
+        yield started
 
 
 @pytest.fixture

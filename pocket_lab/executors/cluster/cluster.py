@@ -7,8 +7,7 @@ import itertools
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from pocket_lab.errors import MissingExtra
@@ -24,10 +23,15 @@ _RETRY_S = 0.2
 class Cluster(ABC):
     """The slots of a cluster, of which `loop` runs the client; `broken` says why nothing can be sent any more.
 
+    `borrows` where nobody starts a worker instead of one that is gone, so that others take its tasks.
     `session` and `numbers` name what is sent: no two tasks of a scheduler have the same name.
     """
 
+    borrows = False
+
     def __init__(self, name: str) -> None:
+        import_distributed()
+        _QUIET.begin()
         self.name = name
         self.session = os.urandom(8).hex()
         self.loop = LoopThread()
@@ -38,7 +42,8 @@ class Cluster(ABC):
 
     def take(self) -> Slot:
         """The slot with the fewest tasks, which has one more from now on."""
-        slot = min(self.slots, key=lambda slot: slot.load)
+        manned = [slot for slot in self.slots if slot.is_manned]
+        slot = min(manned if self.borrows and manned else self.slots, key=lambda slot: slot.load)
         slot.load += 1
         return slot
 
@@ -67,6 +72,8 @@ class Cluster(ABC):
         except (asyncio.CancelledError, WorkerLost):
             raise
         except Exception as error:  # Dask says in many ways that a worker or a connection is gone
+            if await self.recovers() and not worker.lost.done():
+                return await self._answer(f"{key}-again", worker, function, arguments)
             done, _ = await asyncio.wait({worker.lost}, timeout=_GRACE_S)
             if done:
                 raise WorkerLost(worker.lost.result()) from error
@@ -74,6 +81,10 @@ class Cluster(ABC):
         finally:
             if future is not None:
                 future.release()
+
+    async def recovers(self) -> bool:
+        """After an error of Dask: whether the connection is there again, and the task may be sent once more."""
+        return False
 
     async def _sent(self, worker: Worker, argument: Any) -> Any:
         if isinstance(argument, bytes) and len(argument) > _SENT_APART:
@@ -83,10 +94,13 @@ class Cluster(ABC):
     def close(self) -> None:
         """End what was started, and the client."""
         with GATE:
+            if self.loop.is_closed:
+                return
             try:
                 self.loop.call(self._close())
             finally:
                 self.loop.close()
+                _QUIET.end()
 
     @abstractmethod
     async def _close(self) -> None: ...
@@ -105,12 +119,29 @@ def import_distributed() -> Any:
     return distributed
 
 
-@contextmanager
-def quiet_client() -> Iterator[None]:
-    """Keep what Dask logs about its client from the user's terminal: what matters is raised."""
-    logger = logging.getLogger("distributed")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+class _Quiet:
+    """Keeps what Dask logs about connections from the user's terminal while clusters are open: what matters is raised."""
+
+    _names = ("distributed", "distributed.client")
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._before: list[int] = []
+
+    def begin(self) -> None:
+        """One more cluster is open."""
+        if not self._open:
+            self._before = [logging.getLogger(name).level for name in self._names]
+            for name in self._names:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._open += 1
+
+    def end(self) -> None:
+        """One fewer is."""
+        self._open -= 1
+        if not self._open:
+            for name, level in zip(self._names, self._before, strict=True):
+                logging.getLogger(name).setLevel(level)
+
+
+_QUIET = _Quiet()

@@ -18,9 +18,15 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda loop, context: None)  # Dask leaves tasks whose errors nobody reads
         self._thread = threading.Thread(target=self._loop.run_forever, name="pocket-lab-cluster", daemon=True)
         with Uninterrupted():
             self._thread.start()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended."""
+        return self._loop.is_closed()
 
     def begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Start the coroutine; its result arrives in the future."""

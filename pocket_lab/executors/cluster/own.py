@@ -14,7 +14,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.executors.cluster.cluster import Cluster, import_distributed
+from pocket_lab.executors.cluster.cluster import Cluster
 from pocket_lab.executors.cluster.processes import serve_scheduler, serve_worker
 from pocket_lab.executors.cluster.slots import Loss, Slot, Worker
 from pocket_lab.executors.faults.deaths import Death, describe_exit
@@ -31,7 +31,6 @@ class OwnCluster(Cluster):
     """So many slots; a worker that ends is replaced, and the end of the scheduler is that of the cluster."""
 
     def __init__(self, size: int) -> None:
-        import_distributed()
         super().__init__("cluster")
         self.slots = [Slot(index) for index in range(size)]
         self.board = WorkBoard()
@@ -113,7 +112,7 @@ class OwnCluster(Cluster):
     async def _follow_scheduler(self, process: Any) -> None:
         await self._ended(process)
         cause = object()
-        self.broken = Loss(f"the scheduler of the cluster {describe_exit(process.exitcode)}", cause=cause)
+        self.broken = Loss(f"ended with the scheduler of its cluster, which {describe_exit(process.exitcode)}", cause=cause)
         for slot in self.slots:
             if slot.worker is not None:
                 chunk, item = self.board.work_of(slot.worker.pid) or (None, None)
@@ -159,6 +158,8 @@ class OwnCluster(Cluster):
     def close(self) -> None:
         """Kill the processes, running tasks included."""
         atexit.unregister(self.close)
+        if self.loop.is_closed:
+            return
         try:
             super().close()
         finally:

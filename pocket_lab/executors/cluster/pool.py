@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
@@ -22,6 +24,8 @@ from pocket_lab.executors.process_worker import Refusal, Request, unpack
 from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
 from pocket_lab.executors.remote.survivors import Reply, Survivors
 
+_STOPPED = Loss("was stopped", is_wanted=True)
+
 Open = Callable[[], Cluster]
 
 
@@ -36,6 +40,7 @@ class ClusterPool(ConcurrentPool):
         super().__init__(size)
         self._open_cluster = open_cluster
         self._cluster: Cluster | None = None
+        self._replies: set[_Reply] = set()
 
     def _open(self) -> Executor:
         raise NotImplementedError
@@ -96,6 +101,8 @@ class ClusterPool(ConcurrentPool):
         assert isinstance(function, Payload)
         cluster = self._connected()
         reply = _Reply(next(cluster.numbers), start, packed)
+        self._replies.add(reply)
+        reply.add_done_callback(self._replies.discard)
         cluster.loop.begin(_Conversation(cluster, cluster.take(), function, reply).run())
         return reply
 
@@ -113,6 +120,8 @@ class ClusterPool(ConcurrentPool):
         with GATE:
             if self._cluster is not None:
                 self._cluster.stop_running()
+                for reply in list(self._replies) if self._cluster.borrows else ():
+                    reply.end(WorkerLost(_STOPPED))
 
     def close(self) -> None:
         """End the cluster if it is of this process, otherwise leave it."""
@@ -129,6 +138,14 @@ def own_cluster_pool(size: int) -> ClusterPool:
     return ClusterPool("cluster", size, lambda: OwnCluster(size))
 
 
+def joined_cluster_pool(address: str, size: int) -> ClusterPool:
+    """A pool on a cluster that others have started."""
+    from pocket_lab.executors.cluster.joined import JoinedCluster, rejoin
+
+    openings = itertools.count()
+    return ClusterPool(address, size, lambda: rejoin(address, size) if next(openings) else JoinedCluster(address, size))
+
+
 class _Reply(Reply):
     """The answer to a chunk of a slot."""
 
@@ -137,6 +154,11 @@ class _Reply(Reply):
         self.start = start
         self.items = items
         self.loss: Loss | None = None
+
+    def end(self, error: BaseException | None, answer: Any = None) -> None:
+        """Set the answer or the error, unless there is one: a call that was stopped waits for no answer."""
+        with suppress(InvalidStateError):
+            self.set_result(answer) if error is None else self.set_exception(error)
 
     def error(self, loss: Loss) -> ProcessDied:
         """The error of a worker that is gone, which names the item, or the items among which it is."""
@@ -156,7 +178,8 @@ class _Reply(Reply):
         death = None if self.loss is None or self.loss.is_wanted else self.loss.death
         if death is not None and death.chunk == self.chunk and death.item is not None:
             return death.item
-        return self.start if self.is_suspect and len(self.items) == 1 else None
+        is_alone = self.loss is not None and not self.loss.is_shared
+        return self.start if self.is_suspect and is_alone and len(self.items) == 1 else None
 
     def blamed(self) -> ProcessDied | None:
         """As `Reply.blamed`."""
@@ -166,7 +189,7 @@ class _Reply(Reply):
 
     def unexplained(self) -> object | None:
         """As `Reply.unexplained`."""
-        return None if self.loss is None else self.loss.cause or self
+        return None if self.loss is None or self.is_suspect else self.loss.cause or self
 
     @property
     def is_suspect(self) -> bool:
@@ -188,12 +211,12 @@ class _Conversation:
         try:
             answer = await self._answer()
         except BaseException as error:  # whoever waits for the reply gets what it was
-            self._reply.set_exception(error)
+            self._reply.end(error)
         else:
             if isinstance(answer, Refusal):
-                self._reply.set_exception(unpack_error(answer.error))
+                self._reply.end(unpack_error(answer.error))
             else:
-                self._reply.set_result(answer)
+                self._reply.end(None, answer)
         finally:
             self._slot.load -= 1
 

@@ -14,13 +14,15 @@ class Loss:
     """Why a worker is gone: `sentence` says what has happened to it, `death` how its process has ended, where that is known.
 
     Where the worker was ended on purpose nothing is to blame, and `is_wanted`. `cause` is one object for all workers that
-    are gone for the same reason, where none of them has died by itself.
+    are gone for the same reason, where none of them has died by itself. It `is_shared` where the worker had several tasks,
+    of which any may have killed it.
     """
 
     sentence: str
     death: Death | None = None
     cause: object | None = None
     is_wanted: bool = False
+    is_shared: bool = False
 
 
 class WorkerLost(Exception):
@@ -35,7 +37,8 @@ class WorkerLost(Exception):
 class Worker:
     """A worker process of Dask: its address, its token as a member, and the functions that it has, by digest.
 
-    `lost` has the Loss once the worker is gone.
+    `lost` has the Loss once the worker is gone. Of a worker on another machine, `machine` is its name, `clock_s` how far its
+    clock is ahead of ours, and `clock_within_s` how far that may be wrong.
     """
 
     address: str
@@ -44,6 +47,9 @@ class Worker:
     pid: int = 0
     known: set[str] = field(default_factory=set)
     slots: int = 1
+    machine: str = ""
+    clock_s: float = 0.0
+    clock_within_s: float = 0.0
 
     def lose(self, loss: Loss) -> None:
         """It is gone."""
@@ -60,12 +66,18 @@ class Slot:
     worker: Worker | None = None
     waiting: list[asyncio.Future[Any]] = field(default_factory=list)
 
+    @property
+    def is_manned(self) -> bool:
+        """Whether it has a worker that lives."""
+        return self.worker is not None and not self.worker.lost.done()
+
     async def get_worker(self) -> Worker:
         """The worker, once there is one; raises WorkerLost where there will be none."""
-        while self.worker is None or self.worker.lost.done():
+        while not self.is_manned:
             waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self.waiting.append(waiter)
             await waiter
+        assert self.worker is not None
         return self.worker
 
     def set_worker(self, worker: Worker) -> None:

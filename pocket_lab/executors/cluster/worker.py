@@ -15,6 +15,7 @@ from pocket_lab.executors.process_worker import (
     PackedItems,
     PayloadCache,
     Refusal,
+    Reply,
     Request,
     WorkerTime,
     run_payload,
@@ -80,9 +81,11 @@ class Answers:
 class _StoppableRow(Row):
     """What one thread of a worker is at work on; `stop` ends its chunk before the next item."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__(memoryview(bytearray(4 * 8)).cast("q"), 0)
+        self.number = number
         self.is_stopped = False
+        self.has_ended = threading.Event()
 
     def noting(self, items: Iterator[tuple[int, T]]) -> Iterator[tuple[int, T]]:
         """As `Row.noting`, until it is stopped."""
@@ -102,13 +105,21 @@ class UnderWay:
     def begin(self, call: ChunkCall) -> _StoppableRow:
         """The row of a chunk."""
         with self._lock:
-            row = self._rows[call.session, call.slot] = _StoppableRow()
+            row = self._rows[call.session, call.slot] = _StoppableRow(call.chunk)
         return row
+
+    def wait_for(self, call: ChunkCall) -> None:
+        """Wait until the chunk has ended, if another thread is at work on it."""
+        row = self._rows.get((call.session, call.slot))
+        if row is not None and row.number == call.chunk:
+            row.has_ended.wait()
 
     def end(self, call: ChunkCall) -> None:
         """The chunk has ended."""
         with self._lock:
-            self._rows.pop((call.session, call.slot), None)
+            row = self._rows.pop((call.session, call.slot), None)
+        if row is not None:
+            row.has_ended.set()
 
     def stop(self, session: str) -> None:
         """End the chunks of a session before their next items."""
@@ -122,27 +133,35 @@ def run_chunk_call(call: ChunkCall, pickled: bytes | None, items: PackedItems) -
     if not _is_member(call.member):
         return pickle.dumps(Stranger())
     answers, under_way = STATE.get_or_create(Answers, Answers), STATE.get_or_create(UnderWay, UnderWay)
+    under_way.wait_for(call)
     if (known := answers.of(call)) is not None:
         return known
-    cache = STATE.get_or_create(PayloadCache, PayloadCache)
-    has_row = STATE.get(Row) is not None
-    row = None if has_row else under_way.begin(call)
-    cache.time_since_last_call()  # what the process has used between two chunks is not theirs
+    begun = under_way.begin(call)
+    try:
+        answer = _answer(call, pickled, items, STATE.get(Row) or begun)
+        if isinstance(answer, Refusal | Request):
+            return pickle.dumps(answer)
+        sent = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+        answers.keep(call, sent)
+        return sent
+    finally:
+        under_way.end(call)
+
+
+def _answer(call: ChunkCall, pickled: bytes | None, items: PackedItems, row: Row) -> Reply | Request | Refusal:
+    """As `run_payload`; its times are those of this chunk alone, the duration with what unpickling and pickling take."""
+    STATE.get_or_create(PayloadCache, PayloadCache).time_since_last_call()  # what was used between two chunks is not theirs
     begun_s, cpu_s, queued_s = time.perf_counter(), time.thread_time(), thread_queued_s()
     try:
         answer = run_payload(call.digest, pickled, call.start, items, call.chunk, row)
     except BaseException as error:  # the worker would end, or answer nothing
-        answer = Refusal(pack_error(error))
-    finally:
-        under_way.end(call)
+        return Refusal(pack_error(error))
     if isinstance(answer, Refusal | Request):
-        return pickle.dumps(answer)
+        return answer
     packed, _, times = answer
     if not call.is_alone:
         times = WorkerTime(time.thread_time() - cpu_s, thread_queued_s() - queued_s)
-    sent = pickle.dumps((packed, time.perf_counter() - begun_s, times), pickle.HIGHEST_PROTOCOL)
-    answers.keep(call, sent)
-    return sent
+    return packed, time.perf_counter() - begun_s, times
 
 
 def call_function(member: str, pickled: bytes) -> bytes:

@@ -46,6 +46,7 @@ class Survivors:
         self._outcomes = outcomes
         self._chunks = chunks
         self._unexplained: list[object] = []  # since the last outcome
+        self._suspects: set[int] = set()  # items that were alone in the chunk of a worker that died
 
     def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
         """The outcomes of a chunk, with the number of the first; raises ProcessDied where workers die again and again."""
@@ -55,6 +56,10 @@ class Survivors:
             outcomes, seconds = self._outcomes(done)
         except ProcessDied as died:
             error = done.blamed()
+            if error is None and done.is_suspect and len(items) == 1:
+                if start in self._suspects:
+                    error = ProcessDied(str(died), start)
+                self._suspects.add(start)
             if error is None or error.item is None:
                 for first, part in _parts(start, items, apart=done.is_suspect):
                     self._chunks.give_back(first, part)

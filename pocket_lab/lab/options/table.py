@@ -101,7 +101,7 @@ OPTIONS = (
     _of_sweep(
         "executors",
         'how workers run: "serial" (default for one worker), "threads" (for more), "asyncio" (for async nodes), "processes", '
-        '"cluster" (workers of Dask)',
+        '"cluster" (workers of Dask), or the address of its scheduler, such as tcp://host:8786',
         metavar="threads,processes",
         short="-e",
         aliases=("executor",),
