@@ -16,11 +16,15 @@ _LARGEST_CHUNK = 8 << 20  # bytes, where the size of items is known
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """How long chunks are, in seconds, and how many items one has at most where their number is not known."""
+    """How long chunks are, in seconds, and how many items one has at most where their number is not known.
+
+    `is_even` where sending costs more than that workers wait for each other: then the last chunks are equally long.
+    """
 
     shortest_s: float = SHORTEST_CHUNK_S
     longest_s: float = LONGEST_CHUNK_S
     most_unknown: int = 64
+    is_even: bool = False
 
 
 class Chunks:
@@ -39,6 +43,7 @@ class Chunks:
         self._start = 0
         self._item_s: float | None = None
         self._item_bytes = 0.0
+        self._last: int | None = None
         self._returned: list[tuple[int, list[Any]]] = []
 
     def take(self) -> tuple[int, list[Any]] | None:
@@ -61,6 +66,15 @@ class Chunks:
         """Whether items wait that were given back."""
         return bool(self._returned)
 
+    @property
+    def item_s(self) -> float | None:
+        """How long an item takes, as far as it is known; whoever knows it from an earlier call may say so."""
+        return self._item_s
+
+    @item_s.setter
+    def item_s(self, seconds: float | None) -> None:
+        self._item_s = seconds
+
     def record_duration(self, count: int, seconds: float) -> None:
         """A chunk of `count` items took `seconds`; the newest duration has half of the weight."""
         item_s = seconds / max(count, 1)
@@ -81,6 +95,9 @@ class Chunks:
         if self._remaining is None:
             return min(max(1, worth_sending), self._grain.most_unknown)
         guided = self._remaining // (self.workers * _CHUNKS_A_WORKER)
+        if self._grain.is_even and worth_sending * self.workers >= self._remaining:
+            self._last = self._last or -(-self._remaining // self.workers)
+            return min(self._last, int(self._grain.longest_s / item_s))
         worth_sending = min(worth_sending, self._remaining // self.workers)
         return max(1, min(max(guided, worth_sending), int(self._grain.longest_s / item_s)))
 

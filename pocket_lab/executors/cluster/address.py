@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.cluster.cluster import import_distributed
+from pocket_lab.executors.cluster.cluster import SHORT_LOGS, import_distributed
 
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):(\d{1,5})")
 _CONNECT_S = 1.0
@@ -34,6 +34,8 @@ def parse_address(address: str) -> str:
 async def connect(address: str) -> Any:
     """A client of the scheduler; raises a UsageError that says what answers instead, or that nothing does."""
     distributed = import_distributed()
+    import dask.config
+
     security = distributed.Security()
     if address.startswith("tls:"):
         _refuse_without_certificates(address, security)
@@ -44,10 +46,10 @@ async def connect(address: str) -> Any:
         kind = str(identity.get("type", "server")).lower()
         of = f", whose scheduler is at {identity['scheduler']}" if identity.get("scheduler") else ""
         raise UsageError(f"executor {address!r} is the address of a {kind}{of}: give the address of the scheduler")
+    options = {"asynchronous": True, "set_as_default": False, "direct_to_workers": True, "security": security}
     try:
-        return await distributed.Client(
-            address, asynchronous=True, set_as_default=False, direct_to_workers=True, security=security, timeout=_CLIENT_S
-        )
+        with dask.config.set(SHORT_LOGS):
+            return await distributed.Client(address, timeout=_CLIENT_S, **options)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(f"executor {address!r}: the scheduler does not accept this client ({_first_line(error)})") from error
 

@@ -17,7 +17,7 @@ from pocket_lab.executors.faults.interrupt_gate import GATE
 
 _SENT_APART = 1 << 20  # bytes; larger ones go to the worker without the scheduler
 _GRACE_S = 5.0  # for the news of a worker's end to come after the error of its task
-_RETRY_S = 0.2
+SHORT_LOGS = {"distributed.admin.low-level-log-length": 1}  # those of messages grow, and would count as leaks of what runs
 
 
 class Cluster(ABC):

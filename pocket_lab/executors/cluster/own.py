@@ -14,7 +14,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.executors.cluster.cluster import Cluster
+from pocket_lab.executors.cluster.cluster import SHORT_LOGS, Cluster
 from pocket_lab.executors.cluster.processes import serve_scheduler, serve_worker
 from pocket_lab.executors.cluster.slots import Loss, Slot, Worker
 from pocket_lab.executors.faults.deaths import Death, describe_exit
@@ -50,6 +50,7 @@ class OwnCluster(Cluster):
             raise
 
     async def _open(self) -> None:
+        import dask.config
         from distributed import Client
 
         self._address = asyncio.get_running_loop().create_future()
@@ -57,7 +58,8 @@ class OwnCluster(Cluster):
         scheduler, address = await self._start(serve_scheduler, "scheduler")
         self._address.set_result(address)
         self._serving.append(asyncio.create_task(self._follow_scheduler(scheduler)))
-        self.client = await Client(address, asynchronous=True, set_as_default=False, direct_to_workers=True)
+        with dask.config.set(SHORT_LOGS):
+            self.client = await Client(address, asynchronous=True, set_as_default=False, direct_to_workers=True)
         await asyncio.gather(*(slot.get_worker() for slot in self.slots))
 
     async def _start(self, target: Any, name: str) -> tuple[Any, Any]:

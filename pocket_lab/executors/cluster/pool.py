@@ -33,7 +33,7 @@ class ClusterPool(ConcurrentPool):
     """Slots of a cluster; `open_cluster` starts or joins it, at the first call and after it has broken."""
 
     is_remote = True
-    grain = Grain(shortest_s=0.05, longest_s=0.2, most_unknown=16_384)
+    grain = Grain(shortest_s=0.05, longest_s=0.2, most_unknown=16_384, is_even=True)
 
     def __init__(self, name: str, size: int, open_cluster: Open) -> None:
         self.name = name
@@ -81,14 +81,30 @@ class ClusterPool(ConcurrentPool):
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap`; the function is pickled once, and sent once to each worker."""
-        return super().imap(self.prepare(function), items, workers, check)
+        payload, chunks = self._begun(function, items, workers)
+        return self._imap(payload, chunks, check, lambda done, chunk: self._arrived(payload, chunks, done, chunk))
 
     def imap_collect(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap_collect`; other workers go on with what they have."""
-        chunks = Chunks(items, self._tasks_in_flight(workers), self.grain)
-        return self._imap(self.prepare(function), chunks, check, Survivors(self._outcomes, chunks).arrived)
+        payload, chunks = self._begun(function, items, workers)
+        return self._imap(payload, chunks, check, Survivors(self._outcomes, chunks).arrived)
+
+    def _begun(self, function: Call, items: Iterable[Any], workers: int | None) -> tuple[Payload, Chunks]:
+        """A payload that has run before says how long its items take, so that no chunk is sent to find out."""
+        payload, chunks = self.prepare(function), Chunks(items, self._tasks_in_flight(workers), self.grain)
+        assert isinstance(payload, Payload)
+        chunks.item_s = payload.item_s
+        return payload, chunks
+
+    def _arrived(self, payload: Payload, chunks: Chunks, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
+        outcomes, seconds = self._outcomes(done)
+        chunks.record_duration(len(outcomes), seconds)
+        assert isinstance(done, _Reply)
+        chunks.record_bytes(len(outcomes), done.size)
+        payload.item_s = chunks.item_s
+        yield chunk[0], outcomes
 
     def prepare(self, function: Call) -> Call:
         """The function pickled, once."""
@@ -154,6 +170,7 @@ class _Reply(Reply):
         self.start = start
         self.items = items
         self.loss: Loss | None = None
+        self.size = items.size  # bytes, later with those of the answer
 
     def end(self, error: BaseException | None, answer: Any = None) -> None:
         """Set the answer or the error, unless there is one: a call that was stopped waits for no answer."""
@@ -223,7 +240,9 @@ class _Conversation:
     async def _answer(self) -> Any:
         worker = await self._slot.get_worker()
         while True:
-            answer = pickle.loads(await self._sent(worker))
+            sent = await self._sent(worker)
+            self._reply.size += len(sent)
+            answer = pickle.loads(sent)
             if answer is Request.FUNCTION:
                 worker.known.discard(self._payload.digest)
             elif answer is Request.ITEMS_APART:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pocket_lab.executors.cluster.cluster import SHORT_LOGS
 from pocket_lab.executors.cluster.worker import join
 from pocket_lab.executors.faults.deaths import CUT_OFF
 from pocket_lab.executors.faults.interrupt_gate import ignore_interrupts
@@ -17,6 +18,7 @@ from pocket_lab.executors.process_worker import start_worker
 from pocket_lab.executors.world.settings import Settings
 
 _HOST = "127.0.0.1"
+_LEFT_OUT = ("spans", "stealing")  # of the scheduler: those of its statistics that grow with every call, and what moves tasks
 _CONFIG = {
     "logging": {"distributed": "critical"},
     "distributed.worker.profile.enabled": False,  # it would sample the stacks of what is measured
@@ -24,6 +26,8 @@ _CONFIG = {
     "distributed.scheduler.worker-ttl": None,  # a worker may hold the interpreter lock for as long as it likes
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.log-length": 2,
+    **SHORT_LOGS,
 }
 
 
@@ -35,8 +39,11 @@ def serve_scheduler(lifeline: Lifeline, board: WorkBoard, settings: Settings, fo
 
     async def serve() -> None:
         from distributed import Scheduler
+        from distributed.scheduler import DEFAULT_EXTENSIONS
 
-        scheduler = await Scheduler(host=_HOST, port=0, dashboard=False, dashboard_address=f"{_HOST}:0", allowed_failures=0)
+        extensions = {name: kind for name, kind in DEFAULT_EXTENSIONS.items() if name not in _LEFT_OUT}
+        options = {"dashboard": False, "dashboard_address": f"{_HOST}:0", "extensions": extensions}
+        scheduler = await Scheduler(host=_HOST, port=0, allowed_failures=0, **options)
         ready.send(scheduler.address)
         ready.close()
         await scheduler.finished()
@@ -57,6 +64,7 @@ def serve_worker(lifeline: Lifeline, board: WorkBoard, settings: Settings, folde
             host=_HOST,
             nthreads=1,
             memory_limit=0,
+            extensions={},
             local_directory=folder,
             dashboard=False,
             dashboard_address=f"{_HOST}:0",

@@ -17,8 +17,10 @@ from pocket_lab.executors.world.caller import Caller
 class Payload:
     """A function in its present state and the context of its caller, pickled once for all chunks of a call.
 
-    Workers identify it by its digest.
+    Workers identify it by its digest. `item_s` is how long an item takes, once that is known.
     """
+
+    item_s: float | None = None
 
     def __init__(self, function: Call) -> None:
         self.function = function
@@ -42,6 +44,11 @@ class Items:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def size(self) -> int:
+        """The bytes that are sent."""
+        return len(self.pickled) if isinstance(self.pickled, bytes) else sum(map(len, self.pickled))
 
     def take_apart(self) -> None:
         """Pickle each by itself."""
