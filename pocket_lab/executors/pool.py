@@ -32,6 +32,11 @@ class Pool(ABC):
     queued_s: float = 0.0
     loop: Loop | None = None
 
+    @property
+    def clock_doubts(self) -> list[str]:
+        """Sentences on the clocks of workers that are on other machines."""
+        return []
+
     @abstractmethod
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None

@@ -20,7 +20,7 @@ from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.work_board import WorkBoard
 from pocket_lab.executors.outcome import Outcome, unpack_error
 from pocket_lab.executors.pool import Call, Check, T
-from pocket_lab.executors.process_worker import Refusal, Request, call_together, run_payload, start_worker, unpack
+from pocket_lab.executors.process_worker import Refusal, Request, call_together, run_payload, start_worker, unpack_all
 from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
 from pocket_lab.executors.remote.survivors import Reply, Survivors
 from pocket_lab.executors.world.settings import Settings
@@ -150,7 +150,7 @@ class ProcessPool(ConcurrentPool):
             raise done.deaths.error(_reason(broken)) from broken
         self.cpu_s += cpu_s
         self.queued_s += queued_s
-        return [unpack(*outcome) for outcome in packed], seconds
+        return unpack_all(packed), seconds
 
     def _interrupt(self) -> None:
         self.close()

@@ -15,6 +15,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.point_sampler import PointSampler
 from pocket_lab.measure.resume import run_seconds_by_point
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.captured import captured_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.references import References
@@ -55,8 +56,11 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     yield environment
     yield from job.caveats
     yield from cache_caveats(job)
+    yield from captured_caveats(job)
     with ExitStack() as stack:
-        rounds = _Rounds(job, Pools(job.points, stack), afterwards is not None)
+        pools = Pools(job.points, stack)
+        yield from pools.caveats()
+        rounds = _Rounds(job, pools, afterwards is not None)
         gc.freeze()
         stack.callback(gc.unfreeze)
         yield from rounds.run()

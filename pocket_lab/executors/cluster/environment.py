@@ -34,12 +34,12 @@ def by_value(function: F) -> F:
 
 def look() -> tuple[str | None, str, str]:
     """The version of this package, if it is installed, the name of the machine, and what identifies it; needs no imports."""
+    import importlib
     import platform
 
+    version: str | None
     try:
-        import pocket_lab
-
-        version = pocket_lab.__version__
+        version = importlib.import_module("pocket_lab").__version__
     except ImportError:
         version = None
     try:
@@ -81,11 +81,10 @@ def refuse_other_versions(address: str, versions: dict[str, Any]) -> None:
 
 def refuse_other_package(address: str, worker: str, version: str | None) -> None:
     """Raise a UsageError where a worker has not this package, or not this version of it."""
-    import pocket_lab
-
-    if version != pocket_lab.__version__:
+    here = look()[0]
+    if version != here:
         has = "has no pocket-lab" if version is None else f"has pocket-lab {version}"
-        raise UsageError(f"executor {address!r}: the worker {worker} {has}, and here it is {pocket_lab.__version__}: {_SAME}")
+        raise UsageError(f"executor {address!r}: the worker {worker} {has}, and here it is {here}: {_SAME}")
 
 
 _SAME = "install the same on the workers"

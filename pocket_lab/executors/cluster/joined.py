@@ -96,7 +96,7 @@ class JoinedCluster(Cluster):
         token = (await asyncio.wait_for(self.client.run(join, workers=[address]), _REPLY_S))[address]
         worker = Worker(address, token, asyncio.get_running_loop().create_future(), slots=threads)
         machine = self._machines.get(address)
-        if machine is not None and machine.boot != by_value(look)()[2]:
+        if machine is not None and machine.boot != this_machine():
             worker.machine = machine.name
             worker.clock_s, worker.clock_within_s = await self._clock_of(address)
         return worker
@@ -211,6 +211,11 @@ class JoinedCluster(Cluster):
                 await asyncio.wait_for(self.client.run(end_session, self.session), _FOLLOW_S)
         with suppress(Exception):
             await asyncio.wait_for(self.client._close(fast=True), _REPLY_S)
+
+
+def this_machine() -> str:
+    """What identifies the machine of this process."""
+    return look()[2]
 
 
 def rejoin(address: str, size: int) -> JoinedCluster:

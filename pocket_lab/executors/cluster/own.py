@@ -38,7 +38,9 @@ class OwnCluster(Cluster):
         self._settings = Settings.here()
         self._folder = tempfile.mkdtemp(prefix="pocket-lab-cluster-")
         self._address: asyncio.Future[str] | None = None
+        self.address = ""
         self._is_closing = False
+        self.scheduler_pid = 0
         self._processes: dict[int, Any] = {}
         self._serving: list[asyncio.Task[None]] = []
         self._wanted: set[int] = set()  # pids that this process has ended
@@ -55,11 +57,12 @@ class OwnCluster(Cluster):
 
         self._address = asyncio.get_running_loop().create_future()
         self._serving += [asyncio.create_task(self._serve(slot)) for slot in self.slots]
-        scheduler, address = await self._start(serve_scheduler, "scheduler")
-        self._address.set_result(address)
+        scheduler, self.address = await self._start(serve_scheduler, "scheduler")
+        self.scheduler_pid = scheduler.pid
+        self._address.set_result(self.address)
         self._serving.append(asyncio.create_task(self._follow_scheduler(scheduler)))
         with dask.config.set(SHORT_LOGS):
-            self.client = await Client(address, asynchronous=True, set_as_default=False, direct_to_workers=True)
+            self.client = await Client(self.address, asynchronous=True, set_as_default=False, direct_to_workers=True)
         await asyncio.gather(*(slot.get_worker() for slot in self.slots))
 
     async def _start(self, target: Any, name: str) -> tuple[Any, Any]:

@@ -20,9 +20,10 @@ from pocket_lab.executors.faults.interrupt_gate import GATE
 from pocket_lab.executors.faults.parcels import load
 from pocket_lab.executors.outcome import Outcome, unpack_error
 from pocket_lab.executors.pool import Call, Check, T
-from pocket_lab.executors.process_worker import Refusal, Request, unpack
+from pocket_lab.executors.process_worker import Refusal, Request, unpack_all
 from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
 from pocket_lab.executors.remote.survivors import Reply, Survivors
+from pocket_lab.units import format_duration
 
 _STOPPED = Loss("was stopped", is_wanted=True)
 
@@ -45,12 +46,24 @@ class ClusterPool(ConcurrentPool):
     def _open(self) -> Executor:
         raise NotImplementedError
 
-    def _connected(self) -> Cluster:
+    def connected(self) -> Cluster:
+        """The cluster, opened where it is not, and again where it has broken."""
         if self._cluster is not None and self._cluster.broken is not None:
             self.close()
         if self._cluster is None:
             self._cluster = self._open_cluster()
         return self._cluster
+
+    @property
+    def clock_doubts(self) -> list[str]:
+        """As `Pool.clock_doubts`, one for each machine."""
+        slots = () if self._cluster is None else self._cluster.slots
+        others = {slot.worker.machine: slot.worker for slot in slots if slot.worker is not None and slot.worker.machine}
+        return [
+            f"workers on {machine} have a clock of their own, which was compared with ours to within "
+            f"{format_duration(worker.clock_within_s)}: times of their spans are uncertain by that against those of others"
+            for machine, worker in others.items()
+        ]
 
     def start(self) -> None:
         """Wait until every slot has a worker."""
@@ -60,7 +73,7 @@ class ClusterPool(ConcurrentPool):
         """Call the function once in each worker process, on a thread that runs tasks."""
         pickled = pickle_or_refuse("the function", function)
         with GATE:
-            cluster = self._connected()
+            cluster = self.connected()
             workers = {slot.worker.address if slot.worker else slot.index: slot for slot in cluster.slots[: self.size]}
             called = [cluster.loop.begin(self._call_there(cluster, slot, pickled)) for slot in workers.values()]
         return wait_for_all(called)
@@ -115,7 +128,7 @@ class ClusterPool(ConcurrentPool):
 
     def _submit(self, function: Call, start: int, packed: Any) -> Future[Any]:
         assert isinstance(function, Payload)
-        cluster = self._connected()
+        cluster = self.connected()
         reply = _Reply(next(cluster.numbers), start, packed)
         self._replies.add(reply)
         reply.add_done_callback(self._replies.discard)
@@ -130,7 +143,7 @@ class ClusterPool(ConcurrentPool):
             raise done.error(lost.loss) from lost
         self.cpu_s += cpu_s
         self.queued_s += queued_s
-        return [unpack(*outcome) for outcome in packed], seconds
+        return unpack_all(packed), seconds
 
     def _interrupt(self) -> None:
         with GATE:
@@ -256,7 +269,14 @@ class _Conversation:
     async def _sent(self, worker: Worker) -> Any:
         payload, reply = self._payload, self._reply
         call = ChunkCall(
-            worker.token, self._cluster.session, self._slot.index, reply.chunk, reply.start, payload.digest, worker.slots == 1
+            member=worker.token,
+            session=self._cluster.session,
+            slot=self._slot.index,
+            chunk=reply.chunk,
+            start=reply.start,
+            digest=payload.digest,
+            is_alone=worker.slots == 1,
+            clock_s=worker.clock_s,
         )
         pickled = None if payload.digest in worker.known else payload.pickled
         return await self._cluster.call(worker, run_chunk_call, call, pickled, reply.items.pickled)

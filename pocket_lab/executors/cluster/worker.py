@@ -22,6 +22,7 @@ from pocket_lab.executors.process_worker import (
     thread_queued_s,
 )
 from pocket_lab.executors.worker_state import STATE
+from pocket_lab.executors.world.clock import AHEAD_S
 
 T = TypeVar("T")
 
@@ -41,7 +42,8 @@ class Stranger(NamedTuple):
 class ChunkCall(NamedTuple):
     """A chunk for a slot of a worker; `member` is the process that it is for, `session` the pool that sends it.
 
-    `is_alone` says that the slot is the only one of its process, so that the CPU time of the process is that of the chunk.
+    `is_alone` says that the slot is the only one of its process, so that the CPU time of the process is that of the chunk;
+    `clock_s` is how far the clock there is ahead.
     """
 
     member: str
@@ -51,6 +53,7 @@ class ChunkCall(NamedTuple):
     start: int
     digest: str
     is_alone: bool
+    clock_s: float = 0.0
 
 
 class Answers:
@@ -151,6 +154,7 @@ def run_chunk_call(call: ChunkCall, pickled: bytes | None, items: PackedItems) -
 def _answer(call: ChunkCall, pickled: bytes | None, items: PackedItems, row: Row) -> Reply | Request | Refusal:
     """As `run_payload`; its times are those of this chunk alone, the duration with what unpickling and pickling take."""
     STATE.get_or_create(PayloadCache, PayloadCache).time_since_last_call()  # what was used between two chunks is not theirs
+    AHEAD_S.set(call.clock_s)
     begun_s, cpu_s, queued_s = time.perf_counter(), time.thread_time(), thread_queued_s()
     try:
         answer = run_payload(call.digest, pickled, call.start, items, call.chunk, row)
