@@ -33,6 +33,11 @@ class Pool(ABC):
     loop: Loop | None = None
 
     @property
+    def other_machines(self) -> list[str]:
+        """The names of the machines, other than this one, on which workers are."""
+        return []
+
+    @property
     def clock_doubts(self) -> list[str]:
         """Sentences on the clocks of workers that are on other machines."""
         return []

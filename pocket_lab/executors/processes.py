@@ -12,7 +12,7 @@ from multiprocessing import active_children
 from typing import Any
 
 from pocket_lab.errors import ProcessDied
-from pocket_lab.executors.chunks import Chunks
+from pocket_lab.executors.chunks import Chunks, Grain
 from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
 from pocket_lab.executors.faults.deaths import Deaths, error_of
 from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
@@ -35,6 +35,7 @@ class ProcessPool(ConcurrentPool):
 
     name = "processes"
     is_remote = True
+    grain = Grain(is_even=True)
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

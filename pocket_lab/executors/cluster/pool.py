@@ -55,15 +55,23 @@ class ClusterPool(ConcurrentPool):
         return self._cluster
 
     @property
+    def other_machines(self) -> list[str]:
+        """As `Pool.other_machines`."""
+        return sorted(self._remote_workers())
+
+    @property
     def clock_doubts(self) -> list[str]:
         """As `Pool.clock_doubts`, one for each machine."""
-        slots = () if self._cluster is None else self._cluster.slots
-        others = {slot.worker.machine: slot.worker for slot in slots if slot.worker is not None and slot.worker.machine}
         return [
             f"workers on {machine} have a clock of their own, which was compared with ours to within "
             f"{format_duration(worker.clock_within_s)}: times of their spans are uncertain by that against those of others"
-            for machine, worker in others.items()
+            for machine, worker in self._remote_workers().items()
         ]
+
+    def _remote_workers(self) -> dict[str, Worker]:
+        """A worker of each other machine, by its name."""
+        slots = () if self._cluster is None else self._cluster.slots
+        return {slot.worker.machine: slot.worker for slot in slots if slot.worker is not None and slot.worker.machine}
 
     def start(self) -> None:
         """Wait until every slot has a worker."""
