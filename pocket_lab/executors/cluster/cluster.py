@@ -8,6 +8,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pocket_lab.errors import MissingExtra
@@ -16,6 +17,7 @@ from pocket_lab.executors.cluster.slots import Loss, Slot, Worker, WorkerLost
 from pocket_lab.executors.faults.interrupt_gate import GATE
 
 _SENT_APART = 1 << 20  # bytes; larger ones go to the worker without the scheduler
+_CLOSE_S = 1.0
 _GRACE_S = 5.0  # for the news of a worker's end to come after the error of its task
 SHORT_LOGS = {"distributed.admin.low-level-log-length": 1}  # those of messages grow, and would count as leaks of what runs
 
@@ -101,6 +103,12 @@ class Cluster(ABC):
             finally:
                 self.loop.close()
                 _QUIET.end()
+
+    async def close_client(self) -> None:
+        """Close the client, which would otherwise try for half a minute to reach a scheduler that is gone."""
+        if self.client is not None:
+            with suppress(Exception):  # it has nothing to say any more
+                await asyncio.wait_for(self.client._close(fast=True), _CLOSE_S)
 
     @abstractmethod
     async def _close(self) -> None: ...

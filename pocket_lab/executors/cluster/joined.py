@@ -170,7 +170,7 @@ class JoinedCluster(Cluster):
         for slot in self.slots:
             if slot.worker is not None:
                 slot.worker.lose(self.broken)
-            slot.fail(self.broken)
+            slot.end(self.broken)
 
     async def recovers(self) -> bool:
         """Wait until a connection that was cut is there again, with the workers that then are."""
@@ -209,8 +209,7 @@ class JoinedCluster(Cluster):
         with suppress(Exception):  # the workers forget by themselves
             if self.slots and self.broken is None:
                 await asyncio.wait_for(self.client.run(end_session, self.session), _FOLLOW_S)
-        with suppress(Exception):
-            await asyncio.wait_for(self.client._close(fast=True), _REPLY_S)
+        await self.close_client()
 
 
 def this_machine() -> str:

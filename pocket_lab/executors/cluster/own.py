@@ -94,20 +94,23 @@ class OwnCluster(Cluster):
 
     async def _serve(self, slot: Slot) -> None:
         """Keep a worker in the slot."""
-        failed = 0
+        failed, last = 0, None
         while not self._is_closing and failed < _MOST_FAILED_STARTS:
             try:
                 process, (address, token) = await self._start(serve_worker, f"worker-{slot.index}")
             except ProcessDied as died:
                 failed += 1
-                slot.fail(Loss(str(died), cause=died))
+                last = Loss(str(died), cause=died)
                 continue
             failed = 0
+            last = None
             worker = Worker(address, token, asyncio.get_running_loop().create_future(), process.pid)
             slot.set_worker(worker)
             await self._ended(process)
             if not worker.lost.done():
                 worker.lose(self._loss_of(process))
+        if last is not None:
+            slot.end(last)
 
     def _loss_of(self, process: Any) -> Loss:
         chunk, item = self.board.work_of(process.pid) or (None, None)
@@ -122,7 +125,7 @@ class OwnCluster(Cluster):
             if slot.worker is not None:
                 chunk, item = self.board.work_of(slot.worker.pid) or (None, None)
                 slot.worker.lose(Loss(self.broken.sentence, Death(process.exitcode, chunk, item), cause=cause))
-            slot.fail(self.broken)
+            slot.end(self.broken)
         self._kill()
 
     async def _ended(self, process: Any) -> None:
@@ -154,8 +157,7 @@ class OwnCluster(Cluster):
 
     async def _close(self) -> None:
         self._kill()
-        if self.client is not None:
-            await self.client.close()
+        await self.close_client()
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)

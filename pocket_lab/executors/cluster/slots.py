@@ -65,6 +65,7 @@ class Slot:
     load: int = 0
     worker: Worker | None = None
     waiting: list[asyncio.Future[Any]] = field(default_factory=list)
+    ended: Loss | None = None
 
     @property
     def is_manned(self) -> bool:
@@ -74,6 +75,8 @@ class Slot:
     async def get_worker(self) -> Worker:
         """The worker, once there is one; raises WorkerLost where there will be none."""
         while not self.is_manned:
+            if self.ended is not None:
+                raise WorkerLost(self.ended)
             waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self.waiting.append(waiter)
             await waiter
@@ -88,8 +91,9 @@ class Slot:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def fail(self, loss: Loss) -> None:
-        """Nobody will come: those who wait get the error."""
+    def end(self, loss: Loss) -> None:
+        """Nobody will come any more: those who wait get the error, and those who come later."""
+        self.ended = loss
         waiting, self.waiting = self.waiting, []
         for waiter in waiting:
             if not waiter.done():
