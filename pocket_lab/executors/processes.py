@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from multiprocessing import active_children
@@ -21,6 +20,7 @@ from pocket_lab.executors.faults.work_board import WorkBoard
 from pocket_lab.executors.outcome import Outcome, unpack_error
 from pocket_lab.executors.pool import Call, Check, T
 from pocket_lab.executors.process_worker import Refusal, Request, call_together, run_payload, start_worker, unpack_all
+from pocket_lab.executors.remote.options import environment_of_options
 from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
 from pocket_lab.executors.remote.survivors import Reply, Survivors
 from pocket_lab.executors.world.settings import Settings
@@ -47,9 +47,8 @@ class ProcessPool(ConcurrentPool):
         self._lifeline = Lifeline()
         self._deaths = Deaths(WorkBoard())
         begin = (self._lifeline, self._deaths.board, Settings.here())
-        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else {}
-        options |= {"PYTHON_GIL": str(sys._xoptions["gil"])} if "gil" in sys._xoptions else {}
-        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options or None)
+        options = environment_of_options()
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options)
         return pool
 
     def start(self) -> None:

@@ -7,7 +7,6 @@ import atexit
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -21,6 +20,7 @@ from pocket_lab.executors.faults.deaths import Death, describe_exit
 from pocket_lab.executors.faults.interrupt_gate import Uninterrupted
 from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.work_board import WorkBoard
+from pocket_lab.executors.remote.options import environment_of_options
 from pocket_lab.executors.world.settings import Settings
 
 _MOST_FAILED_STARTS = 3
@@ -73,7 +73,7 @@ class OwnCluster(Cluster):
         from loky.backend.context import get_context
 
         here, there = Pipe()
-        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else None
+        options = environment_of_options()
         begin = (self._lifeline, self.board, self._settings, self._folder, there)
         process = get_context("loky").Process(target=target, args=begin, name=f"pocket-lab-{name}", env=options)
         try:
