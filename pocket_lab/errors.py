@@ -37,6 +37,18 @@ class UsageError(PocketLabError):
         return [f"{type(self).__name__}: {self}"]
 
 
+class MissingExtra(UsageError):
+    """A part that is not installed is needed; the message names the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed: pip install 'pocket-lab[{extra}]'")
+        self.what = what
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return (MissingExtra, (self.what, self.extra))
+
+
 class GraphError(PocketLabError):
     """A graph that cannot be built or cannot go on: a bad name, a bad route, too many steps."""
 

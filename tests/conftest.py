@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import ForeignCluster, SharedCluster
 from hypothesis import settings
 from scheduling import TimingLast, in_order, write_timing
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
+
+from pocket_lab.executors import registry
 
 # No profile has a deadline: how long an example takes depends on the machine.
 settings.register_profile("people", deadline=None)
@@ -76,7 +79,7 @@ def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     before = _traces() | drivers  # the browser's driver keeps threads for as long as it lives
     yield
     end = time.monotonic() + _PATIENCE_S
-    while (left := _traces() - before) and time.monotonic() < end:
+    while (left := _traces() - before - _shared()) and time.monotonic() < end:
         gc.collect()
         time.sleep(0.02)
     assert not left, f"left behind: {sorted(left)}"
@@ -87,6 +90,12 @@ def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _traces() -> set[str]:
     return _threads() | _children() | _files() | _descriptors() | _monitoring_tools()
+
+
+def _shared() -> set[str]:
+    """What the shared cluster has instead of workers that a test has killed."""
+    names = {name for cluster in SharedCluster.living for name in cluster.traces()}
+    return {trace for trace in _children() | _descriptors() if names & set(trace.split())}
 
 
 def _threads() -> set[str]:
@@ -164,6 +173,27 @@ def _history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         del os.environ["POCKET_LAB_HOME"]
     else:
         os.environ["POCKET_LAB_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def cluster(_resource_tracker: None) -> Iterator[SharedCluster]:
+    """The cluster of three workers of this session, for all tests that do not end it."""
+    shared = SharedCluster(3)
+    yield shared
+    shared.end()
+
+
+@pytest.fixture(scope="session")
+def foreign() -> Iterator[ForeignCluster]:
+    """A cluster that others have started: two workers of two threads each."""
+    with ForeignCluster(2, 2) as started:
+        yield started
+
+
+@pytest.fixture
+def one_cluster(cluster: SharedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process the executor "cluster" means the cluster of the session."""
+    monkeypatch.setitem(registry._TABLE, "cluster", registry._Executor(cluster.pool, is_remote=True))
 
 
 @pytest.fixture(scope="session", autouse=True)

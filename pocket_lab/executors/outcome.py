@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from itertools import count, repeat
+from typing import Any, NamedTuple, cast
 
 from pocket_lab.errors import StoredError, TargetAborted
 from pocket_lab.executors.faults.foreign import answer_of, cause_of, is_a, notes_of, own_attribute, set_cause, traceback_of
@@ -20,11 +20,10 @@ _LONGEST_TEXT, _LARGEST_PICKLE = 10_000, 16 << 20  # characters, bytes
 _MOST_FRAMES, _MOST_LINKS = 200, 20
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):  # made four times faster than a frozen dataclass, and there is one for each item
     """The result of one item, or the exception that it raised."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # instead of the method of tuples
     value: Any
     error: BaseException | None = None
 
@@ -38,6 +37,14 @@ class Outcome:
         if self.error is not None:
             raise self.error
         return self.value
+
+
+def outcomes_of(first: int, values: Iterable[Any], errors: Iterable[BaseException | None] = repeat(None)) -> list[Outcome]:
+    """The outcomes of successive items, of which the first has this number."""
+    return list(map(_new_outcome, zip(count(first), values, errors, strict=False)))
+
+
+_new_outcome = cast("Callable[[tuple[int, Any, BaseException | None]], Outcome]", partial(tuple.__new__, Outcome))
 
 
 class RemoteTraceback(Exception):
@@ -123,12 +130,12 @@ def pack_error(error: BaseException) -> tuple[Link, ...]:
     """
     import base64
 
-    import cloudpickle
+    from pocket_lab.executors.pickling import dumps  # here, as it loads much
 
     links = list(chain(error))
     packed = []
     for link in links if len(links) <= _MOST_LINKS else links[: _MOST_LINKS // 2] + links[-_MOST_LINKS // 2 :]:
-        pickled = answer_of(partial(cloudpickle.dumps, link), bytes)
+        pickled = answer_of(partial(dumps, link), bytes)
         sent = base64.b64encode(pickled).decode("ascii") if len(pickled) <= _LARGEST_PICKLE else ""
         packed.append((sent, text_of(link), _without_middle(user_frames(link))))
     return tuple(packed)

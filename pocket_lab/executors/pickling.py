@@ -6,6 +6,7 @@ import functools
 import importlib
 import io
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from contextlib import _GeneratorContextManagerBase
@@ -23,7 +24,7 @@ _variables: dict[str, ContextVar[Any]] = {}
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's pickler with six additions.
+    """cloudpickle's pickler with seven additions.
 
     Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
     Cached functions that another process cannot import are pickled by value, with an empty cache.
@@ -31,6 +32,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     and its methods, whose caches have weak references.
     Context managers of contextlib that nobody has entered, such as those that decorate a function, are rebuilt.
     Context variables are pickled without their values; each is one object in another process too, however often it is sent.
+    Errors are pickled as their classes say, also where a library (Dask's) has registered a way that adds causes and tracebacks.
 
     It records to what the objects refer: `modules` by name, `variables`, `names` in the code of functions that are pickled by
     value, and `main`, the functions and classes of the main module by name.
@@ -62,6 +64,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind is ContextVar:
             self.variables.append(value)
             return _reduce_variable(value)
+        if issubclass(kind, BaseException):
+            return value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
         if kind is FunctionType or kind is BuiltinFunctionType or issubclass(kind, type | ModuleType):
             self._note(value)
         return super().reducer_override(value)

@@ -32,6 +32,16 @@ class Pool(ABC):
     queued_s: float = 0.0
     loop: Loop | None = None
 
+    @property
+    def other_machines(self) -> list[str]:
+        """The names of the machines, other than this one, on which workers are."""
+        return []
+
+    @property
+    def clock_doubts(self) -> list[str]:
+        """Sentences on the clocks of workers that are on other machines."""
+        return []
+
     @abstractmethod
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None

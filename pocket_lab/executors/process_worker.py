@@ -12,6 +12,7 @@ import sys
 import time
 from enum import Enum
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -23,16 +24,19 @@ from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.lost_parts import Lost, Parts
 from pocket_lab.executors.faults.parcels import dump_parts, dump_result, load, load_parts
 from pocket_lab.executors.faults.work_board import Row, WorkBoard
-from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
+from pocket_lab.executors.outcome import Link, Outcome, outcomes_of, pack_error, unpack_error
 from pocket_lab.executors.pool import Call
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.caller import CallContext, Caller
 from pocket_lab.executors.world.settings import Settings
 
 PackedOutcome = tuple[int, bytes, bytes | None, int, tuple[Link, ...] | None]
+PackedOutcomes = list[PackedOutcome] | tuple[int, bytes]  # one by one, or the number of the first and all values together
 PackedItems = bytes | list[bytes]  # together, or each by itself
 
 _MOST_CACHED = 64
+_PLAIN = {int, float, bool, complex, str, bytes, type(None)}
+_VALUE, _ERROR = attrgetter("value"), attrgetter("error")
 _TASKS = "/proc/self/task"
 _THREAD = "/proc/thread-self"
 _LONGEST_STATISTICS = 4096
@@ -53,7 +57,7 @@ class Received(NamedTuple):
     context: CallContext
 
 
-Reply = tuple[list[PackedOutcome], float, WorkerTime]  # outcomes, their duration, and the times since the last reply
+Reply = tuple[PackedOutcomes, float, WorkerTime]  # outcomes, their duration, and the times since the last reply
 
 
 class Refusal(NamedTuple):
@@ -109,10 +113,12 @@ def start_worker(lifeline: Lifeline, board: WorkBoard, settings: Settings) -> No
     STATE.get_or_create(Settings, lambda: settings).apply()
 
 
-def run_payload(digest: str, pickled: bytes | None, start: int, items: PackedItems, chunk: int) -> Reply | Request | Refusal:
+def run_payload(
+    digest: str, pickled: bytes | None, start: int, items: PackedItems, chunk: int, row: Row | None = None
+) -> Reply | Request | Refusal:
     """What became of each item, or what has to be sent first; a Refusal where the function cannot be rebuilt here.
 
-    Items are requested apart where they cannot be rebuilt together.
+    Items are requested apart where they cannot be rebuilt together. The work is noted in `row`, by default the process's own.
     """
     cache = STATE.get_or_create(PayloadCache, PayloadCache)
     try:
@@ -129,10 +135,12 @@ def run_payload(digest: str, pickled: bytes | None, start: int, items: PackedIte
     else:
         opened = [_present(load(item), number) for number, item in enumerate(items, start)]
         function = partial(_call_on_present, function)
-    row = _row()
+    row = row or _row()
     row.begin(chunk)
     outcomes, seconds = received.context.call(run_chunk, function, row.noting(enumerate(opened, start)))
-    packed = [_pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)]
+    packed = _packed_together(outcomes) or [
+        _pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)
+    ]
     row.end()
     return packed, seconds, cache.time_since_last_call()
 
@@ -175,6 +183,14 @@ def _row() -> Row:
     return row
 
 
+def unpack_all(packed: PackedOutcomes) -> list[Outcome]:
+    """In the parent: the outcomes that a worker packed."""
+    if isinstance(packed, tuple):
+        first, values = packed
+        return outcomes_of(first, pickle.loads(values))
+    return [unpack(*outcome) for outcome in packed]
+
+
 def unpack(index: int, pickled: bytes, head: bytes | None, number: int, error: tuple[Link, ...] | None) -> Outcome:
     """In the parent: the outcome that a worker packed; a value that is lost on the way is the error of its item."""
     if error is not None:
@@ -187,6 +203,17 @@ def unpack(index: int, pickled: bytes, head: bytes | None, number: int, error: t
     lost = TypeError(value.sentence(f"the result of item {index}"))
     lost.__cause__ = value.error
     return Outcome(index, None, lost)
+
+
+def _packed_together(outcomes: list[Outcome]) -> tuple[int, bytes] | None:
+    """Numbers and short texts, which can always be pickled and rebuilt, in one pickle; None where there is anything else."""
+    if (
+        any(error is not None for error in map(_ERROR, outcomes))
+        or not set(map(type, map(_VALUE, outcomes))) <= _PLAIN
+        or not outcomes
+    ):
+        return None
+    return outcomes[0].index, pickle.dumps(list(map(_VALUE, outcomes)), pickle.HIGHEST_PROTOCOL)
 
 
 def _pack(outcome: Outcome) -> PackedOutcome:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import itertools
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from multiprocessing import active_children
 from typing import Any
 
-from pocket_lab.errors import ProcessDied, UsageError
-from pocket_lab.executors.chunks import Chunks
+from pocket_lab.errors import ProcessDied
+from pocket_lab.executors.chunks import Chunks, Grain
 from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
 from pocket_lab.executors.faults.deaths import Deaths, error_of
 from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
 from pocket_lab.executors.faults.lifeline import Lifeline
-from pocket_lab.executors.faults.parcels import dump
 from pocket_lab.executors.faults.work_board import WorkBoard
 from pocket_lab.executors.outcome import Outcome, unpack_error
-from pocket_lab.executors.pickling import Pickler, dumps
 from pocket_lab.executors.pool import Call, Check, T
-from pocket_lab.executors.process_worker import PackedItems, Refusal, Request, call_together, run_payload, start_worker, unpack
-from pocket_lab.executors.world.caller import Caller
+from pocket_lab.executors.process_worker import Refusal, Request, call_together, run_payload, start_worker, unpack_all
+from pocket_lab.executors.remote.options import environment_of_options
+from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
+from pocket_lab.executors.remote.survivors import Reply, Survivors
 from pocket_lab.executors.world.settings import Settings
-
-_MOST_UNEXPLAINED = 3
 
 
 class ProcessPool(ConcurrentPool):
@@ -40,6 +35,7 @@ class ProcessPool(ConcurrentPool):
 
     name = "processes"
     is_remote = True
+    grain = Grain(is_even=True)
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -51,9 +47,8 @@ class ProcessPool(ConcurrentPool):
         self._lifeline = Lifeline()
         self._deaths = Deaths(WorkBoard())
         begin = (self._lifeline, self._deaths.board, Settings.here())
-        options = {"PYTHONOPTIMIZE": str(sys.flags.optimize)} if sys.flags.optimize else {}
-        options |= {"PYTHON_GIL": str(sys._xoptions["gil"])} if "gil" in sys._xoptions else {}
-        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options or None)
+        options = environment_of_options()
+        pool: Executor = ProcessPoolExecutor(self.size, initializer=start_worker, initargs=begin, env=options)
         return pool
 
     def start(self) -> None:
@@ -64,7 +59,7 @@ class ProcessPool(ConcurrentPool):
         """Call the function once in each process: no call begins before every process has arrived."""
         from loky.process_executor import BrokenProcessPool
 
-        pickled, rendezvous = _pickle("the function", function), next(self._numbers)
+        pickled, rendezvous = pickle_or_refuse("the function", function), next(self._numbers)
         try:
             with GATE, Uninterrupted():
                 executor = self._opened()
@@ -88,18 +83,18 @@ class ProcessPool(ConcurrentPool):
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
     ) -> Iterator[Outcome]:
         """As `Pool.imap_collect`: items that were under way in other workers, which end too, run again in new ones."""
-        chunks = Chunks(items, self._tasks_in_flight(workers))
-        return self._imap(self.prepare(function), chunks, check, _Survivors(self, chunks).arrived)
+        chunks = Chunks(items, self._tasks_in_flight(workers), self.grain)
+        return self._imap(self.prepare(function), chunks, check, Survivors(self._outcomes, chunks).arrived)
 
     def prepare(self, function: Call) -> Call:
         """The function pickled, once."""
-        return function if isinstance(function, _Payload) else _Payload(function)
+        return function if isinstance(function, Payload) else Payload(function)
 
-    def _packed(self, chunk: Chunk) -> _Items:
-        return _Items(chunk[1])
+    def _packed(self, chunk: Chunk) -> Items:
+        return Items(chunk[1])
 
     def _submit(self, payload: Call, start: int, items: Any) -> Future[Any]:
-        assert isinstance(payload, _Payload)
+        assert isinstance(payload, Payload)
         with Uninterrupted():
             executor = self._opened()
             result = _Reply(next(self._numbers), self._deaths)
@@ -155,7 +150,7 @@ class ProcessPool(ConcurrentPool):
             raise done.deaths.error(_reason(broken)) from broken
         self.cpu_s += cpu_s
         self.queued_s += queued_s
-        return [unpack(*outcome) for outcome in packed], seconds
+        return unpack_all(packed), seconds
 
     def _interrupt(self) -> None:
         self.close()
@@ -173,97 +168,21 @@ class ProcessPool(ConcurrentPool):
                     active_children()  # which lets go of those that have ended: loky does not join a dead one
 
 
-class _Items:
-    """The items of a chunk, pickled together, or each by itself where one cannot be pickled or rebuilt."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self._items = items
-        try:
-            self.pickled: PackedItems = dumps(items)
-        except Exception:  # any class may fail to pickle in its own way
-            self.take_apart()
-
-    def take_apart(self) -> None:
-        """Pickle each by itself."""
-        self.pickled = [dump(item) for item in self._items]
-
-
-class _Reply(Future[Any]):
+class _Reply(Reply):
     """The outcomes of a chunk that a worker process has, under the number by which the board knows the chunk."""
 
     def __init__(self, chunk: int, deaths: Deaths) -> None:
-        super().__init__()
-        self.chunk = chunk
+        super().__init__(chunk)
         self.deaths = deaths
-        self.set_running_or_notify_cancel()
 
+    def blamed(self) -> ProcessDied | None:
+        """As `Reply.blamed`."""
+        death = self.deaths.of_chunk(self.chunk)
+        return None if death is None else error_of(death)
 
-class _Survivors:
-    """The chunks of one call that outlives its workers: the item of a dead worker has an error, all others run again."""
-
-    def __init__(self, pool: ProcessPool, chunks: Chunks) -> None:
-        self._pool = pool
-        self._chunks = chunks
-        self._unexplained: list[Deaths] = []  # since the last outcome
-
-    def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
-        """The outcomes of a chunk, with the number of the first; raises ProcessDied where workers die again and again."""
-        assert isinstance(done, _Reply)
-        start, items = chunk
-        try:
-            outcomes, seconds = self._pool._outcomes(done)
-        except ProcessDied as died:
-            blamed = done.deaths.of_chunk(done.chunk)
-            if blamed is None or blamed.item is None:
-                self._chunks.give_back(start, items)
-                if not done.deaths.have_reason and done.deaths not in self._unexplained:
-                    self._unexplained.append(done.deaths)
-                if len(self._unexplained) >= _MOST_UNEXPLAINED:
-                    raise
-                return
-            self._chunks.give_back(start, items[: blamed.item - start])
-            self._chunks.give_back(blamed.item + 1, items[blamed.item + 1 - start :])
-            error = error_of(blamed)
-            error.__cause__ = died.__cause__
-            yield blamed.item, [Outcome(blamed.item, None, error)]
-        else:
-            self._unexplained.clear()
-            self._chunks.record_duration(len(outcomes), seconds)
-            yield start, outcomes
-
-
-class _Payload:
-    """A function in its present state and the context of its caller, pickled once for all chunks of a call.
-
-    Workers identify it by its digest.
-    """
-
-    def __init__(self, function: Call) -> None:
-        self.function = function
-        self.pickled = _pickle_call(function)
-        self.digest = hashlib.blake2b(self.pickled, digest_size=16).hexdigest()
-
-    def __call__(self, item: Any) -> Any:
-        return self.function(item)
-
-
-def _pickle(what: str, value: Any) -> bytes:
-    try:
-        return dumps(value)
-    except Exception as error:  # any class may fail to pickle in its own way
-        raise UsageError(f"{what} cannot be sent to another process: {error}") from error
-
-
-def _pickle_call(function: Call) -> bytes:
-    """The caller, the function, and the functions and classes of the main module to which that refers."""
-    buffer = io.BytesIO()
-    pickler = Pickler(buffer)
-    try:
-        pickler.dump(function)
-        pickler.dump(pickler.main)
-    except Exception as error:  # as above
-        raise UsageError(f"the function cannot be sent to another process: {error}") from error
-    return dumps(Caller.here(pickler)) + buffer.getvalue()
+    def unexplained(self) -> object | None:
+        """As `Reply.unexplained`."""
+        return None if self.deaths.have_reason else self.deaths
 
 
 def _reason(error: BaseException) -> str:

@@ -35,6 +35,16 @@ class WrappedPool(Pool):
         return self._pool.queued_s
 
     @property
+    def other_machines(self) -> list[str]:
+        """As the other pool's."""
+        return self._pool.other_machines
+
+    @property
+    def clock_doubts(self) -> list[str]:
+        """As the other pool's."""
+        return self._pool.clock_doubts
+
+    @property
     def loop(self) -> Loop | None:  # type: ignore[override]
         """As the other pool's."""
         return self._pool.loop

@@ -163,10 +163,10 @@ class Graph(Linkable):
         """Run the graph on each item, and return the results in order.
 
         Each item works on its own store scope `item-i`, with the same effect on every executor ("serial", "threads",
-        "processes", and for async nodes "asyncio"). With `store={...}` each is a run on a fresh store with these contents
-        instead, as in `run`. By default items run in place, in threads where `workers` are given,
-        and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item carries its index;
-        with on_error="collect" it is in the list instead of the result.
+        "processes", "cluster", and for async nodes "asyncio"; or the address of a scheduler of Dask). With `store={...}` each
+        is a run on a fresh store with these contents instead, as in `run`. By default items run in place, in threads where
+        `workers` are given, and as tasks of an event loop (a hundred at once) where nodes are async. The NodeError of an item
+        carries its index; with on_error="collect" it is in the list instead of the result.
         """
         _check_on_error(on_error)
         kept = self.store if store is None else self._begun(store, StorePerScope)

@@ -174,6 +174,17 @@ def _guarded(sink: Sink) -> Sink:
     return record
 
 
+def _earlier(event: Event, by_s: float) -> Event:
+    """The event with all its times earlier."""
+    node, begun_s, ended_s, action, details = event
+    if isinstance(details, Yielded):
+        details = details._replace(visit_s=details.visit_s - by_s)
+    elif details is not None:
+        prepared_s, executed_s, retried, failed = details
+        details = prepared_s - by_s, executed_s - by_s, tuple(moment_s - by_s for moment_s in retried), failed
+    return node, begun_s - by_s, ended_s - by_s, action, details
+
+
 Collected = tuple[Run, list[Event]]
 
 
@@ -191,10 +202,10 @@ class Collector:
         self._runs.append((run, events))
         return events.append
 
-    def take(self) -> list[Collected]:
-        """The runs since the last call."""
+    def take(self, ahead_s: float = 0.0) -> list[Collected]:
+        """The runs since the last call, in the time of a clock behind which that of this process is `ahead_s`."""
         taken, self._runs = self._runs, []
-        return taken
+        return [(run, [_earlier(event, ahead_s) for event in events]) for run, events in taken] if ahead_s else taken
 
     def replay(self, observers: Sequence[Observer], parent: Run | None, item: int | None) -> None:
         """Send the events to others, in the order in which the runs began, as runs inside `parent`."""

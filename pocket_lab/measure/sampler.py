@@ -18,6 +18,7 @@ from pocket_lab.measure.points.combinations import Combinations
 from pocket_lab.measure.points.open_points import OpenPoints
 from pocket_lab.measure.resume import run_seconds_by_point
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.captured import captured_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.references import References
@@ -61,8 +62,11 @@ def sample(job: Job, afterwards: Afterwards | None = None) -> Iterator[Record]:
     yield from job.caveats
     combinations = Combinations(job)
     yield from cache_caveats(combinations.first)
+    yield from captured_caveats(combinations.first)
     with ExitStack() as stack:
-        rounds = _Rounds(job, combinations, Pools(job.points, stack), afterwards is not None)
+        pools = Pools(job.points, stack)
+        yield from pools.caveats()
+        rounds = _Rounds(job, combinations, pools, afterwards is not None)
         gc.freeze()
         stack.callback(gc.unfreeze)
         yield from rounds.run()

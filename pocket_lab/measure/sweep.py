@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.registry import EXECUTORS
+from pocket_lab.executors.registry import parse_executor
 from pocket_lab.measure.option_value import parse_option
 from pocket_lab.measure.parameters.params import (
     MOST_COMBINATIONS,
@@ -161,12 +161,15 @@ def _parse_workers(value: Counts | None) -> tuple[int, ...]:
 def _parse_executors(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(islice(value, _MOST_EXECUTORS + 1))
+    if isinstance(value, str):
+        names: list[Any] = [part.strip() for part in value.split(",")]
+    else:  # one that is no list of names is a Client or a Cluster
+        names = list(islice(value, _MOST_EXECUTORS + 1)) if isinstance(value, Iterable) else [value]
     if len(names) > _MOST_EXECUTORS:
         raise UsageError(f"executors: the list has more than {_MOST_EXECUTORS} names; write for example threads,processes")
     if not names:
         raise UsageError("executors: the list is empty; write for example threads,processes")
-    return tuple(dict.fromkeys(parse_choice("executors", EXECUTORS, name) for name in names))
+    return tuple(dict.fromkeys(parse_executor(name, "executors: ") for name in names))
 
 
 def _parse_rate(value: float | str | None) -> float | None:

@@ -15,6 +15,7 @@ from pocket_lab.measure.job import Job
 from pocket_lab.measure.load.request_tally import RequestTally
 from pocket_lab.measure.timing.batch import Timing, Work
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.captured import captured_caveats
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.runs import build_input
 from pocket_lab.measure.work import build_work
@@ -87,8 +88,10 @@ def profile_points(job: Job, instrument: Instrument) -> Iterator[Record]:
     refuse_conflicts(instrument.name)
     yield from job.caveats
     yield from cache_caveats(job)
+    yield from captured_caveats(job)
     with ExitStack() as stack:
         pools = Pools(job.points, stack)
+        yield from pools.caveats()
         has_run = False
         for point in job.points:
             yield Started(point)

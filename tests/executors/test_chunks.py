@@ -5,12 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocket_lab.executors.chunks import LONGEST_CHUNK_S, Chunks
+from pocket_lab.executors.chunks import LONGEST_CHUNK_S, Chunks, Grain
+
+FINE = Grain()
 
 
-def cut(count: int, workers: int, item_s: float) -> list[list[int]]:
+def cut(count: int, workers: int, item_s: float, grain: Grain = FINE) -> list[list[int]]:
     """All chunks of a range whose items take equally long."""
-    chunks, taken, done = Chunks(range(count), workers), [], 0
+    chunks, taken, done = Chunks(range(count), workers, grain), [], 0
     while (next_one := chunks.take()) is not None:
         start, chunk = next_one
         assert start == done
@@ -51,3 +53,34 @@ def test_slow_items_of_unknown_number_go_one_by_one() -> None:
     chunks = Chunks((number for number in range(3)), 2)
     chunks.record_duration(1, 0.5)
     assert [chunks.take(), chunks.take(), chunks.take(), chunks.take()] == [(0, [0]), (1, [1]), (2, [2]), None]
+
+
+COARSE = Grain(shortest_s=0.05, longest_s=0.2, is_even=True)
+
+
+def test_where_sending_is_dear_the_last_chunks_are_equally_long_one_for_each_worker() -> None:
+    assert [len(chunk) for chunk in cut(99, 2, 1e-4, COARSE)] == [1, 49, 49]
+    assert [len(chunk) for chunk in cut(101, 3, 1e-4, COARSE)] == [1, 34, 34, 32]
+
+
+@given(st.integers(0, 5000), st.integers(1, 16), st.floats(1e-7, 1.0))
+def test_that_grain_too_has_every_item_once_and_no_chunk_that_is_long(count: int, workers: int, item_s: float) -> None:
+    taken = cut(count, workers, item_s, COARSE)
+    assert [item for chunk in taken for item in chunk] == list(range(count))
+    assert all(len(chunk) == 1 or len(chunk) * item_s <= COARSE.longest_s * 1.000001 for chunk in taken)
+
+
+def test_large_items_go_a_few_together_however_quick_they_are() -> None:
+    chunks = Chunks(range(10_000), 2)
+    chunks.take()
+    chunks.record_duration(1, 1e-6)
+    chunks.record_bytes(1, 2 << 20)
+    taken = chunks.take()
+    assert taken is not None
+    assert len(taken[1]) == 4
+
+
+def test_a_duration_that_is_known_from_before_spares_the_first_single_item() -> None:
+    chunks = Chunks(range(100), 2, COARSE)
+    chunks.item_s = 1e-4
+    assert [len(taken[1]) for taken in (chunks.take(), chunks.take()) if taken is not None] == [50, 50]

@@ -1,4 +1,4 @@
-"""One contract for every pool: serial, threads, processes and asyncio behave alike."""
+"""One contract for every pool: serial, threads, processes, asyncio and cluster behave alike."""
 
 from __future__ import annotations
 
@@ -13,25 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import SharedCluster
 
 from pocket_lab.errors import ProcessDied, UsageError
 from pocket_lab.executors.outcome import chain, user_frames
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import EXECUTORS, open_pool
 
-CONCURRENT = ("threads", "processes")
+CONCURRENT = ("threads", "processes", "cluster")
 
 
-@pytest.fixture(params=EXECUTORS)
-def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    with open_pool(request.param, 3) as opened:
-        yield opened
+Opener = Callable[[str, int], Pool]
 
 
 @pytest.fixture
-def processes() -> Iterator[Pool]:
-    with open_pool("processes", 2) as opened:
-        yield opened
+def opened(cluster: SharedCluster) -> Opener:
+    """`open_pool`, except that all pools on a cluster share one."""
+    return lambda kind, size: cluster.pool(size) if kind == "cluster" else open_pool(kind, size)
+
+
+@pytest.fixture(params=EXECUTORS)
+def pool(request: pytest.FixtureRequest, opened: Opener) -> Iterator[Pool]:
+    with opened(request.param, 3) as pool:
+        yield pool
+
+
+@pytest.fixture(params=["processes", "cluster"])
+def remote(request: pytest.FixtureRequest, opened: Opener) -> Iterator[Pool]:
+    with opened(request.param, 2) as pool:
+        yield pool
 
 
 def values(pool: Pool, function: Callable[[Any], Any], items: Iterable[Any], workers: int | None = None) -> list[Any]:
@@ -152,7 +162,7 @@ def test_a_task_that_leaves_python_leaves_the_call_and_not_the_pool(pool: Pool) 
 @pytest.mark.parametrize("kind", EXECUTORS)
 @pytest.mark.parametrize(("size", "workers", "most"), [(3, 2, 2), (2, None, 2), (2, 9, 2), (2, 1, 1)])
 def test_as_many_tasks_are_in_flight_as_there_are_workers_and_never_more(
-    kind: str, size: int, workers: int | None, most: int, tmp_path: Path
+    opened: Opener, kind: str, size: int, workers: int | None, most: int, tmp_path: Path
 ) -> None:
     """The first tasks wait for each other, so that all of them are in flight at once however slow the machine is."""
     most = 1 if kind in ("serial", "asyncio") else most  # a plain function runs in place on an event loop
@@ -165,19 +175,19 @@ def test_as_many_tasks_are_in_flight_as_there_are_workers_and_never_more(
         time.sleep(0.005)
         return start_s, time.monotonic()
 
-    with open_pool(kind, size) as pool:
+    with opened(kind, size) as pool:
         spans = values(pool, nap, iter(range(24)), workers)
     assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) == most
 
 
 @pytest.mark.parametrize("kind", CONCURRENT)
-def test_an_error_that_ends_a_call_does_not_wait_for_long_chunks(kind: str) -> None:
+def test_an_error_that_ends_a_call_does_not_wait_for_long_chunks(opened: Opener, kind: str) -> None:
     def work(item: int) -> None:
         time.sleep(0.05)
         if item == 0:
             raise ValueError("no")
 
-    with open_pool(kind, 2) as pool:
+    with opened(kind, 2) as pool:
         pool.start()
         start = time.monotonic()
         outcomes = pool.imap(work, range(400))
@@ -193,13 +203,15 @@ def test_less_than_one_worker_is_a_usage_error(kind: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", CONCURRENT)
-def test_a_call_with_less_than_one_worker_is_a_usage_error(kind: str) -> None:
-    with open_pool(kind, 2) as pool, pytest.raises(UsageError, match="-1"):
+def test_a_call_with_less_than_one_worker_is_a_usage_error(opened: Opener, kind: str) -> None:
+    with opened(kind, 2) as pool, pytest.raises(UsageError, match="-1"):
         list(pool.imap(abs, [1, 2], -1))
 
 
 def test_an_unknown_kind_is_a_usage_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="executor 'gpu' is not known; choose from serial, threads, processes, asyncio"):
+    with pytest.raises(
+        UsageError, match="executor 'gpu' is not known; choose from serial, threads, processes, asyncio, cluster"
+    ):
         open_pool("gpu")
 
 
@@ -209,7 +221,7 @@ def test_an_endless_input_is_read_only_as_far_as_needed(pool: Pool) -> None:
     slow_first = pool.imap(lambda item: (time.sleep(0 if item else 0.3), item)[1], endless)
     first = [outcome.value for outcome in itertools.islice(slow_first, 5)]
     assert first == [0, 1, 2, 3, 4]
-    assert len(read) <= 5 + 20 * pool.size * 64  # items in a chunk, at most
+    assert len(read) <= 5 + 20 * pool.size * (256 if pool.name == "cluster" else 64)  # chunks of a millisecond are 64 at most
 
 
 def test_an_input_that_fails_on_the_way_raises_its_own_error(pool: Pool) -> None:
@@ -238,13 +250,13 @@ def test_an_interrupt_in_the_consumer_leaves_nothing_behind(pool: Pool, tmp_path
     assert_quiet(tmp_path / "notes", fewer_than=40)
 
 
-@pytest.mark.parametrize(("kind", "nap_s"), [("serial", 60.0), ("threads", 1.0), ("processes", 60.0)])
-def test_ctrl_c_ends_a_call_that_waits(kind: str, nap_s: float) -> None:
+@pytest.mark.parametrize(("kind", "nap_s"), [("serial", 60.0), ("threads", 1.0), ("processes", 60.0), ("cluster", 60.0)])
+def test_ctrl_c_ends_a_call_that_waits(opened: Opener, kind: str, nap_s: float) -> None:
     """A thread cannot be stopped from outside: the call waits for the tasks in flight, and starts no other."""
     main = threading.get_ident()
     timer = threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT))
     start_s = time.monotonic()
-    with open_pool(kind, 2) as pool:
+    with opened(kind, 2) as pool:
         assert values(pool, abs, [-1]) == [1]
         timer.start()
         with pytest.raises(KeyboardInterrupt):
@@ -254,35 +266,35 @@ def test_ctrl_c_ends_a_call_that_waits(kind: str, nap_s: float) -> None:
 
 
 @pytest.mark.parametrize("known", [list, iter], ids=["of known length", "of unknown length"])
-def test_a_worker_that_is_killed_is_process_died_and_the_pool_goes_on(processes: Pool, known: Callable[[Any], Any]) -> None:
+def test_a_worker_that_is_killed_is_process_died_and_the_pool_goes_on(remote: Pool, known: Callable[[Any], Any]) -> None:
     with pytest.raises(ProcessDied, match="a worker process died: "):
-        list(processes.imap(lambda item: os.kill(os.getpid(), 9) if item == 5 else item, known(range(20))))
-    assert values(processes, abs, [-1, -2]) == [1, 2]
+        list(remote.imap(lambda item: os.kill(os.getpid(), 9) if item == 5 else item, known(range(20))))
+    assert values(remote, abs, [-1, -2]) == [1, 2]
 
 
-def test_a_worker_that_was_killed_between_two_calls_is_process_died_at_most_once(processes: Pool) -> None:
-    for pid in set(values(processes, lambda item: (time.sleep(0.05), os.getpid())[1], range(4))):
+def test_a_worker_that_was_killed_between_two_calls_is_process_died_at_most_once(remote: Pool) -> None:
+    for pid in set(values(remote, lambda item: (time.sleep(0.05), os.getpid())[1], range(4))):
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)
     try:
-        assert values(processes, abs, [-1]) == [1]
+        assert values(remote, abs, [-1]) == [1]
     except ProcessDied:
-        assert values(processes, abs, [-1]) == [1]
+        assert values(remote, abs, [-1]) == [1]
 
 
-def test_a_result_that_cannot_be_sent_back_is_the_error_of_its_item(processes: Pool) -> None:
-    outcomes = list(processes.imap(lambda item: threading.Lock() if item == 2 else item, range(4)))
+def test_a_result_that_cannot_be_sent_back_is_the_error_of_its_item(remote: Pool) -> None:
+    outcomes = list(remote.imap(lambda item: threading.Lock() if item == 2 else item, range(4)))
     assert [outcome.value for outcome in outcomes] == [0, 1, None, 3]
     assert isinstance(outcomes[2].error, TypeError)
     assert str(outcomes[2].error).startswith("the result of item 2 cannot be sent back from its process (it is of type lock, ")
 
 
-def test_a_result_that_cannot_be_rebuilt_here_is_the_error_of_its_item(processes: Pool) -> None:
+def test_a_result_that_cannot_be_rebuilt_here_is_the_error_of_its_item(remote: Pool) -> None:
     class Picky(Exception):
         def __init__(self, one: str, two: str) -> None:
             super().__init__(one)
 
-    assert values(processes, lambda item: Picky("a", "b") if item == 2 else item, range(4)) == [0, 1, "TypeError", 3]
+    assert values(remote, lambda item: Picky("a", "b") if item == 2 else item, range(4)) == [0, 1, "TypeError", 3]
 
 
 class Unloadable:
@@ -300,31 +312,31 @@ class Unloadable:
 
 
 @pytest.mark.parametrize(("bad", "way"), [(threading.Lock(), "sent to another process"), (Unloadable(), "rebuilt")])
-def test_an_item_that_does_not_arrive_is_the_error_of_this_item_alone(processes: Pool, bad: Any, way: str) -> None:
+def test_an_item_that_does_not_arrive_is_the_error_of_this_item_alone(remote: Pool, bad: Any, way: str) -> None:
     for _ in range(2):  # in chunks of one item, and in longer ones
         items = [*range(20), bad, *range(20, 40)]
-        outcomes = list(processes.imap(abs, items))
+        outcomes = list(remote.imap(abs, items))
         assert [outcome.value for outcome in outcomes if outcome.error is None] == list(range(40))
         (lost,) = [outcome for outcome in outcomes if outcome.error is not None]
         assert isinstance(lost.error, UsageError)
         assert f"item 20 cannot be {way}" in str(lost.error)
 
 
-def test_a_function_that_cannot_be_rebuilt_in_a_worker_is_its_error_and_the_pool_goes_on(processes: Pool) -> None:
+def test_a_function_that_cannot_be_rebuilt_in_a_worker_is_its_error_and_the_pool_goes_on(remote: Pool) -> None:
     unloadable = Unloadable()
     with pytest.raises(RuntimeError, match="Picky: no"):
-        values(processes, lambda item: (unloadable, item), range(4))
-    assert values(processes, abs, [-1]) == [1]
+        values(remote, lambda item: (unloadable, item), range(4))
+    assert values(remote, abs, [-1]) == [1]
 
 
-def test_a_function_that_cannot_be_sent_is_an_error_that_says_why(processes: Pool) -> None:
+def test_a_function_that_cannot_be_sent_is_an_error_that_says_why(remote: Pool) -> None:
     lock = threading.Lock()
     with pytest.raises((TypeError, UsageError), match="lock"):
-        values(processes, lambda item: (lock, item), range(4))
-    assert values(processes, abs, [-1]) == [1]
+        values(remote, lambda item: (lock, item), range(4))
+    assert values(remote, abs, [-1]) == [1]
 
 
-def test_a_function_is_pickled_once_and_not_with_each_chunk(processes: Pool) -> None:
+def test_a_function_is_pickled_once_and_not_with_each_chunk(remote: Pool) -> None:
     pickled: list[int] = []
 
     class Plus:
@@ -338,7 +350,7 @@ def test_a_function_is_pickled_once_and_not_with_each_chunk(processes: Pool) -> 
         def __call__(self, item: int) -> int:
             return item + self.plus
 
-    assert values(processes, Plus(1), iter(range(50))) == list(range(1, 51))
+    assert values(remote, Plus(1), iter(range(50))) == list(range(1, 51))
     assert len(pickled) == 1
 
 
@@ -350,8 +362,9 @@ def burn(item: int) -> float:
     return burnt_s
 
 
-def test_cpu_seconds_of_workers_are_counted_once_each() -> None:
-    with open_pool("processes", 1) as pool:
+@pytest.mark.parametrize("kind", ["processes", "cluster"])
+def test_cpu_seconds_of_workers_are_counted_once_each(opened: Opener, kind: str) -> None:
+    with opened(kind, 1) as pool:
         total_s = 0.0
         for _ in range(3):
             before_s = pool.cpu_s
@@ -362,8 +375,8 @@ def test_cpu_seconds_of_workers_are_counted_once_each() -> None:
 
 
 @pytest.mark.parametrize("kind", ["serial", "threads", "asyncio"])
-def test_cpu_seconds_of_the_callers_own_process_are_not_counted(kind: str) -> None:
-    with open_pool(kind, 2) as pool:
+def test_cpu_seconds_of_the_callers_own_process_are_not_counted(opened: Opener, kind: str) -> None:
+    with opened(kind, 2) as pool:
         assert sum(values(pool, burn, range(4))) > 0.1
         assert pool.cpu_s == 0.0
 
@@ -378,14 +391,14 @@ def test_every_worker_calls_the_function_once_and_the_caller_does_not(pool: Pool
 
 
 @pytest.mark.parametrize("name", CONCURRENT)
-def test_what_fails_everywhere_is_raised_and_the_pool_lives_on(name: str) -> None:
-    with open_pool(name, 2) as pool:
+def test_what_fails_everywhere_is_raised_and_the_pool_lives_on(opened: Opener, name: str) -> None:
+    with opened(name, 2) as pool:
         with pytest.raises(ZeroDivisionError):
             pool.everywhere(lambda: 1 // 0)
         assert values(pool, abs, [-1, -2]) == [1, 2]
 
 
-def test_a_worker_that_dies_during_a_call_everywhere_is_process_died(processes: Pool) -> None:
+def test_a_worker_that_dies_during_a_call_everywhere_is_process_died(remote: Pool) -> None:
     with pytest.raises(ProcessDied, match="a worker process died"):
-        processes.everywhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    assert values(processes, abs, [-3]) == [3]
+        remote.everywhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert values(remote, abs, [-3]) == [3]

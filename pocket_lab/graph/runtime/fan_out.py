@@ -15,6 +15,7 @@ from pocket_lab.executors.faults.interrupts import INTERRUPTS
 from pocket_lab.executors.faults.lost_parts import Lost, Parts
 from pocket_lab.executors.outcome import Link, Outcome, pack_error, unpack_error
 from pocket_lab.executors.pool import Check
+from pocket_lab.executors.world.clock import AHEAD_S
 from pocket_lab.graph.context import Context, Report, stops
 from pocket_lab.graph.observers import Collected, Collector, Observer
 from pocket_lab.graph.runtime.lazy_results import lazy_results
@@ -70,7 +71,8 @@ class _RemoteItem:
         index, value, contents, limits, deadline_s = task
         store = JournalStore(contents, limits)
         result, packed = None, None
-        context = Context(deadline_s=deadline_s).inline()
+        ahead_s = AHEAD_S.get()
+        context = Context(deadline_s=None if deadline_s is None else deadline_s + ahead_s).inline()
         context.reports = [] if self._given[2] else None
         try:
             with InParent():
@@ -78,7 +80,7 @@ class _RemoteItem:
         except Exception as error:
             packed = pack_error(error)
         writes = [(key, is_set, ttl) for key, (is_set, _, ttl) in store.delta.items()]
-        head: Head = packed, self._collector.take() if self._collector else [], context.reports, writes
+        head: Head = packed, self._collector.take(ahead_s) if self._collector else [], context.reports, writes
         return Parts(head, [*(value for _, value, _ in store.delta.values()), result])
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pocket_lab.errors import UsageError
-from pocket_lab.executors.registry import EXECUTORS, open_pool
+from pocket_lab.executors.registry import open_pool, parse_executor
 from pocket_lab.graph.context import INLINE, Context
 
 TASKS_IN_FLIGHT = 100
@@ -29,8 +29,7 @@ class Workers:
         """
         if executor is None:
             executor = "asyncio" if is_async else "serial" if workers in (None, 1) else "threads"
-        if executor not in EXECUTORS:
-            raise UsageError(f"executor {executor!r} is not known; choose from {', '.join(EXECUTORS)}")
+        executor = parse_executor(executor)
         if executor == "asyncio" and not is_async:
             raise UsageError('the executor "asyncio" is for async nodes, and there is none: use "threads" or "processes"')
         if workers is not None and workers < 1:

@@ -100,7 +100,8 @@ OPTIONS = (
     Option("executor", "one executor; the same as executors", ALL, faces=("python",)),
     _of_sweep(
         "executors",
-        'how workers run: "serial" (default for one worker), "threads" (for more), "asyncio" (for async nodes), "processes"',
+        'how workers run: "serial" (default for one worker), "threads" (for more), "asyncio" (for async nodes), "processes", '
+        '"cluster" (workers of Dask), or the address of its scheduler, such as tcp://host:8786',
         metavar="threads,processes",
         short="-e",
         aliases=("executor",),

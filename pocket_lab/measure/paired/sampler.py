@@ -18,6 +18,7 @@ from pocket_lab.measure.paired.paired_job import PairedJob
 from pocket_lab.measure.paired.results import Results
 from pocket_lab.measure.points.combinations import Combinations
 from pocket_lab.measure.timing.caches import cache_caveats
+from pocket_lab.measure.timing.captured import captured_caveats
 from pocket_lab.measure.timing.heap import keep_freed_memory
 from pocket_lab.measure.timing.pools import Pools
 from pocket_lab.measure.timing.rebuild import Renewable
@@ -48,11 +49,12 @@ def sample_pairs(paired: PairedJob, afterwards: Afterwards | None = None) -> Ite
     """
     environment = replace(read_environment(), gc=_GC)
     yield environment
-    yield from dict.fromkeys(
-        (*paired.a.caveats, *paired.b.caveats, *cache_caveats(Combinations(paired.a).first, Combinations(paired.b).first))
-    )
+    firsts = [Combinations(job).first for job in (paired.a, paired.b)]
+    captured = [caveat for job in firsts for caveat in captured_caveats(job)]
+    yield from dict.fromkeys((*paired.a.caveats, *paired.b.caveats, *cache_caveats(*firsts), *captured))
     with ExitStack() as stack:
         pools = Pools(paired.points, stack)
+        yield from pools.caveats()
         gc.freeze()  # so that the collection before each block skips everything that exists now
         stack.callback(gc.unfreeze)
         sides = [(Side(a, pools.of(a)), Side(b, pools.of(b))) for a, b in paired.pairs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 
 from pocket_lab.errors import ProcessDied
@@ -12,6 +12,7 @@ from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.native_threads import NativeThreads
 from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.job import OWN
+from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 
 
@@ -31,6 +32,11 @@ class Pools:
     def opened(self) -> list[Pool]:
         """Those that are not the caller itself."""
         return [pool for pool in self._pools.values() if pool is not INLINE]
+
+    def caveats(self) -> Iterator[Caveat]:
+        """What their workers have to say about a result."""
+        for pool in self._pools.values():
+            yield from (Caveat("other-clocks", message) for message in pool.clock_doubts)
 
     def of(self, point: Point) -> Pool:
         """The pool of a point's executor."""

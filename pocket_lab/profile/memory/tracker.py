@@ -37,9 +37,10 @@ def capture_names(file: Path) -> list[Path]:
 def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
     """Capture the allocations of this process in the file, and those of the pool's worker processes in files next to it.
 
-    Raises UsageError where memray cannot be loaded, or where the run starts another Tracker.
+    Raises UsageError where memray cannot be loaded, workers are on other machines, or the run starts another Tracker.
     """
     check_memray()
+    _refuse_other_machines(pool)
     workers = pool if pool.is_remote else None
     running = None
     try:
@@ -59,6 +60,14 @@ def tracked(file: Path, tracking: Tracking, pool: Pool) -> Iterator[None]:
         _stop(running, None)
         raise
     _stop(running, workers)
+
+
+def _refuse_other_machines(pool: Pool) -> None:
+    if pool.other_machines:
+        raise UsageError(
+            f"memray writes a file on the machine of each worker, and workers are on {', '.join(pool.other_machines)}, "
+            'whose files cannot be read here: profile memory with executors="processes" or "cluster"'
+        )
 
 
 def check_memray() -> None:

@@ -68,6 +68,7 @@ def forking(end: Callable[[], None], notes: Path) -> Callable[[Any], int]:
 
 
 @ENDS
+@pytest.mark.usefixtures("one_cluster")
 @pytest.mark.parametrize("kind", EXECUTORS)
 def test_on_every_executor_the_loop_goes_on_once(kind: str, end: Callable[[], None], code: int, tmp_path: Path) -> None:
     work = forking(end, tmp_path / "notes")

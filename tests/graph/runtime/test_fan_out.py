@@ -20,7 +20,10 @@ from pocket_lab.graph.graph import Graph
 from pocket_lab.graph.node import Node, Retry, Route
 from pocket_lab.graph.store import Store
 
-CONCURRENT = ("threads", "processes", "asyncio")
+pytestmark = pytest.mark.usefixtures("one_cluster")
+
+CONCURRENT = ("threads", "processes", "asyncio", "cluster")
+REMOTE = ("processes", "cluster")
 
 
 def on(kind: str, made: Node) -> Node:
@@ -204,7 +207,7 @@ def test_workers_alone_mean_threads_and_nothing_means_the_caller() -> None:
 def test_a_result_that_cannot_be_sent_back_is_collected_like_any_error(kind: str) -> None:
     graph = Graph(on(kind, Node("n", exec=lambda value: threading.Lock() if value == 1 else value)))
     results = graph.map(range(3), executor=kind, on_error="collect")
-    assert [type(result).__name__ for result in results] == ["int", "NodeError" if kind == "processes" else "lock", "int"]
+    assert [type(result).__name__ for result in results] == ["int", "NodeError" if kind in REMOTE else "lock", "int"]
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
@@ -217,7 +220,7 @@ def test_a_fan_out_works_on_the_workers_of_the_run_and_keeps_the_order(kind: str
     with open_pool(kind, 2) as pool:
         results = graph.run(10, context=Context(pool))
     assert [result for result, _ in results] == [number**2 for number in range(10)]
-    assert (os.getpid() in {pid for _, pid in results}) == (kind != "processes")
+    assert (os.getpid() in {pid for _, pid in results}) == (kind not in REMOTE)
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
@@ -255,9 +258,10 @@ def test_a_fan_out_over_what_is_no_list_is_an_error_of_the_fan_out() -> None:
         Graph(fan_out(fails_on(), name="each")).run(3)
 
 
-def test_a_killed_worker_is_process_died_and_no_error_of_a_node() -> None:
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_killed_worker_is_process_died_and_no_error_of_a_node(kind: str) -> None:
     kill = Node("kill", exec=lambda value: os.kill(os.getpid(), 9) if value == 2 else value)
-    with open_pool("processes", 2) as pool:
+    with open_pool(kind, 2) as pool:
         with pytest.raises(ProcessDied, match=r"was ended by SIGKILL .* while it ran item 2"):
             Graph(kill).map(range(4), context=Context(pool))
         with pytest.raises(ProcessDied):
