@@ -11,6 +11,7 @@ import pandas as pd
 
 from pocket_lab.analysis.scaling import Throughputs, add_speedup, log_throughputs
 from pocket_lab.frames.bench import bench_frame
+from pocket_lab.frames.points import point_of
 from pocket_lab.frames.samples import samples_frame
 from pocket_lab.records.point import Params, Point, Status
 from pocket_lab.records.progress import Closed
@@ -62,14 +63,6 @@ def of_records(records: Sequence[Record], rows: Sequence[Row] = ()) -> tuple[pd.
     frame = add_speedup(bench_frame(records, samples), throughputs)
     if rows:
         by_point = {row.point: row for row in rows}
-        order = [by_point[Point("t", *key)] for key in _keys(frame)]
+        order = [by_point[point_of(row)] for row in frame.to_dict("records")]
         frame = frame.assign(waits=[row.waits for row in order], queued=[row.queued for row in order])
     return frame, throughputs
-
-
-def _keys(frame: pd.DataFrame) -> list[tuple[int | None, int, str, str, float | None]]:
-    names = ["size", "workers", "executor", "drive", "rate"]
-    found = frame[names].astype(object).where(frame[names].notna(), None)
-    return [
-        (size, int(workers), executor, drive, rate) for size, workers, executor, drive, rate in found.itertuples(index=False)
-    ]

@@ -32,6 +32,7 @@ COLUMNS = [
     "executor",
     "drive",
     "rate",
+    "params",
     "rounds",
     "wall_s",
     "wall_low_s",
