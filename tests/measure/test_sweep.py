@@ -59,7 +59,7 @@ def test_a_flag_takes_the_booleans_of_numpy_too() -> None:
         ({"executor": ["threads", "serial"]}, "executor: ['threads', 'serial'] is more than one value"),
         ({"executors": []}, "executors: the list is empty"),
         ({"executors": itertools.repeat("threads")}, "executors: the list has more than 100 names"),
-        ({"executors": 5}, "executors: 5 is not a valid value; write for example threads,processes"),
+        ({"executors": 5}, "executors: 5 is not known; choose from serial"),
         ({"sizes": np.ones((2, 2))}, "sizes: "),
         ({"budget": np.ones((2, 2))}, "budget: "),
         ({"store": "new"}, "store: 'new' is not known; choose from fresh, shared"),

@@ -25,7 +25,7 @@ from pocket_lab.records.spans import NodeTime
 def test_points_for_which_there_is_no_time_have_a_caveat(left_s: float, traced: int, message: str) -> None:
     job = plan_job(Graph(Node("n", exec=abs)), Input.ABSENT, parse_sweep(sizes="1,2"), None)
     samplers: list[Any] = [
-        SimpleNamespace(point=point, run_s=run_s, value=point.size, pool=SerialPool())
+        SimpleNamespace(job=job, point=point, run_s=run_s, value=point.size, pool=SerialPool())
         for point, run_s in zip(job.points, (0.001, 5.0), strict=True)
     ]
     records = list(trace_nodes(job, samplers, perf_counter() + left_s))
