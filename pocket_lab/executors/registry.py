@@ -87,9 +87,14 @@ def open_pool(executor: str, size: int = 1) -> Pool:
     return joined_cluster_pool(name, size)
 
 
+def is_address(executor: str) -> bool:
+    """Whether an executor is the address of a scheduler, whose workers do not end with a measurement."""
+    return "://" in executor
+
+
 def is_remote(executor: str) -> bool:
     """Whether the workers of the executor are other processes; False for a name that is not in `EXECUTORS`, nor an address."""
-    return "://" in executor or (executor in _TABLE and _TABLE[executor].is_remote)
+    return is_address(executor) or (executor in _TABLE and _TABLE[executor].is_remote)
 
 
 def _address_of(value: Any) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
+from pocket_lab.errors import UsageError
 from pocket_lab.executors.pool import Pool
+from pocket_lab.executors.registry import is_address
 from pocket_lab.measure.job import Job
 from pocket_lab.measure.own_processes.child_processes import counted_children
 from pocket_lab.measure.timing.batch import Work
@@ -53,8 +55,14 @@ def find_leaks(job: Job, runs: int) -> Iterator[Record]:
     """Repeat the run of each point `runs` times after a warm-up, and longer where memory rises.
 
     Yields Caveats, and for each point a MemoryReading after each run, a Leftover for each resource that is left, if memory
-    grows a Retained for each source line that keeps some, and Closed; or Failure and Closed.
+    grows a Retained for each source line that keeps some, and Closed; or Failure and Closed. Raises UsageError for the address
+    of a cluster.
     """
+    if addresses := sorted({point.executor for point in job.points if is_address(point.executor)}):
+        raise UsageError(
+            f"the workers of {', '.join(addresses)} keep records of Dask from run to run, which would count as leaks: look for "
+            'leaks with executors="processes" or "cluster"'
+        )
     finder = NodeFinder(stack_codes(job.target, job.points[0].target))
     yield from profile_points(with_markers(job, Marks()), _LeakInstrument(finder, runs, Extension.of(job)))
 
