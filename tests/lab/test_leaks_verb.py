@@ -331,5 +331,5 @@ def len_of(value: Any) -> int:
 
 
 def test_the_workers_of_a_cluster_at_an_address_are_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="the workers of tcp://127.0.0.1:1 keep records of Dask"):
+    with pytest.raises(UsageError, match=r"the workers of tcp://127\.0\.0\.1:1 keep records of Dask"):
         leaks(Graph(fan_out(Node("n", exec=abs))), input=[1, 2], workers=2, executor="tcp://127.0.0.1:1")
