@@ -103,7 +103,7 @@ def test_each_worker_process_has_a_state_of_its_own_that_outlives_the_call() -> 
 def test_worker_processes_are_those_of_remote_pools(executor: str) -> None:
     with open_pool(executor, 2) as pool:
         found = pool.in_worker_processes(os.getpid)
-        assert pool.is_remote == is_remote(executor) == (executor == "processes")
+        assert pool.is_remote == is_remote(executor) == (executor in ("processes", "cluster"))
         assert len(set(found)) == len(found) == (2 if pool.is_remote else 0)
         assert os.getpid() not in found
 
