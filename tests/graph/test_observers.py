@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pocket_lab.errors import GraphError, NodeError
-from pocket_lab.executors.registry import EXECUTORS, open_pool
+from pocket_lab.executors.registry import EXECUTORS, is_remote, open_pool
 from pocket_lab.graph.combinators import fan_in, fan_out
 from pocket_lab.graph.context import Context
 from pocket_lab.graph.graph import Graph
