@@ -13,6 +13,8 @@ BUILTINS = {"eval", "exec", "__import__"}
 OURS = {"load", "loads"}  # also the names of functions of our own: only those of these modules count
 PICKLES = {"pickle", "cloudpickle", "marshal", "shelve", "joblib", "dill", "np", "numpy", "torch"}
 ALLOWED = {
+    "executors/cluster/pool.py": {"pickle.loads": "answers of the workers of a cluster, over their connection"},
+    "executors/cluster/worker.py": {"pickle.loads": "a function, from the process that uses the cluster"},
     "executors/faults/parcels.py": {
         "pickle.Unpickler": "the writes and the result of an item, from a worker of this pool",
         "pickle.loads": "an item, from the parent of the worker, or a result, from a worker of this pool",
