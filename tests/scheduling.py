@@ -67,11 +67,21 @@ class TimingLast(LoadScopeScheduling):
             self._reschedule_others(node)
 
     def remove_node(self, node: WorkerController) -> str | None:
-        crashed = super().remove_node(node)
+        """Return the test that crashed the worker: it has failed and is not run again.
+
+        pytest-xdist gives the finished modules of a crashed worker out once more, and waits for ever for their ends.
+        """
+        work = self.assigned_work[node]
+        crashed = next((test for unit in work.values() for test, is_done in unit.items() if not is_done), None)
+        for unit in work.values():
+            if crashed in unit:
+                unit[crashed] = True
+        self.assigned_work[node] = {scope: unit for scope, unit in work.items() if not all(unit.values())}
+        super().remove_node(node)
         self._reschedule_others(node)
         return crashed
 
     def _reschedule_others(self, node: WorkerController) -> None:
         for other in self.nodes:
-            if other is not node and self.workqueue:
+            if other is not node:
                 self._reschedule(other)

@@ -1,0 +1,54 @@
+"""The scheduler of these tests, with a worker that crashes: the others' tests all run, the crash is one failure, nothing waits."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_CONFTEST = '''
+from pathlib import Path
+
+import pytest
+from scheduling import TimingLast, in_order, write_timing
+
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config, items):
+    items[:] = in_order(items, on_worker=hasattr(config, "workerinput"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session):
+    if hasattr(session.config, "workerinput"):
+        write_timing(session.items, FOLDER / f"timing-{session.config.workerinput['workerid']}")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return TimingLast(config, log, FOLDER)
+'''
+_MODULE = "def test_one(): pass\n\n\ndef test_two(): pass\n"
+_CRASH = "import os\n\n\ndef test_before(): pass\n\n\ndef test_crash(): os._exit(3)\n\n\ndef test_after(): pass\n"
+_TIMING = "import pytest\n\npytestmark = pytest.mark.timing\n\n\ndef test_one(): pass\n\n\ndef test_two(): pass\n"
+
+
+def test_a_worker_that_crashes_after_many_modules_is_one_failure_and_every_other_test_runs(tmp_path: Path) -> None:
+    modules = 30
+    for number in range(modules):
+        (tmp_path / f"test_m{number:02}.py").write_text(_CRASH if number == 15 else _MODULE)
+    (tmp_path / "test_a_timing.py").write_text(_TIMING)
+    (tmp_path / "conftest.py").write_text(_CONFTEST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = timing\n")
+    shutil.copy(Path(__file__).with_name("scheduling.py"), tmp_path)
+
+    command = [sys.executable, "-m", "pytest", "-n2", "--dist=loadscope", "-q", "-rA", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    assert ran.returncode == 1, ran.stdout
+    passed = [line for line in ran.stdout.splitlines() if line.startswith("PASSED ")]
+    assert len(passed) == len(set(passed)) == (modules - 1) * 2 + 2 + 2  # the two beside the crash, and the two that are timed
+    assert [line.split(" - ")[0] for line in ran.stdout.splitlines() if line.startswith("FAILED ")] == [
+        "FAILED test_m15.py::test_crash"
+    ]
