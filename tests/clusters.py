@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from typing import ClassVar
+import threading
+from contextlib import suppress
+from typing import Any, ClassVar
 
 from pocket_lab.executors.cluster.own import OwnCluster
 from pocket_lab.executors.cluster.pool import ClusterPool
@@ -85,3 +88,65 @@ class ForeignCluster:
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+
+
+class Relay:
+    """Forwards connections to a port, new ones as long as it `is_open`; `cut` ends all of them. A context manager."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self.is_open = True
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, target: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, name="relay", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                here, _ = self._server.accept()
+            except OSError:
+                return
+            if not self.is_open:
+                here.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self._port))
+            self._ends += [here, there]
+            self._start(self._pump, here, there)
+            self._start(self._pump, there, here)
+
+    @staticmethod
+    def _pump(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """End every connection."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        ends = list(self._ends)
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+        for end in ends:
+            end.close()

@@ -1,4 +1,4 @@
-"""The scheduler of these tests, with a worker that crashes: the others' tests all run, the crash is one failure, nothing waits."""
+"""The scheduler of these tests, with a worker that crashes: one failure, and all other tests run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_CONFTEST = '''
+_CONFTEST = """
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def pytest_collection_finish(session):
 
 def pytest_xdist_make_scheduler(config, log):
     return TimingLast(config, log, FOLDER)
-'''
+"""
 _MODULE = "def test_one(): pass\n\n\ndef test_two(): pass\n"
 _CRASH = "import os\n\n\ndef test_before(): pass\n\n\ndef test_crash(): os._exit(3)\n\n\ndef test_after(): pass\n"
 _TIMING = "import pytest\n\npytestmark = pytest.mark.timing\n\n\ndef test_one(): pass\n\n\ndef test_two(): pass\n"

@@ -11,6 +11,7 @@ from typing import Any
 LONGEST_CHUNK_S = 0.1
 SHORTEST_CHUNK_S = 0.001
 _CHUNKS_A_WORKER = 4
+_PARTS = 16  # of a chunk in which an item has ended its worker
 _LARGEST_CHUNK = 8 << 20  # bytes, where the size of items is known
 
 
@@ -45,9 +46,16 @@ class Chunks:
         self._item_bytes = 0.0
         self._last: int | None = None
         self._returned: list[tuple[int, list[Any]]] = []
+        self._suspects: list[tuple[int, list[Any]]] = []
+        self._is_one_alone = False
 
-    def take(self) -> tuple[int, list[Any]] | None:
-        """The number of the first item and the items of the next chunk; None at the end."""
+    def take(self, in_flight: int = 0) -> tuple[int, list[Any]] | None:
+        """The number of the first item and the items of the next chunk; None at the end, or while one has to run alone."""
+        if in_flight and (self._is_one_alone or self._suspects):
+            return None
+        self._is_one_alone = bool(self._suspects)
+        if self._suspects:
+            return self._suspects.pop(0)
         if self._returned:
             return self._returned.pop(0)
         chunk = list(islice(self._source, self._size()))
@@ -61,10 +69,15 @@ class Chunks:
         if chunk:
             self._returned.append((start, chunk))
 
+    def suspect(self, start: int, chunk: list[Any]) -> None:
+        """One of these items may end its worker: they are taken again in parts, each when nothing else is in flight."""
+        size = -(-len(chunk) // _PARTS)
+        self._suspects += [(start + first, chunk[first : first + size]) for first in range(0, len(chunk), size)]
+
     @property
     def has_returned(self) -> bool:
         """Whether items wait that were given back."""
-        return bool(self._returned)
+        return bool(self._returned or self._suspects)
 
     @property
     def item_s(self) -> float | None:

@@ -81,7 +81,7 @@ class ConcurrentPool(Pool):
                 while (
                     len(in_flight) < most
                     and (chunks.has_returned or len(ready) < _CHUNKS_AHEAD * most)
-                    and (chunk := chunks.take()) is not None
+                    and (chunk := chunks.take(len(in_flight))) is not None
                 ):
                     packed, start = self._packed(chunk), chunk[0]
                     with GATE:

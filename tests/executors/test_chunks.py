@@ -84,3 +84,20 @@ def test_a_duration_that_is_known_from_before_spares_the_first_single_item() -> 
     chunks = Chunks(range(100), 2, COARSE)
     chunks.item_s = 1e-4
     assert [len(taken[1]) for taken in (chunks.take(), chunks.take()) if taken is not None] == [50, 50]
+
+
+def test_items_of_which_one_may_end_its_worker_are_taken_in_parts_when_nothing_else_is_in_flight() -> None:
+    chunks = Chunks(range(100), 2)
+    chunks.take()
+    chunks.suspect(40, list(range(40, 80)))
+    chunks.give_back(0, [0])
+    assert chunks.take(1) is None
+    parts = []
+    for _ in range(14):
+        parts.append(chunks.take(0))
+        assert chunks.take(1) is None  # it is alone
+    assert [(part[0], len(part[1])) for part in parts if part is not None] == [
+        (first, min(3, 80 - first)) for first in range(40, 80, 3)
+    ]
+    assert chunks.take(0) == (0, [0])
+    assert chunks.take(1) == (1, [1])

@@ -7,8 +7,8 @@ import itertools
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pocket_lab.errors import MissingExtra
@@ -18,6 +18,7 @@ from pocket_lab.executors.faults.interrupt_gate import GATE
 
 _SENT_APART = 1 << 20  # bytes; larger ones go to the worker without the scheduler
 _CLOSE_S = 1.0
+_MOST_ATTEMPTS = 5  # to ask for one answer
 _GRACE_S = 5.0  # for the news of a worker's end to come after the error of its task
 SHORT_LOGS = {"distributed.admin.low-level-log-length": 1}  # those of messages grow, and would count as leaks of what runs
 
@@ -25,11 +26,11 @@ SHORT_LOGS = {"distributed.admin.low-level-log-length": 1}  # those of messages 
 class Cluster(ABC):
     """The slots of a cluster, of which `loop` runs the client; `broken` says why nothing can be sent any more.
 
-    `borrows` where nobody starts a worker instead of one that is gone, so that others take its tasks.
+    It is `borrowed` where others start its workers, and may start none instead of one that is gone.
     `session` and `numbers` name what is sent: no two tasks of a scheduler have the same name.
     """
 
-    borrows = False
+    borrowed = False
 
     def __init__(self, name: str) -> None:
         import_distributed()
@@ -41,13 +42,28 @@ class Cluster(ABC):
         self.broken: Loss | None = None
         self.client: Any = None
         self.numbers = itertools.count(1)
+        self._lanes = itertools.count()
+        self._free_lanes: list[int] = []
 
-    def take(self) -> Slot:
-        """The slot with the fewest tasks, which has one more from now on."""
-        manned = [slot for slot in self.slots if slot.is_manned]
-        slot = min(manned if self.borrows and manned else self.slots, key=lambda slot: slot.load)
+    async def take(self) -> Slot:
+        """The slot with the fewest tasks, which has one more from now on; raises WorkerLost where none will have a worker."""
+        slot = min(self.slots, key=lambda slot: slot.load)
         slot.load += 1
         return slot
+
+    @contextmanager
+    def lane(self) -> Iterator[int]:
+        """A number that no other chunk under way has."""
+        lane = self._free_lanes.pop() if self._free_lanes else next(self._lanes)
+        try:
+            yield lane
+        finally:
+            self._free_lanes.append(lane)
+
+    async def processes(self, size: int) -> list[Worker]:
+        """The worker process of each of the first slots, each once; waits for those that are being started."""
+        workers = [await slot.get_worker() for slot in self.slots[:size]]
+        return list(dict.fromkeys(workers))
 
     async def call(self, worker: Worker, function: Callable[..., Any], *arguments: Any) -> Any:
         """The result of the function on the worker; raises WorkerLost where that is gone before."""
@@ -64,6 +80,23 @@ class Cluster(ABC):
             answer.cancel()
 
     async def _answer(self, key: str, worker: Worker, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Ask again where a connection broke, and the worker lives: it runs nothing twice."""
+        for attempt in range(_MOST_ATTEMPTS):
+            try:
+                return await self._asked(f"{key}-{attempt}", worker, function, arguments)
+            except (asyncio.CancelledError, WorkerLost):
+                raise
+            except Exception as error:  # Dask says in many ways that a worker or a connection is gone
+                failed = error
+                if await self.recovers() and not worker.lost.done():
+                    continue
+                done, _ = await asyncio.wait({worker.lost}, timeout=_GRACE_S)
+                if done:
+                    raise WorkerLost(worker.lost.result()) from error
+                raise
+        raise failed
+
+    async def _asked(self, key: str, worker: Worker, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         future = None
         try:
             sent = [await self._sent(worker, argument) for argument in arguments]
@@ -71,15 +104,6 @@ class Cluster(ABC):
                 function, *sent, key=key, workers=[worker.address], allow_other_workers=False, pure=False, retries=0
             )
             return await future
-        except (asyncio.CancelledError, WorkerLost):
-            raise
-        except Exception as error:  # Dask says in many ways that a worker or a connection is gone
-            if await self.recovers() and not worker.lost.done():
-                return await self._answer(f"{key}-again", worker, function, arguments)
-            done, _ = await asyncio.wait({worker.lost}, timeout=_GRACE_S)
-            if done:
-                raise WorkerLost(worker.lost.result()) from error
-            raise
         finally:
             if future is not None:
                 future.release()

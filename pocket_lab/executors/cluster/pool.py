@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import pickle
@@ -13,7 +14,7 @@ from typing import Any
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.chunks import Chunks, Grain
 from pocket_lab.executors.cluster.cluster import Cluster
-from pocket_lab.executors.cluster.slots import Loss, Slot, Worker, WorkerLost
+from pocket_lab.executors.cluster.slots import Loss, Worker, WorkerLost
 from pocket_lab.executors.cluster.worker import ChunkCall, Stranger, call_function, run_chunk_call
 from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
 from pocket_lab.executors.faults.interrupt_gate import GATE
@@ -82,13 +83,21 @@ class ClusterPool(ConcurrentPool):
         pickled = pickle_or_refuse("the function", function)
         with GATE:
             cluster = self.connected()
-            workers = {slot.worker.address if slot.worker else slot.index: slot for slot in cluster.slots[: self.size]}
-            called = [cluster.loop.begin(self._call_there(cluster, slot, pickled)) for slot in workers.values()]
-        return wait_for_all(called)
+            called = cluster.loop.begin(self._call_everywhere(cluster, pickled))
+        (answers,) = wait_for_all([called])
+        return [load(answer) for answer in answers]
 
-    async def _call_there(self, cluster: Cluster, slot: Slot, pickled: bytes) -> Any:
+    async def _call_everywhere(self, cluster: Cluster, pickled: bytes) -> list[bytes]:
         try:
-            worker = await slot.get_worker()
+            workers = await cluster.processes(self.size)
+        except WorkerLost as lost:
+            raise ProcessDied(f"a worker process died: it {lost.loss.sentence}") from lost
+        answers = [asyncio.ensure_future(self._call_there(cluster, worker, pickled)) for worker in workers]
+        await asyncio.wait(answers)
+        return [answer.result() for answer in answers]
+
+    async def _call_there(self, cluster: Cluster, worker: Worker, pickled: bytes) -> Any:
+        try:
             error, value = pickle.loads(await cluster.call(worker, call_function, worker.token, pickled))
         except WorkerLost as lost:
             raise ProcessDied(f"a worker process died: it {lost.loss.sentence}") from lost
@@ -96,7 +105,7 @@ class ClusterPool(ConcurrentPool):
             raise ProcessDied("a worker process died: another one has its address")
         if error is not None:
             raise unpack_error(error)
-        return load(value)
+        return value
 
     def imap(
         self, function: Call, items: Iterable[Any], workers: int | None = None, check: Check | None = None
@@ -140,7 +149,7 @@ class ClusterPool(ConcurrentPool):
         reply = _Reply(next(cluster.numbers), start, packed)
         self._replies.add(reply)
         reply.add_done_callback(self._replies.discard)
-        cluster.loop.begin(_Conversation(cluster, cluster.take(), function, reply).run())
+        cluster.loop.begin(_Conversation(cluster, function, reply).run())
         return reply
 
     def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
@@ -157,7 +166,7 @@ class ClusterPool(ConcurrentPool):
         with GATE:
             if self._cluster is not None:
                 self._cluster.stop_running()
-                for reply in list(self._replies) if self._cluster.borrows else ():
+                for reply in list(self._replies) if self._cluster.borrowed else ():
                     reply.end(WorkerLost(_STOPPED))
 
     def close(self) -> None:
@@ -203,6 +212,8 @@ class _Reply(Reply):
         self.loss = loss
         item = self._item
         last = self.start + len(self.items) - 1
+        if loss.may_go_on:
+            return ProcessDied(f"a worker {loss.sentence}; it may go on with {_named(self.start, last)}")
         if item is not None:
             doing, finished = f"while it ran item {item}", range(self.start, item)
         else:
@@ -225,6 +236,11 @@ class _Reply(Reply):
             return None
         return self.error(self.loss)
 
+    @property
+    def ends_call(self) -> bool:
+        """As `Reply.ends_call`."""
+        return self.loss is not None and self.loss.may_go_on
+
     def unexplained(self) -> object | None:
         """As `Reply.unexplained`."""
         return None if self.loss is None or self.is_suspect else self.loss.cause or self
@@ -238,9 +254,8 @@ class _Reply(Reply):
 class _Conversation:
     """What is sent to a worker until it has answered a chunk."""
 
-    def __init__(self, cluster: Cluster, slot: Slot, payload: Payload, reply: _Reply) -> None:
+    def __init__(self, cluster: Cluster, payload: Payload, reply: _Reply) -> None:
         self._cluster = cluster
-        self._slot = slot
         self._payload = payload
         self._reply = reply
 
@@ -255,13 +270,18 @@ class _Conversation:
                 self._reply.end(unpack_error(answer.error))
             else:
                 self._reply.end(None, answer)
-        finally:
-            self._slot.load -= 1
 
     async def _answer(self) -> Any:
-        worker = await self._slot.get_worker()
+        slot = await self._cluster.take()
+        try:
+            with self._cluster.lane() as lane:
+                return await self._answer_of(await slot.get_worker(), lane)
+        finally:
+            slot.load -= 1
+
+    async def _answer_of(self, worker: Worker, lane: int) -> Any:
         while True:
-            sent = await self._sent(worker)
+            sent = await self._sent(worker, lane)
             self._reply.size += len(sent)
             answer = pickle.loads(sent)
             if answer is Request.FUNCTION:
@@ -269,17 +289,18 @@ class _Conversation:
             elif answer is Request.ITEMS_APART:
                 self._reply.items.take_apart()
             elif isinstance(answer, Stranger):
-                raise WorkerLost(Loss("was replaced by another one at its address"))
+                worker.lose(Loss("was replaced by another one at its address", cause=object()))
+                raise WorkerLost(worker.lost.result())
             else:
                 worker.known.add(self._payload.digest)
                 return answer
 
-    async def _sent(self, worker: Worker) -> Any:
+    async def _sent(self, worker: Worker, lane: int) -> Any:
         payload, reply = self._payload, self._reply
         call = ChunkCall(
             member=worker.token,
             session=self._cluster.session,
-            slot=self._slot.index,
+            lane=lane,
             chunk=reply.chunk,
             start=reply.start,
             digest=payload.digest,

@@ -15,7 +15,7 @@ class Loss:
 
     Where the worker was ended on purpose nothing is to blame, and `is_wanted`. `cause` is one object for all workers that
     are gone for the same reason, where none of them has died by itself. It `is_shared` where the worker had several tasks,
-    of which any may have killed it.
+    of which any may have killed it. It `may_go_on` with what it had where it may live, and cannot be reached.
     """
 
     sentence: str
@@ -23,6 +23,7 @@ class Loss:
     cause: object | None = None
     is_wanted: bool = False
     is_shared: bool = False
+    may_go_on: bool = False
 
 
 class WorkerLost(Exception):

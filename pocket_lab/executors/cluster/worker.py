@@ -40,15 +40,16 @@ class Stranger(NamedTuple):
 
 
 class ChunkCall(NamedTuple):
-    """A chunk for a slot of a worker; `member` is the process that it is for, `session` the pool that sends it.
+    """A chunk for a worker; `member` is the process that it is for, `session` the pool that sends it.
 
-    `is_alone` says that the slot is the only one of its process, so that the CPU time of the process is that of the chunk;
+    `chunk` is its number in the session, and `lane` one that no other chunk under way has, until its answer has been received.
+    `is_alone` says that the process runs one chunk at a time, so that the CPU time of the process is that of the chunk;
     `clock_s` is how far the clock there is ahead.
     """
 
     member: str
     session: str
-    slot: int
+    lane: int
     chunk: int
     start: int
     digest: str
@@ -57,22 +58,25 @@ class ChunkCall(NamedTuple):
 
 
 class Answers:
-    """The last answer of each slot of each session, in case that the connection breaks before it has been received."""
+    """The last answer of each lane of each session, in case that the connection breaks before it has been received."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, int], tuple[int, bytes]] = {}
 
     def keep(self, call: ChunkCall, answer: bytes) -> None:
-        """Keep it until the slot has its next chunk."""
-        self._last.pop((call.session, call.slot), None)
-        self._last[call.session, call.slot] = call.chunk, answer
+        """Keep it until the lane has its next chunk; one that was stopped may end after that."""
+        key = call.session, call.lane
+        newest, _ = self._last.get(key, (-1, b""))
+        if call.chunk > newest:
+            self._last.pop(key, None)
+            self._last[key] = call.chunk, answer
         sessions = list(dict.fromkeys(session for session, _ in self._last))
         for session in sessions[:-_MOST_SESSIONS]:
             self.forget(session)
 
     def of(self, call: ChunkCall) -> bytes | None:
         """The answer to this chunk, if it has run already."""
-        chunk, answer = self._last.get((call.session, call.slot), (-1, b""))
+        chunk, answer = self._last.get((call.session, call.lane), (-1, b""))
         return answer if chunk == call.chunk else None
 
     def forget(self, session: str) -> None:
@@ -84,9 +88,8 @@ class Answers:
 class _StoppableRow(Row):
     """What one thread of a worker is at work on; `stop` ends its chunk before the next item."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self) -> None:
         super().__init__(memoryview(bytearray(4 * 8)).cast("q"), 0)
-        self.number = number
         self.is_stopped = False
         self.has_ended = threading.Event()
 
@@ -99,30 +102,32 @@ class _StoppableRow(Row):
 
 
 class UnderWay:
-    """The chunks that this process is at work on, by session and slot."""
+    """The chunks that this process is at work on, by session and number, and the answers that may not have been received."""
 
     def __init__(self) -> None:
+        self.answers = Answers()
         self._rows: dict[tuple[str, int], _StoppableRow] = {}
         self._lock = threading.Lock()
 
-    def begin(self, call: ChunkCall) -> _StoppableRow:
-        """The row of a chunk."""
-        with self._lock:
-            row = self._rows[call.session, call.slot] = _StoppableRow(call.chunk)
-        return row
-
-    def wait_for(self, call: ChunkCall) -> None:
-        """Wait until the chunk has ended, if another thread is at work on it."""
-        row = self._rows.get((call.session, call.slot))
-        if row is not None and row.number == call.chunk:
+    def begin(self, call: ChunkCall) -> _StoppableRow | bytes:
+        """The row of a chunk that begins, or its answer where it has run; waits where another thread is at work on it."""
+        while True:
+            with self._lock:
+                if (answer := self.answers.of(call)) is not None:
+                    return answer
+                row = self._rows.get((call.session, call.chunk))
+                if row is None:
+                    row = self._rows[call.session, call.chunk] = _StoppableRow()
+                    return row
             row.has_ended.wait()
 
-    def end(self, call: ChunkCall) -> None:
-        """The chunk has ended."""
+    def end(self, call: ChunkCall, answer: bytes | None) -> None:
+        """The chunk has ended; without an answer it may begin again."""
         with self._lock:
-            row = self._rows.pop((call.session, call.slot), None)
-        if row is not None:
-            row.has_ended.set()
+            if answer is not None:
+                self.answers.keep(call, answer)
+            row = self._rows.pop((call.session, call.chunk))
+        row.has_ended.set()
 
     def stop(self, session: str) -> None:
         """End the chunks of a session before their next items."""
@@ -130,25 +135,29 @@ class UnderWay:
             for (owner, _), row in self._rows.items():
                 row.is_stopped = row.is_stopped or owner == session
 
+    def forget(self, session: str) -> None:
+        """End the chunks of a session that has ended, and let go of its answers."""
+        self.stop(session)
+        with self._lock:
+            self.answers.forget(session)
+
 
 def run_chunk_call(call: ChunkCall, pickled: bytes | None, items: PackedItems) -> bytes:
     """The answer of `run_payload`, pickled; a chunk that comes a second time, since a connection broke, does not run again."""
     if not _is_member(call.member):
         return pickle.dumps(Stranger())
-    answers, under_way = STATE.get_or_create(Answers, Answers), STATE.get_or_create(UnderWay, UnderWay)
-    under_way.wait_for(call)
-    if (known := answers.of(call)) is not None:
-        return known
+    under_way = STATE.get_or_create(UnderWay, UnderWay)
     begun = under_way.begin(call)
+    if isinstance(begun, bytes):
+        return begun
+    kept = None
     try:
         answer = _answer(call, pickled, items, STATE.get(Row) or begun)
-        if isinstance(answer, Refusal | Request):
-            return pickle.dumps(answer)
         sent = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-        answers.keep(call, sent)
+        kept = None if isinstance(answer, Refusal | Request) else sent
         return sent
     finally:
-        under_way.end(call)
+        under_way.end(call, kept)
 
 
 def _answer(call: ChunkCall, pickled: bytes | None, items: PackedItems, row: Row) -> Reply | Request | Refusal:
@@ -193,9 +202,8 @@ def stop_session(session: str) -> None:
 
 def end_session(session: str) -> None:
     """Let go of what a session has left."""
-    stop_session(session)
-    if (answers := STATE.get(Answers)) is not None:
-        answers.forget(session)
+    if (under_way := STATE.get(UnderWay)) is not None:
+        under_way.forget(session)
 
 
 def _is_member(token: str) -> bool:

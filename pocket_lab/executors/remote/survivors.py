@@ -34,8 +34,13 @@ class Reply(Future[Any], ABC):
         """What ended the workers, for which no item accounts: one object for each time that it happens."""
 
     @property
+    def ends_call(self) -> bool:
+        """Whether the workers may go on with what they cannot answer: then nothing is run again beside them."""
+        return False
+
+    @property
     def is_suspect(self) -> bool:
-        """Whether an item of the chunk may have killed the worker, and which one is not known."""
+        """Whether an item of the chunk may have ended the worker, and which one is not known."""
         return False
 
 
@@ -46,23 +51,25 @@ class Survivors:
         self._outcomes = outcomes
         self._chunks = chunks
         self._unexplained: list[object] = []  # since the last outcome
-        self._suspects: set[int] = set()  # items that were alone in the chunk of a worker that died
 
     def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
-        """The outcomes of a chunk, with the number of the first; raises ProcessDied where workers die again and again."""
+        """The outcomes of a chunk, with the number of the first.
+
+        Raises ProcessDied where workers die again and again, or go on unseen.
+        """
         assert isinstance(done, Reply)
         start, items = chunk
         try:
             outcomes, seconds = self._outcomes(done)
         except ProcessDied as died:
+            if done.ends_call:
+                raise
             error = done.blamed()
-            if error is None and done.is_suspect and len(items) == 1:
-                if start in self._suspects:
-                    error = ProcessDied(str(died), start)
-                self._suspects.add(start)
             if error is None or error.item is None:
-                for first, part in _parts(start, items, apart=done.is_suspect):
-                    self._chunks.give_back(first, part)
+                if done.is_suspect:
+                    self._chunks.suspect(start, items)
+                else:
+                    self._chunks.give_back(start, items)
                 cause = done.unexplained()
                 if cause is not None and cause not in self._unexplained:
                     self._unexplained.append(cause)
@@ -77,7 +84,3 @@ class Survivors:
             self._unexplained.clear()
             self._chunks.record_duration(len(outcomes), seconds)
             yield start, outcomes
-
-
-def _parts(start: int, items: list[Any], apart: bool) -> list[Chunk]:
-    return [(start + number, [item]) for number, item in enumerate(items)] if apart else [(start, items)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import ForeignCluster
+from clusters import ForeignCluster, Relay
 
 from pocket_lab.errors import Cancelled, ProcessDied
+from pocket_lab.executors.cluster import joined
+from pocket_lab.executors.cluster.joined import JoinedCluster
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.registry import open_pool
 
@@ -21,6 +23,18 @@ from pocket_lab.executors.registry import open_pool
 def pool(foreign: ForeignCluster) -> Iterator[Pool]:
     with open_pool(foreign.address, 4) as opened:
         yield opened
+
+
+def killed_at(victim: int) -> Callable[[int], int]:
+    """A function that kills its worker at one item."""
+
+    def work(item: int) -> int:
+        time.sleep(0.01)
+        if item == victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    return work
 
 
 def results(pool: Pool, function: Any, items: Any, workers: int | None = None) -> list[Any]:
@@ -85,6 +99,87 @@ def test_no_item_is_lost_or_comes_twice_where_one_kills_its_worker(pool: Pool) -
     error = outcomes[7].error
     assert isinstance(error, ProcessDied)
     assert error.item == 7
+
+
+def test_a_new_worker_that_cannot_be_asked_at_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    refuse = JoinedCluster._refuse_other_environments
+
+    async def slow(cluster: JoinedCluster, workers: dict[str, int]) -> None:
+        asked.extend(workers)
+        if 2 < len(asked) < 5:
+            raise TimeoutError
+        await refuse(cluster, workers)
+
+    monkeypatch.setattr(JoinedCluster, "_refuse_other_environments", slow)
+    with ForeignCluster(2, 1) as started, open_pool(started.address, 2) as pool:
+        for victim in (3, 5):
+            assert len(pool.everywhere(os.getpid)) == 2
+            outcomes = list(pool.imap_collect(killed_at(victim), range(20)))
+            assert [outcome.index for outcome in outcomes if outcome.error is not None] == [victim]
+        assert len(set(pool.everywhere(os.getpid))) == 2
+    assert len(asked) > 5
+
+
+def test_fewer_workers_than_a_call_needs_are_said_where_none_comes_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "_WORKERS_S", 0.5)
+
+    async def never(cluster: JoinedCluster, address: str, threads: int) -> None:
+        """Nobody is welcome."""
+
+    with ForeignCluster(2, 1) as started, open_pool(started.address, 2) as pool:
+        assert len(pool.everywhere(os.getpid)) == 2
+        monkeypatch.setattr(JoinedCluster, "_welcome", never)
+        assert len(list(pool.imap_collect(killed_at(0), range(8)))) == 8
+        with pytest.raises(ProcessDied, match="has lost workers: 1 slot of 2 is left, so start workers again or use fewer"):
+            pool.everywhere(os.getpid)
+
+
+def test_a_connection_that_is_cut_is_made_again_and_nothing_is_lost_or_runs_twice(tmp_path: Path) -> None:
+    def work(item: int) -> int:
+        with (tmp_path / "runs").open("a") as lines:
+            lines.write(f"{item}\n")
+        time.sleep(0.02)
+        return item
+
+    with (
+        ForeignCluster(2, 1) as started,
+        Relay(int(started.address.rpartition(":")[2])) as relay,
+        open_pool(relay.address, 2) as pool,
+    ):
+        found = []
+        for value in (outcome.get() for outcome in pool.imap(work, range(60))):
+            found.append(value)
+            if value % 20 == 9:
+                relay.cut()
+        relay.cut()  # between two calls nobody misses it
+        assert len(list(pool.imap_collect(killed_at(3), range(8)))) == 8
+        assert len(pool.everywhere(os.getpid)) == 2
+    assert found == list(range(60))
+    assert sorted((tmp_path / "runs").read_text().split(), key=int) == [str(item) for item in range(60)]
+
+
+def test_where_the_connection_stays_cut_the_error_says_what_may_go_on_and_nothing_runs_beside_it(tmp_path: Path) -> None:
+    def work(item: int) -> int:
+        (tmp_path / f"{item}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        time.sleep(0.5)
+        return item
+
+    with (
+        ForeignCluster(1, 1) as started,
+        Relay(int(started.address.rpartition(":")[2])) as relay,
+        open_pool(relay.address, 1) as pool,
+    ):
+        outcomes = pool.imap_collect(work, range(8))
+        next(outcomes)
+        relay.is_open = False
+        relay.cut()
+        with pytest.raises(ProcessDied, match=r"cannot be reached any more at tcp://.*; it may go on with item"):
+            list(outcomes)
+        runs = [int(path.name.partition("-")[0]) for path in tmp_path.iterdir()]
+        assert len(runs) == len(set(runs))
+        relay.is_open = True
+        assert results(pool, abs, [-1, -2]) == [1, 2]
 
 
 def test_a_cancel_does_not_wait_for_the_items_that_run_and_starts_no_others(pool: Pool, tmp_path: Path) -> None:
