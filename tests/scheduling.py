@@ -61,6 +61,16 @@ class TimingLast(LoadScopeScheduling):
         elif not any(self._pending_of(self.assigned_work[other]) for other in others):
             super()._assign_work_unit(node)
 
+    def _reschedule(self, node: WorkerController) -> None:
+        """A worker holds its last test back until it has another one, or is told that there is none."""
+        if node not in self.registered_collections:
+            return  # it has not begun
+        super()._reschedule(node)
+        left = 0
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2 and left != len(self.workqueue):
+            left = len(self.workqueue)
+            super()._reschedule(node)
+
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         super().mark_test_complete(node, item_index, duration)
         if node.shutting_down:
