@@ -18,7 +18,7 @@ from pocket_lab.executors.faults.interrupt_gate import GATE
 
 _SENT_APART = 1 << 20  # bytes; larger ones go to the worker without the scheduler
 _CLOSE_S = 1.0
-_MOST_ATTEMPTS = 5  # to ask for one answer
+_MOST_ATTEMPTS = 5  # to request one answer
 _GRACE_S = 5.0  # for the news of a worker's end to come after the error of its task
 SHORT_LOGS = {"distributed.admin.low-level-log-length": 1}  # those of messages grow, and would count as leaks of what runs
 
@@ -42,8 +42,8 @@ class Cluster(ABC):
         self.broken: Loss | None = None
         self.client: Any = None
         self.numbers = itertools.count(1)
-        self._lanes = itertools.count()
-        self._free_lanes: list[int] = []
+        self._channels = itertools.count()
+        self._free_channels: list[int] = []
 
     async def take(self) -> Slot:
         """The slot with the fewest tasks, which has one more from now on; raises WorkerLost where none will have a worker."""
@@ -52,13 +52,13 @@ class Cluster(ABC):
         return slot
 
     @contextmanager
-    def lane(self) -> Iterator[int]:
+    def channel(self) -> Iterator[int]:
         """A number that no other chunk under way has."""
-        lane = self._free_lanes.pop() if self._free_lanes else next(self._lanes)
+        channel = self._free_channels.pop() if self._free_channels else next(self._channels)
         try:
-            yield lane
+            yield channel
         finally:
-            self._free_lanes.append(lane)
+            self._free_channels.append(channel)
 
     async def processes(self, size: int) -> list[Worker]:
         """The worker process of each of the first slots, each once; waits for those that are being started."""
@@ -80,10 +80,10 @@ class Cluster(ABC):
             answer.cancel()
 
     async def _answer(self, key: str, worker: Worker, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Ask again where a connection broke, and the worker lives: it runs nothing twice."""
+        """Request again where a connection broke, and the worker lives: it runs nothing twice."""
         for attempt in range(_MOST_ATTEMPTS):
             try:
-                return await self._asked(f"{key}-{attempt}", worker, function, arguments)
+                return await self._requested(f"{key}-{attempt}", worker, function, arguments)
             except (asyncio.CancelledError, WorkerLost):
                 raise
             except Exception as error:  # Dask says in many ways that a worker or a connection is gone
@@ -96,7 +96,7 @@ class Cluster(ABC):
                 raise
         raise failed
 
-    async def _asked(self, key: str, worker: Worker, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    async def _requested(self, key: str, worker: Worker, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         future = None
         try:
             sent = [await self._sent(worker, argument) for argument in arguments]

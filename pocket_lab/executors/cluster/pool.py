@@ -274,14 +274,14 @@ class _Conversation:
     async def _answer(self) -> Any:
         slot = await self._cluster.take()
         try:
-            with self._cluster.lane() as lane:
-                return await self._answer_of(await slot.get_worker(), lane)
+            with self._cluster.channel() as channel:
+                return await self._answer_of(await slot.get_worker(), channel)
         finally:
             slot.load -= 1
 
-    async def _answer_of(self, worker: Worker, lane: int) -> Any:
+    async def _answer_of(self, worker: Worker, channel: int) -> Any:
         while True:
-            sent = await self._sent(worker, lane)
+            sent = await self._sent(worker, channel)
             self._reply.size += len(sent)
             answer = pickle.loads(sent)
             if answer is Request.FUNCTION:
@@ -295,12 +295,12 @@ class _Conversation:
                 worker.known.add(self._payload.digest)
                 return answer
 
-    async def _sent(self, worker: Worker, lane: int) -> Any:
+    async def _sent(self, worker: Worker, channel: int) -> Any:
         payload, reply = self._payload, self._reply
         call = ChunkCall(
             member=worker.token,
             session=self._cluster.session,
-            lane=lane,
+            channel=channel,
             chunk=reply.chunk,
             start=reply.start,
             digest=payload.digest,

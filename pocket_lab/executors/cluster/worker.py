@@ -42,14 +42,14 @@ class Stranger(NamedTuple):
 class ChunkCall(NamedTuple):
     """A chunk for a worker; `member` is the process that it is for, `session` the pool that sends it.
 
-    `chunk` is its number in the session, and `lane` one that no other chunk under way has, until its answer has been received.
+    `chunk` is its number in the session; no other chunk under way has the same `channel`, until its answer has been received.
     `is_alone` says that the process runs one chunk at a time, so that the CPU time of the process is that of the chunk;
     `clock_s` is how far the clock there is ahead.
     """
 
     member: str
     session: str
-    lane: int
+    channel: int
     chunk: int
     start: int
     digest: str
@@ -58,14 +58,14 @@ class ChunkCall(NamedTuple):
 
 
 class Answers:
-    """The last answer of each lane of each session, in case that the connection breaks before it has been received."""
+    """The last answer of each channel of each session, in case that the connection breaks before it has been received."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, int], tuple[int, bytes]] = {}
 
     def keep(self, call: ChunkCall, answer: bytes) -> None:
-        """Keep it until the lane has its next chunk; one that was stopped may end after that."""
-        key = call.session, call.lane
+        """Keep it until the channel has its next chunk; one that was stopped may end after that."""
+        key = call.session, call.channel
         newest, _ = self._last.get(key, (-1, b""))
         if call.chunk > newest:
             self._last.pop(key, None)
@@ -76,7 +76,7 @@ class Answers:
 
     def of(self, call: ChunkCall) -> bytes | None:
         """The answer to this chunk, if it has run already."""
-        chunk, answer = self._last.get((call.session, call.lane), (-1, b""))
+        chunk, answer = self._last.get((call.session, call.channel), (-1, b""))
         return answer if chunk == call.chunk else None
 
     def forget(self, session: str) -> None:

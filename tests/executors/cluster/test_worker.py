@@ -10,7 +10,7 @@ import pytest
 from pocket_lab.executors.cluster import worker
 from pocket_lab.executors.cluster.worker import ChunkCall, UnderWay
 
-CALL = ChunkCall("member", "session", lane=0, chunk=1, start=0, digest="", is_alone=False)
+CALL = ChunkCall("member", "session", channel=0, chunk=1, start=0, digest="", is_alone=False)
 
 
 def test_a_chunk_that_comes_while_another_thread_is_at_work_on_it_waits_for_its_answer() -> None:
