@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import _GeneratorContextManagerBase
 from contextvars import Context, ContextVar
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import IO, Any
 
 import cloudpickle
@@ -24,12 +24,13 @@ _variables: dict[str, ContextVar[Any]] = {}
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's pickler with seven additions.
+    """cloudpickle's pickler with eight additions.
 
     Functions keep the name of their file (cloudpickle 3.1.3 drops it), which tracebacks and profiles need.
     Cached functions that another process cannot import are pickled by value, with an empty cache.
     So are cached properties, whose locks (before Python 3.12) cannot be pickled, and dispatchers of functools.singledispatch
     and its methods, whose caches have weak references.
+    A method of a class is found by its name there; cloudpickle would send its function by value, and all that this refers to.
     Context managers of contextlib that nobody has entered, such as those that decorate a function, are rebuilt.
     Context variables are pickled without their values; each is one object in another process too, however often it is sent.
     Errors are pickled as their classes say, also where a library (Dask's) has registered a way that adds causes and tracebacks.
@@ -54,6 +55,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _dispatcher, (value.__name__,), _implementations(value), None, None, _register
         if kind is functools.singledispatchmethod:
             return functools.singledispatchmethod, (value.func,), value.dispatcher, None, None, _set_dispatcher
+        if kind is MethodType and isinstance(owner := value.__self__, type) and getattr(owner, value.__name__, None) == value:
+            return getattr, (owner, value.__name__)
         if kind is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
         if issubclass(kind, _GeneratorContextManagerBase) and hasattr(value, "func"):  # it loses that when it is entered

@@ -61,6 +61,7 @@ CODES = {
     "other-native-threads": "Only one of the two stored runs is known to have had one BLAS or OpenMP thread in each worker.",
     "other-packages": "The two stored runs had different versions of packages.",
     "other-revision": "The git revision changed between the beginning and the resumption of a run.",
+    "other-settings": "Workers that others have started have other settings than this process, which may change times.",
     "outliers": "Many batches are far from the others; they are kept.",
     "output-cut": "The target printed more than is shown.",
     "own-executor": "The target has no parameter `executor`, so it starts its workers itself and executors was ignored.",

@@ -18,6 +18,7 @@ import pytest
 
 from pocket_lab.executors.pickling import dumps
 from pocket_lab.executors.registry import open_pool
+from pocket_lab.executors.world.settings import Settings
 
 
 def cached_here(**parameters: Any) -> Any:
@@ -233,3 +234,16 @@ def test_so_is_an_async_one() -> None:
                 dumps(manager)
 
     asyncio.run(enter())
+
+
+def test_a_class_method_of_a_module_is_found_by_its_name_and_one_made_here_travels_with_its_class() -> None:
+    class Made:
+        @classmethod
+        def name(cls) -> str:
+            return cls.__name__
+
+    assert len(dumps(Settings.here)) < 200
+    assert pickle.loads(dumps(Settings.here)) == Settings.here
+    with open_pool("processes", 1) as pool:
+        assert [outcome.get() for outcome in pool.imap(lambda _: Made.name(), [1])] == ["Made"]
+        assert pool.everywhere(Made.name) == ["Made"]

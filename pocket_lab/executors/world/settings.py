@@ -20,6 +20,14 @@ from pocket_lab.executors.world.on_import import when_imported
 
 _LOCALES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
 _WARNING = 30  # of `logging`, which may not be loaded
+_COMPARED = {
+    "recursion_limit": "recursion limit",
+    "switch_interval_s": "switch interval",
+    "int_digits": "most digits of an int",
+    "gc_threshold": "thresholds of garbage collection",
+    "collects": "garbage collection",
+    "locales": "locale",
+}
 WarningFilter = tuple[str, re.Pattern[str] | str | None, tuple[str, str], re.Pattern[str] | str | None, int]
 """An entry of `warnings.filters`; its category by module and name, so that another process need not load it."""
 LogLevel = tuple[str, int, bool]
@@ -84,6 +92,14 @@ class Settings(NamedTuple):  # made ten times faster than a dataclass, and every
     def unsent(self) -> list[str]:
         """What cannot be carried over."""
         return [f"the option {key} of {library}" for library, key, value in self.options if value is None]
+
+    def differences(self, there: Settings) -> Iterator[str]:
+        """What another process has differently, with both values, of the settings that change results or times."""
+        for name, words in _COMPARED.items():
+            if (other := getattr(there, name)) != (mine := getattr(self, name)):
+                yield f"{words} {other} (here {mine})"
+        for library, key, _ in sorted(set(self.options) ^ set(there.options)):
+            yield f"the option {key} of {library}"
 
     def apply(self) -> None:
         """Set them in this process; what is as it was is not touched, so that nothing is loaded for it."""

@@ -7,13 +7,16 @@ from contextlib import ExitStack, suppress
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.pool import Pool
-from pocket_lab.executors.registry import open_pool
+from pocket_lab.executors.registry import is_address, open_pool
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.native_threads import NativeThreads
+from pocket_lab.executors.world.settings import Settings
 from pocket_lab.graph.context import INLINE
 from pocket_lab.measure.job import OWN
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
+
+_MOST_NAMED = 5
 
 
 class Pools:
@@ -37,10 +40,27 @@ class Pools:
         """What their workers have to say about a result."""
         for pool in self._pools.values():
             yield from (Caveat("other-clocks", message) for message in pool.clock_doubts)
+            if is_address(pool.name):
+                with suppress(ProcessDied):  # whoever uses the pool next gets the error
+                    yield from _other_settings(pool)
 
     def of(self, point: Point) -> Pool:
         """The pool of a point's executor."""
         return self._pools[point.executor]
+
+
+def _other_settings(pool: Pool) -> Iterator[Caveat]:
+    """Workers that others have started keep their settings: what differs there is said, once for all of them."""
+    here = Settings.here()
+    found = list(dict.fromkeys(words for there in pool.everywhere(_settings) for words in here.differences(there)))
+    if found:
+        some = ", ".join(found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
+        message = f"workers at {pool.name} have settings of their own ({some}), so their times may differ for these reasons"
+        yield Caveat("other-settings", f"{message}: start them with those of this process if it matters")
+
+
+def _settings() -> Settings:
+    return Settings.here()
 
 
 def _start(pool: Pool) -> None:

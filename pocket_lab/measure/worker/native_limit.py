@@ -15,8 +15,16 @@ from typing import NamedTuple
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.pool import Pool
 from pocket_lab.executors.process_worker import PayloadCache
+from pocket_lab.executors.registry import is_address
 from pocket_lab.executors.worker_state import STATE
-from pocket_lab.executors.world.native_threads import VARIABLES, NativeThreads, chosen_here, loaded_libraries, native_cores
+from pocket_lab.executors.world.native_threads import (
+    VARIABLES,
+    Library,
+    NativeThreads,
+    chosen_here,
+    loaded_libraries,
+    native_cores,
+)
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point
 
@@ -56,9 +64,13 @@ def native_caveats(limit: NativeLimit | None, pools: Iterable[Pool]) -> Iterator
         for pool in pools:
             if not pool.is_remote:
                 pool.everywhere(here.limit_thread)
+    for pool in pools:
+        if is_address(pool.name):
+            with suppress(ProcessDied):  # whoever uses the pool next gets the error
+                yield from _unlimited(limit.threads, pool)
     if limit.is_chosen or native_cores() <= limit.threads:
         return
-    names = set(_names(limit.threads))
+    names = set(_names(loaded_libraries(), limit.threads))
     for pool in pools:
         with suppress(ProcessDied):  # whoever uses the pool next gets the error
             names.update(*pool.in_worker_processes(partial(_names_in_worker, limit.threads)))
@@ -66,15 +78,31 @@ def native_caveats(limit: NativeLimit | None, pools: Iterable[Pool]) -> Iterator
         yield Caveat("one-native-thread", _message(sorted(names)))
 
 
-def _names(threads: int) -> list[str]:
-    """The libraries that have no more threads than these: the target may have set another number."""
-    return [_NAMES.get(library.name, library.name) for library in loaded_libraries() if library.threads <= threads]
+def _names(libraries: Iterable[Library], threads: int) -> list[str]:
+    """Of the libraries, those that have no more threads than these: the target may have set another number."""
+    return [_NAMES.get(library.name, library.name) for library in libraries if library.threads <= threads]
 
 
 def _names_in_worker(threads: int) -> list[str]:
-    names = _names(threads)
+    return _names(_libraries_in_worker(), threads)
+
+
+def _unlimited(threads: int, pool: Pool) -> Iterator[Caveat]:
+    """Workers that others have started keep their native threads: more than here are said."""
+    more = dict(library for there in pool.in_worker_processes(_libraries_in_worker) for library in there)
+    named = [f"{most} threads of {_NAMES.get(name, name)}" for name, most in sorted(more.items()) if most > threads]
+    if named:
+        yield Caveat(
+            "other-settings",
+            f"workers at {pool.name} have {' and '.join(named)}, where others have {threads}: start them with "
+            f"OMP_NUM_THREADS={threads} to compare alike",
+        )
+
+
+def _libraries_in_worker() -> list[Library]:
+    libraries = loaded_libraries()
     STATE.get_or_create(PayloadCache, PayloadCache).time_since_last_call()  # so that no run gets the time of this
-    return names
+    return libraries
 
 
 def _message(names: list[str]) -> str:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
+from clusters import ForeignCluster
 
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.processes import ProcessPool
+from pocket_lab.executors.registry import open_pool
 from pocket_lab.measure.job import Input
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.sampler import sample
 from pocket_lab.measure.sweep import parse_sweep
+from pocket_lab.measure.timing.pools import Pools
+from pocket_lab.records.point import Point
 from pocket_lab.records.progress import Closed, Failure
 from pocket_lab.records.samples import Sample
 
@@ -52,3 +59,21 @@ def test_workers_that_always_die_fail_their_own_points(monkeypatch: pytest.Monke
     statuses = {record.point.executor: record.status for record in records if isinstance(record, Closed)}
     assert statuses["processes"] == "failed"
     assert statuses["threads"] in ("done", "budget")
+
+
+def test_workers_that_others_have_started_with_other_settings_are_said_with_both_values(foreign: ForeignCluster) -> None:
+    here = sys.getrecursionlimit()
+    point = Point("abs", None, 2, foreign.address, "map", None)
+    with open_pool(foreign.address, 2) as pool:
+        pool.everywhere(partial(sys.setrecursionlimit, here + 345))
+        try:
+            with ExitStack() as stack:
+                (caveat,) = Pools([point], stack).caveats()
+        finally:
+            pool.everywhere(partial(sys.setrecursionlimit, here))
+    assert caveat.code == "other-settings"
+    assert caveat.message.startswith(
+        f"workers at {foreign.address} have settings of their own (recursion limit {here + 345} (here {here})), so"
+    )
+    with ExitStack() as stack:
+        assert list(Pools([point], stack).caveats()) == []

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clusters import ForeignCluster
 from native_targets import BLOCKING, ON_A_LOOP, add, plain
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pocket_lab import Bench, Graph, UsageError, Variant, bench, compare, trace
+from pocket_lab.executors.registry import open_pool
 from pocket_lab.executors.world.native_threads import VARIABLES, native_cores
-from pocket_lab.measure.worker.native_limit import NativeLimit, limit_of
+from pocket_lab.measure.worker.native_limit import NativeLimit, limit_of, native_caveats
 from pocket_lab.records.point import Point
 from pocket_lab.records.samples import Metric
 
@@ -163,3 +165,22 @@ def test_a_run_with_and_one_without_the_limit_are_compared_with_a_caveat() -> No
 def test_a_number_of_threads_is_one_positive_integer(value: Any) -> None:
     with pytest.raises(UsageError, match="native_threads"):
         bench(plain, size=1, native_threads=value)
+
+
+def test_more_threads_of_workers_that_others_have_started_are_said(foreign: ForeignCluster) -> None:
+    """Nobody limits them: the nannies of this cluster were told to leave the environment alone."""
+
+    def load() -> list[int]:
+        import numpy  # noqa: F401
+        from threadpoolctl import threadpool_info
+
+        return [library["num_threads"] for library in threadpool_info() if library["internal_api"] == "openblas"]
+
+    with open_pool(foreign.address, 2) as pool:
+        (most,) = {max(threads) for threads in pool.everywhere(load)}
+        said = [caveat.message for caveat in native_caveats(NativeLimit(1, True), [pool]) if caveat.code == "other-settings"]
+        assert list(native_caveats(NativeLimit(most, True), [pool])) == []
+    named = (
+        f"workers at {foreign.address} have {most} threads of OpenBLAS, where others have 1: start them with OMP_NUM_THREADS=1"
+    )
+    assert [message.startswith(named) for message in said] == [True] * (most > 1)
