@@ -18,11 +18,13 @@ from pocket_lab.analysis.machine import Machine, machine_of
 from pocket_lab.analysis.noise import Noise, is_fastest, noise_of
 from pocket_lab.analysis.precision import figures_of, precision_of
 from pocket_lab.analysis.scaling import Throughputs, add_speedup, log_throughputs
+from pocket_lab.errors import UsageError
 from pocket_lab.frames.bench import bench_frame, metrics_frame, probe_frame
 from pocket_lab.frames.nodes import nodes_frame
 from pocket_lab.frames.points import at_point, point_columns, point_of
 from pocket_lab.frames.references import references_frame
 from pocket_lab.frames.samples import Columns, samples_frame
+from pocket_lab.lab.automatic import Search
 from pocket_lab.lab.options.keywords import BenchOptions
 from pocket_lab.lab.options.request import parse_request
 from pocket_lab.lab.options.signature import takes_options
@@ -264,6 +266,11 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     """
     request = parse_request("bench", _Own, options)
     sweep = request.sweep
+    found: tuple[Caveat, ...] = ()
+    if sweep.automatic:
+        if request.own.resume:
+            raise UsageError(f'{" and ".join(sweep.automatic)}: give those of the run that is resumed, not "auto"')
+        sweep, found = Search(target, request.input, request.target_name(target), sweep).resolved()
     if sweep.params:
         empty = Bench("", ())
         refuse_taken(sweep, empty.frame, empty.samples, empty.nodes, empty.metrics)
@@ -276,7 +283,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
         return whole
     if request.own.memory:
         refuse_peaks(job)
-    job = replace(job, memory_pass=request.own.memory)
+    job = replace(job, memory_pass=request.own.memory, caveats=(*found, *job.caveats))
     recording = Recording("bench", label, job.points[0].target, options_json(sweep, request.command_line, code=code), stored)
     try:
         task = partial(sample, afterwards=trace_nodes) if job.runs_graphs else sample

@@ -33,7 +33,7 @@ def read_environment() -> Environment:
         packages=_packages(),
         governor=_read(_GOVERNOR) or None,
         cpu_quota=quota,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes(),
         revision=_revision(),
         gil=is_gil_enabled(),
         gil_at_start=None if watch is None else watch.at_start,
@@ -58,7 +58,7 @@ def cpu_quota() -> float | None:
     return min(quotas, default=None)
 
 
-def _memory_bytes() -> int | None:
+def memory_bytes() -> int | None:
     """The memory of the machine, or the limit of its container."""
     try:
         sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]

@@ -27,6 +27,8 @@ def plan_job(target: Any, input: Any, sweep: Sweep, name: str | None = None) -> 
     """
     if not callable(target) and not isinstance(target, Graph):
         raise UsageError(f"{target!r} cannot be measured: give a Graph, a Node or a callable")
+    if sweep.automatic:
+        raise UsageError(f'{" and ".join(sweep.automatic)}: "auto" is for bench, which looks for them: give numbers here')
     label = valid_unicode(name) if name and isinstance(name, str) else name or target_name(target)
     takers, first_input = Takers(), input
     if not sweep.params:

@@ -31,8 +31,10 @@ DRIVES = ("run", "map", "load")
 ISOLATIONS = ("process", "kernel")
 STORES = ("fresh", "shared")
 CACHES = ("warm", "cold")
+AUTOMATIC = ("sizes", "workers")  # options that may be "auto"
 Counts = int | str | Iterable[int]
 _MOST_EXECUTORS = 100
+_NOT_KEPT = ("values", "automatic")  # of the fields of a sweep in a stored run
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Sweep:
 
     `executors` is None where the user left the choice to the target, `rate` and `point_timeout_s` where there is none,
     `native_threads` where the points decide (`limit_of`). `params` are the labels of each parameter, `grid` the rows of labels
-    that are measured, or None for all combinations; `values` are the values behind the labels.
+    that are measured, or None for all combinations; `values` are the values behind the labels. `automatic` names the options
+    ("sizes", "workers") whose values a bench finds out before it begins.
     """
 
     sizes: tuple[int | None, ...] = (None,)
@@ -61,6 +64,7 @@ class Sweep:
     params: Axes = ()
     grid: Rows | None = None
     values: Values = field(default=NO_VALUES, compare=False, repr=False)
+    automatic: tuple[str, ...] = ()
 
     def combinations(self) -> Iterator[Params]:
         """The combinations of parameters in their order; the empty one where there are none."""
@@ -69,7 +73,7 @@ class Sweep:
 
 def sweep_options(sweep: Sweep) -> dict[str, Any]:
     """The fields of a sweep that are data: without the values of its parameters, which may be any objects."""
-    return {each.name: getattr(sweep, each.name) for each in fields(sweep) if each.name != "values"}
+    return {each.name: getattr(sweep, each.name) for each in fields(sweep) if each.name not in _NOT_KEPT}
 
 
 def parse_sweep(**options: Any) -> Sweep:
@@ -85,12 +89,13 @@ def parse_sweep(**options: Any) -> Sweep:
             if options.get(plural) is not None:
                 raise UsageError(f"{singular}= and {plural}= mean the same; give one of them")
             values[plural] = options[singular]
-    parsed = {name: parse_swept(name, value) for name, value in values.items()}
+    automatic = tuple(name for name in AUTOMATIC if isinstance(values.get(name), str) and values[name].strip() == "auto")
+    parsed = {name: parse_swept(name, value) for name, value in values.items() if name not in automatic}
     for singular, plural in SINGULAR.items():
-        if options.get(singular) is not None and len(parsed[plural]) > 1:
+        if options.get(singular) is not None and len(parsed.get(plural, ())) > 1:
             raise UsageError(f"{singular}: {options[singular]!r} is more than one value; give them as {plural}")
     parsed |= _parameters(parsed.pop("params", None), parsed.pop("grid", None))
-    sweep = Sweep(**{_FIELDS.get(name, name): value for name, value in parsed.items()})
+    sweep = Sweep(**{_FIELDS.get(name, name): value for name, value in parsed.items()}, automatic=automatic)
     if sweep.point_timeout_s is not None and sweep.isolation == "kernel":
         raise UsageError('point_timeout ends a process of its own, so it has no effect with isolation="kernel"')
     if sweep.rate is not None and sweep.drive != "load":

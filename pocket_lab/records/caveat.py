@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pocket_lab.records.point import Point
 
 CODES = {
+    "auto": "Sizes or workers were looked for before the sweep, in a part of its budget; the message says why these.",
     "budget": "The budget ended before every point was profiled: raise it, or profile fewer points.",
     "caches-apart": "Caches inside worker processes cannot be cleared and stay warm.",
     "caches-cold": "The caches of the target were cleared before each run, so every run is a first call.",

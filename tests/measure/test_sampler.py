@@ -51,7 +51,7 @@ def test_a_point_closes_when_it_is_precise_and_the_others_go_on() -> None:
         while time.thread_time() < end:
             pass
 
-    alternating = itertools.cycle((0.002, 0.02))
+    alternating = itertools.cycle((0.03, 0.1))  # each as long as a batch, in which several would level out
     records = list(sample(job_of(target, sizes="1,2", precision="10%", budget=5.0)))
     status = {closed.point.size: closed.status for closed in of_kind(records, Closed)}
     assert status == {1: "done", 2: "budget"}

@@ -85,7 +85,8 @@ OPTIONS = (
     Option("size", "one size; the same as sizes", ALL, faces=("python",)),
     _of_sweep(
         "sizes",
-        'numbers handed to the input, or text such as "10,100,1k" or "2^4..2^12"; without, one point',
+        'numbers handed to the input, or text such as "10,100,1k" or "2^4..2^12"; "auto" (bench): what the budget holds; '
+        "without, one point",
         metavar="10,100,1k",
         short="-s",
         aliases=("size",),
@@ -93,7 +94,7 @@ OPTIONS = (
     _of_sweep(
         "workers",
         'worker counts, or text such as "1,2,4" or "1..8": tasks in flight of the outermost fan-out of a run, or runs in '
-        "flight, or clients",
+        'flight, or clients; "auto" (bench): 1 to the cores, and more while they help',
         metavar="1,2,4",
         short="-w",
     ),
