@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -142,16 +143,25 @@ def _stop(running: _Running | None, workers: Pool | None) -> None:
 
 
 def _in_other_thread(function: Callable[[], object]) -> None:
-    """Call the function in a new thread: a Tracker that is entered inside a task of an event loop misses the other tasks."""
+    """Call the function in a new thread: a Tracker that is entered inside a task of an event loop misses the other tasks.
+
+    Nothing is collected meanwhile: memray walks the frames of all threads, and a finalizer that waits would let them go on
+    (before Python 3.12, where making a frame object may begin a collection).
+    """
     done: Future[None] = Future()
 
     def call() -> None:
+        collects = gc.isenabled()
+        gc.disable()
         try:
             function()
         except BaseException as error:
             done.set_exception(error)
         else:
             done.set_result(None)
+        finally:
+            if collects:
+                gc.enable()
 
     thread = threading.Thread(target=call, name="pocket-lab-tracker")
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from dataclasses import replace
@@ -9,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import memray
 import numpy as np
 import pytest
+from memray import Tracker
 
 from pocket_lab.errors import UsageError
 from pocket_lab.executors.registry import open_pool
@@ -211,3 +214,30 @@ def test_what_a_native_node_allocates_is_its_own(tmp_path: Path) -> None:
     assert set(nodes) == {"native", "length", OUTSIDE}
     assert nodes["native"].peak_bytes == pytest.approx(4 * MIB, rel=0.01)
     assert nodes["length"].peak_bytes < 1000
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_nothing_is_collected_while_a_tracker_starts_or_ends(
+    collects: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    enter, leave = Tracker.__enter__, Tracker.__exit__
+
+    class Watched(Tracker):
+        def __enter__(self) -> Any:
+            seen.append(gc.isenabled())
+            return enter(self)
+
+        def __exit__(self, *error: Any) -> None:
+            seen.append(gc.isenabled())
+            leave(self, *error)
+
+    monkeypatch.setattr(memray, "Tracker", Watched)
+    (gc.enable if collects else gc.disable)()
+    try:
+        with tracked(tmp_path / "run.bin", Tracking(), SerialPool()):
+            assert gc.isenabled() is collects
+        assert gc.isenabled() is collects
+    finally:
+        gc.enable()
+    assert seen == [False, False]
