@@ -20,6 +20,8 @@ assert set(zip(r.frame["size"], r.frame["workers"], r.frame["executor"])) == {
 one = r.frame[(r.frame.workers == 1) & (r.frame.executor == "threads")].set_index("size").wall_s
 assert one[10] < one[100] < one[1000]
 assert growth.growth.law in ("n", "n log n", "power", "cannot tell") and 0.8 < growth.growth.exponent < 1.2
+assert list(zip(chunks.frame.chunk, chunks.frame.executor)) == [(c, e) for c in (1, 4, 16) for e in ("threads", "processes")]
+assert (chunks.frame.wall_s < 5).all() and not chunks.failures
 assert {"read", "words", "count", "rank"} <= set(m.frame.node) and m.frame.peak_bytes.max() > 2**20
 hits = p.frame[p.frame.source.str.contains("re.findall")].hits.item()
 assert hits == 1000, hits
