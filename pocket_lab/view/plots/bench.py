@@ -20,7 +20,7 @@ from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.plots.figure import PALETTE, LabFigure, in_own_style, new_figure, style
 from pocket_lab.view.text.table import shorten
 
-_MOST_SERIES = 8
+_MOST_SERIES, _MOST_INSIDE, _WIDEST_LABEL = 8, 5, 40
 _MOST_MARKED, _MOST_TICKS, _WIDEST_TICKS = 60, 10, 60
 _MOST_SIZE_TICKS = 8
 _FEW_DECADES = 300
@@ -52,14 +52,15 @@ def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
     The CPU time of series that settled on it at each point, else wall time. Points without an interval are grey and hollow.
     """
     usable = frame[frame["wall_s"].notna() & frame["size"].notna()]
-    groups = list(usable.groupby(without("size"), dropna=False, sort=False))
-    on_cpu = [_clock(rows) == "cpu" for _, rows in groups[:_MOST_SERIES]]
-    for index, (_, rows) in enumerate(groups[:_MOST_SERIES]):
+    groups = [rows for _, rows in usable.groupby(without("size"), dropna=False, sort=False)]
+    shown = _spread(groups, lambda rows: rows["wall_s"].to_numpy()[rows["size"].to_numpy().argmax()])
+    on_cpu = [_clock(rows) == "cpu" for rows in shown]
+    for index, rows in enumerate(shown):
         rows = rows.sort_values("size")
         size, clock = rows["size"].to_numpy(float), _clock(rows)
         value, low, high = (rows[f"{clock}_{end}s"].to_numpy(float) for end in ("", "low_", "high_"))
         color, mark = PALETTE[index % len(PALETTE)], _MARKS[index % len(_MARKS)]
-        label = describe(replace(point_of(rows.iloc[0].to_dict()), size=None))
+        label = shorten(describe(replace(point_of(rows.iloc[0].to_dict()), size=None)), _WIDEST_LABEL)
         label += ", CPU time" if clock == "cpu" and not all(on_cpu) else ""
         known = np.isfinite(low) & np.isfinite(high)
         ax.plot(size, value, linewidth=1.4, color=color if known.any() else _GREY, zorder=1)
@@ -85,9 +86,9 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     usable = _with_speedup(frame)
     workers = np.sort(usable["workers"].unique())
     ax.plot(workers, workers / workers[0], linestyle=":", color=_GREY, linewidth=1.2, label="ideal")
-    groups = list(usable.groupby(without("size", "workers"), dropna=False, sort=False))
-    shown = groups[:_MOST_SERIES]
-    for index, (_, rows) in enumerate(shown):
+    groups = [rows for _, rows in usable.groupby(without("size", "workers"), dropna=False, sort=False)]
+    shown = _spread(groups, lambda rows: rows["speedup"].max())
+    for index, rows in enumerate(shown):
         rows = rows.sort_values("workers")
         color, label = PALETTE[index % len(PALETTE)], shorten(_series_label(rows))
         beside = (index - (len(shown) - 1) / 2) * _BESIDE * float(workers[-1] - workers[0])  # else intervals hide each other
@@ -123,13 +124,22 @@ def plot_params(ax: Axes, frame: pd.DataFrame) -> None:
         _others=[describe_params((name, label) for name, label in one.items() if name != axis) for one in labels],
     )
     positions = {label: position for position, label in enumerate(usable["_label"].unique())}
-    groups = list(usable.groupby(["_others", "executor", "workers"], sort=False))
-    for index, ((others, executor, workers), rows) in enumerate(groups[:_MOST_SERIES]):
+    groups = [rows for _, rows in usable.groupby(["_others", "executor", "workers"], sort=False)]
+    for index, rows in enumerate(_spread(groups, lambda rows: rows["wall_s"].median())):
         figures = figures_of(rows)
+        others, executor, workers = rows[["_others", "executor", "workers"]].iloc[0]
         position, color = rows["_label"].map(positions).to_numpy(float), PALETTE[index % len(PALETTE)]
         label = ", ".join(filter(None, [str(others), f"{executor} x {workers}"]))
         mark = _MARKS[index % len(_MARKS)] if len(positions) <= _MOST_MARKED else None
-        ax.plot(position, figures["value_s"], marker=mark, markersize=4, linewidth=1.2, color=color, label=shorten(label, 40))
+        ax.plot(
+            position,
+            figures["value_s"],
+            marker=mark,
+            markersize=4,
+            linewidth=1.2,
+            color=color,
+            label=shorten(label, _WIDEST_LABEL),
+        )
         known = figures["low_s"].notna().to_numpy()
         if len(positions) <= _MOST_MARKED:
             ax.vlines(position[known], figures["low_s"][known], figures["high_s"][known], color=color, linewidth=1.0, alpha=0.7)
@@ -155,11 +165,11 @@ def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
     groups = points_of(good[(good["round"] > 0) & good["run_s"].notna()])
     for index, (point, rows) in enumerate(list(groups.items())[:_MOST_SERIES]):
         color = PALETTE[index % len(PALETTE)]
-        label = describe(point) if len(groups) > 1 else None
+        label = shorten(describe(point), _WIDEST_LABEL) if len(groups) > 1 else None
         ax.plot(rows["round"], rows["run_s"], "o", markersize=4, color=color, alpha=0.7, label=label)
         ax.axhline(float(rows["run_s"].median()), color=PALETTE[1] if len(groups) == 1 else color, linewidth=1.2)
     if len(groups) > 1:
-        _legend(ax, len(groups))
+        _legend(ax, len(groups), which="")
     elif not groups:
         ax.text(0.5, 0.5, "no samples", ha="center", va="center", transform=ax.transAxes)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -220,7 +230,17 @@ def _logarithmic(ax: Axes, usable: pd.DataFrame) -> None:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
-def _legend(ax: Axes, groups: int) -> None:
-    legend = ax.legend(fontsize=8, frameon=False)
+def _spread(groups: list[pd.DataFrame], figure: Callable[[pd.DataFrame], float]) -> list[pd.DataFrame]:
+    """As many series as there are colours, in their order: evenly from that with the least figure to that with the greatest."""
+    if len(groups) <= _MOST_SERIES:
+        return groups
+    by_figure = sorted(range(len(groups)), key=lambda index: figure(groups[index]))
+    chosen = {by_figure[step * (len(groups) - 1) // (_MOST_SERIES - 1)] for step in range(_MOST_SERIES)}
+    return [groups[index] for index in sorted(chosen)]
+
+
+def _legend(ax: Axes, groups: int, which: str = ", from least to most") -> None:
+    below: dict[str, Any] = {"ncols": 2, "loc": "upper left", "bbox_to_anchor": (0, -0.2), "borderaxespad": 0}
+    legend = ax.legend(fontsize=8, frameon=False, **(below if groups > _MOST_INSIDE else {}))
     if groups > _MOST_SERIES:
-        legend.set_title(f"{_MOST_SERIES} of {groups} shown", prop=FontProperties(size=8))
+        legend.set_title(f"{_MOST_SERIES} of {groups} shown{which}", prop=FontProperties(size=8))

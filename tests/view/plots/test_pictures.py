@@ -156,7 +156,47 @@ def test_a_thousand_points_stay_readable() -> None:
     legend = bench_figure(frame, samples).axes[0].get_legend()
     assert legend is not None
     assert len(legend.get_texts()) == 8
-    assert "8 of 20" in legend.get_title().get_text()
+    assert legend.get_title().get_text() == "8 of 20 shown, from least to most"
+
+
+def parameters(labels: list[str], seconds: Callable[[int], float]) -> list[Record]:
+    """Three sizes of each label; `seconds` by the number of the label."""
+    points = [
+        (number, Point("t", size, 1, "serial", "run", None, (("model", label),)))
+        for number, label in enumerate(labels)
+        for size in (10, 100, 1000)
+    ]
+    records: list[Record] = []
+    for number, point in points:
+        records += [Sample(point, r + 1, 1, seconds(number) * (1 + r / 1e4), seconds(number), 1) for r in range(8)]
+    return [*records, *(Closed(point, "done") for _, point in points)]
+
+
+def test_of_many_series_those_from_the_fastest_to_the_slowest_are_drawn_in_their_order() -> None:
+    """The fastest is the last but one, the slowest the second: the first eight would show neither."""
+    order = list(range(2, 32))
+    order[1], order[-2] = 99, 1
+    figure = bench_figure(*frames(parameters([f"v{number}" for number in order], lambda number: 0.001 * order[number])))
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+    drawn = [int(label.removeprefix("model v").partition(",")[0]) for label in labels]
+    assert {1, 99} < set(drawn)
+    assert drawn == [number for number in order if number in drawn]
+    assert len(drawn) == 8
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_long_labels_of_parameters_stay_inside_the_picture(count: int) -> None:
+    text = "{{'layers': [64, 64, {}], 'activation': 'relu', 'dropout': 0.5, 'ключ': 'значение'}}"
+    labels = [text.format(number) for number in range(count)]
+    figure = bench_figure(*frames(parameters(labels, lambda number: 0.001 * (number + 1))))
+    figure.savefig(io.BytesIO(), format="png")
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert all(len(text.get_text()) <= 40 for text in legend.get_texts())
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.axes[0].get_tightbbox().x1 + 1  # type: ignore[union-attr]
+    assert figure.bbox.y0 <= box.y0 + 1
 
 
 def test_names_of_users_stay_text() -> None:
