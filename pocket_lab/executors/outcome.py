@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, repeat
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from pocket_lab.errors import StoredError, TargetAborted
@@ -39,12 +40,40 @@ class Outcome(NamedTuple):  # made four times faster than a frozen dataclass, an
         return self.value
 
 
-def outcomes_of(first: int, values: Iterable[Any], errors: Iterable[BaseException | None] = repeat(None)) -> list[Outcome]:
-    """The outcomes of successive items, of which the first has this number."""
-    return list(map(_new_outcome, zip(count(first), values, errors, strict=False)))
-
-
 _new_outcome = cast("Callable[[tuple[int, Any, BaseException | None]], Outcome]", partial(tuple.__new__, Outcome))
+
+
+class Outcomes:
+    """The outcomes of successive items, of which the first has the number `first`; made when they are iterated.
+
+    `values` has the results, None for an item that raised; `errors` what items raised, by their numbers. Not empty.
+    """
+
+    __slots__ = ("errors", "first", "values")
+
+    def __init__(self, first: int, values: list[Any], errors: Mapping[int, BaseException] = MappingProxyType({})) -> None:
+        self.first = first
+        self.values = values
+        self.errors = errors
+
+    @classmethod
+    def listed(cls, outcomes: Sequence[Outcome]) -> Outcomes:
+        """Those of a list."""
+        errors = {outcome.index: outcome.error for outcome in outcomes if outcome.error is not None}
+        return cls(outcomes[0].index, [outcome.value for outcome in outcomes], errors)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        errors = map(self.errors.get, count(self.first)) if self.errors else repeat(None)
+        return map(_new_outcome, zip(count(self.first), self.values, errors, strict=False))
+
+    def raise_end(self) -> None:
+        """Raise what ends the whole call, if it is the last one here."""
+        error = self.errors.get(self.first + len(self.values) - 1)
+        if error is not None and not is_a(error, Exception):
+            raise error
 
 
 class RemoteTraceback(Exception):

@@ -12,7 +12,6 @@ import sys
 import time
 from enum import Enum
 from functools import partial
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -24,7 +23,7 @@ from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.lost_parts import Lost, Parts
 from pocket_lab.executors.faults.parcels import dump_parts, dump_result, load, load_parts
 from pocket_lab.executors.faults.work_board import Row, WorkBoard
-from pocket_lab.executors.outcome import Link, Outcome, outcomes_of, pack_error, unpack_error
+from pocket_lab.executors.outcome import Link, Outcome, Outcomes, pack_error, unpack_error
 from pocket_lab.executors.pool import Call
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.caller import CallContext, Caller
@@ -36,7 +35,6 @@ PackedItems = bytes | list[bytes]  # together, or each by itself
 
 _MOST_CACHED = 64
 _PLAIN = {int, float, bool, complex, str, bytes, type(None)}
-_VALUE, _ERROR = attrgetter("value"), attrgetter("error")
 _TASKS = "/proc/self/task"
 _THREAD = "/proc/thread-self"
 _LONGEST_STATISTICS = 4096
@@ -137,7 +135,7 @@ def run_payload(
         function = partial(_call_on_present, function)
     row = row or _row()
     row.begin(chunk)
-    outcomes, seconds = received.context.call(run_chunk, function, row.noting(enumerate(opened, start)))
+    outcomes, seconds = received.context.call(run_chunk, function, opened, start, row)
     packed = _packed_together(outcomes) or [
         _pack(outcome) for _, outcome in row.noting((outcome.index, outcome) for outcome in outcomes)
     ]
@@ -183,12 +181,12 @@ def _row() -> Row:
     return row
 
 
-def unpack_all(packed: PackedOutcomes) -> list[Outcome]:
+def unpack_all(packed: PackedOutcomes) -> Outcomes:
     """In the parent: the outcomes that a worker packed."""
     if isinstance(packed, tuple):
         first, values = packed
-        return outcomes_of(first, pickle.loads(values))
-    return [unpack(*outcome) for outcome in packed]
+        return Outcomes(first, pickle.loads(values))
+    return Outcomes.listed([unpack(*outcome) for outcome in packed])
 
 
 def unpack(index: int, pickled: bytes, head: bytes | None, number: int, error: tuple[Link, ...] | None) -> Outcome:
@@ -205,15 +203,11 @@ def unpack(index: int, pickled: bytes, head: bytes | None, number: int, error: t
     return Outcome(index, None, lost)
 
 
-def _packed_together(outcomes: list[Outcome]) -> tuple[int, bytes] | None:
+def _packed_together(outcomes: Outcomes) -> tuple[int, bytes] | None:
     """Numbers and short texts, which can always be pickled and rebuilt, in one pickle; None where there is anything else."""
-    if (
-        any(error is not None for error in map(_ERROR, outcomes))
-        or not set(map(type, map(_VALUE, outcomes))) <= _PLAIN
-        or not outcomes
-    ):
+    if outcomes.errors or not set(map(type, outcomes.values)) <= _PLAIN:
         return None
-    return outcomes[0].index, pickle.dumps(list(map(_VALUE, outcomes)), pickle.HIGHEST_PROTOCOL)
+    return outcomes.first, pickle.dumps(outcomes.values, pickle.HIGHEST_PROTOCOL)
 
 
 def _pack(outcome: Outcome) -> PackedOutcome:

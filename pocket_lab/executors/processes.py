@@ -17,7 +17,7 @@ from pocket_lab.executors.faults.deaths import Deaths, error_of
 from pocket_lab.executors.faults.interrupt_gate import GATE, Uninterrupted
 from pocket_lab.executors.faults.lifeline import Lifeline
 from pocket_lab.executors.faults.work_board import WorkBoard
-from pocket_lab.executors.outcome import Outcome, unpack_error
+from pocket_lab.executors.outcome import Outcome, Outcomes, unpack_error
 from pocket_lab.executors.pool import Call, Check, T
 from pocket_lab.executors.process_worker import Refusal, Request, call_together, run_payload, start_worker, unpack_all
 from pocket_lab.executors.remote.options import environment_of_options
@@ -138,7 +138,7 @@ class ProcessPool(ConcurrentPool):
 
         return look
 
-    def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
+    def _outcomes(self, done: Future[Any]) -> tuple[Outcomes, float]:
         from loky.process_executor import BrokenProcessPool
 
         assert isinstance(done, _Reply)

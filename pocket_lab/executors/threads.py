@@ -35,4 +35,4 @@ class ThreadPool(ConcurrentPool):
         return wait_for_all(called)
 
     def _submit(self, function: Call, start: int, packed: Any) -> Future[Any]:
-        return self._opened().submit(contextvars.copy_context().run, run_chunk, function, enumerate(packed, start))
+        return self._opened().submit(contextvars.copy_context().run, run_chunk, function, packed, start)

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 
 from pocket_lab import demo
 from pocket_lab.errors import NodeError, StoredError, UsageError
-from pocket_lab.executors.outcome import RemoteTraceback, chain, pack_error, root_cause, text_of, unpack_error, user_frames
+from pocket_lab.executors.outcome import (
+    Outcome,
+    Outcomes,
+    RemoteTraceback,
+    chain,
+    pack_error,
+    root_cause,
+    text_of,
+    unpack_error,
+    user_frames,
+)
 from pocket_lab.executors.serial import SerialPool
 from pocket_lab.view.text.failure import render_failure
 
@@ -323,3 +333,20 @@ def test_a_link_without_a_pickle_is_a_stored_error_and_reads_no_source() -> None
     assert str(root_cause(error)) == text_of(root_cause(error)) == "Odd: why"
     assert user_frames(error) == ((__file__, 5, "f"),)
     assert str(root_cause(error).__cause__) == f'\n  File "{__file__}", line 7, in g\n'
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers() | st.builds(ValueError), min_size=1, max_size=30))
+def test_outcomes_are_made_one_by_one_as_often_as_they_are_iterated(first: int, what: list[int | ValueError]) -> None:
+    listed = [Outcome(first + n, None, x) if isinstance(x, ValueError) else Outcome(first + n, x) for n, x in enumerate(what)]
+    outcomes = Outcomes.listed(listed)
+    assert len(outcomes) == len(what)
+    assert list(outcomes) == list(outcomes) == listed
+    assert [type(outcome) for outcome in outcomes] == [Outcome] * len(what)
+    outcomes.raise_end()  # no ValueError ends a call
+
+
+def test_only_the_last_outcome_ends_a_call_and_only_with_what_is_no_exception() -> None:
+    with pytest.raises(SystemExit):
+        Outcomes(5, [1, None], {6: SystemExit(3)}).raise_end()
+    Outcomes(5, [None, 1], {5: ValueError()}).raise_end()
+    Outcomes(0, []).raise_end()

@@ -19,7 +19,7 @@ from pocket_lab.executors.cluster.worker import ChunkCall, Stranger, call_functi
 from pocket_lab.executors.concurrent import Chunk, ConcurrentPool, wait_for_all
 from pocket_lab.executors.faults.interrupt_gate import GATE
 from pocket_lab.executors.faults.parcels import load
-from pocket_lab.executors.outcome import Outcome, unpack_error
+from pocket_lab.executors.outcome import Outcome, Outcomes, unpack_error
 from pocket_lab.executors.pool import Call, Check, T
 from pocket_lab.executors.process_worker import Refusal, Request, unpack_all
 from pocket_lab.executors.remote.payload import Items, Payload, pickle_or_refuse
@@ -128,13 +128,13 @@ class ClusterPool(ConcurrentPool):
         chunks.item_s = payload.item_s
         return payload, chunks
 
-    def _arrived(self, payload: Payload, chunks: Chunks, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
+    def _arrived(self, payload: Payload, chunks: Chunks, done: Future[Any], chunk: Chunk) -> Iterator[Outcomes]:
         outcomes, seconds = self._outcomes(done)
         chunks.record_duration(len(outcomes), seconds)
         assert isinstance(done, _Reply)
         chunks.record_bytes(len(outcomes), done.size)
         payload.item_s = chunks.item_s
-        yield chunk[0], outcomes
+        yield outcomes
 
     def prepare(self, function: Call) -> Call:
         """The function pickled, once."""
@@ -152,7 +152,7 @@ class ClusterPool(ConcurrentPool):
         cluster.loop.begin(_Conversation(cluster, function, reply).run())
         return reply
 
-    def _outcomes(self, done: Future[Any]) -> tuple[list[Outcome], float]:
+    def _outcomes(self, done: Future[Any]) -> tuple[Outcomes, float]:
         assert isinstance(done, _Reply)
         try:
             packed, seconds, (cpu_s, queued_s) = done.result()

@@ -6,8 +6,9 @@ import os
 import pickle
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pocket_lab.executors.faults.work_board import Row
 from pocket_lab.executors.outcome import pack_error
@@ -23,8 +24,6 @@ from pocket_lab.executors.process_worker import (
 )
 from pocket_lab.executors.worker_state import STATE
 from pocket_lab.executors.world.clock import AHEAD_S
-
-T = TypeVar("T")
 
 _MOST_SESSIONS = 16
 
@@ -92,13 +91,18 @@ class _StoppableRow(Row):
         super().__init__(memoryview(bytearray(4 * 8)).cast("q"), 0)
         self.is_stopped = False
         self.has_ended = threading.Event()
+        self._items: Iterator[object] = iter(())
 
-    def noting(self, items: Iterator[tuple[int, T]]) -> Iterator[tuple[int, T]]:
-        """As `Row.noting`, until it is stopped."""
-        for numbered in super().noting(items):
-            if self.is_stopped:
-                return
-            yield numbered
+    def begin_items(self, items: Iterator[object]) -> None:
+        """As `Row.begin_items`, which a stop brings to their end."""
+        self._items = items
+        if self.is_stopped:
+            self.stop()
+
+    def stop(self) -> None:
+        """The loop over its items has no more of them."""
+        self.is_stopped = True
+        deque(self._items, maxlen=0)
 
 
 class UnderWay:
@@ -133,7 +137,8 @@ class UnderWay:
         """End the chunks of a session before their next items."""
         with self._lock:
             for (owner, _), row in self._rows.items():
-                row.is_stopped = row.is_stopped or owner == session
+                if owner == session:
+                    row.stop()
 
     def forget(self, session: str) -> None:
         """End the chunks of a session that has ended, and let go of its answers."""

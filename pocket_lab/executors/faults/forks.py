@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -25,6 +25,15 @@ class Forks:
         """In a child, right after the fork: the batch around it ends with the run that has forked."""
         self.count += 1
         deque(getattr(self.running, "batch", ()), maxlen=0)
+
+    def begin_batch(self, runs: Iterator[Any]) -> Iterator[Any]:
+        """A loop over this iterator begins in this thread, or goes on: a child that is forked in it finds it at its end.
+
+        Returns that of the loop around it.
+        """
+        outer: Iterator[Any] = getattr(self.running, "batch", iter(()))
+        self.running.batch = runs
+        return outer
 
     def end_child(self, error: BaseException | None = None) -> NoReturn:
         """End a child that has left the target, with the exit code that it would have as a program."""

@@ -59,35 +59,39 @@ class WorkBoard:
 
 
 class Row:
-    """The row of one worker process."""
+    """The row of one worker process; `view[item_field]` is the number of the item that it works on."""
 
     def __init__(self, view: memoryview, start: int) -> None:
-        self._view = view
+        self.view = view
+        self.item_field = start + _ITEM
         self._start = start
+
+    def begin_items(self, items: Iterator[object]) -> None:
+        """The process begins a loop over these items."""
 
     def begin(self, chunk: int) -> None:
         """The process has received a chunk, and works on none of its items yet."""
-        self._view[self._start + _ITEM] = -1
-        self._view[self._start + _CHUNK] = chunk
+        self.view[self._start + _ITEM] = -1
+        self.view[self._start + _CHUNK] = chunk
 
     def noting(self, items: Iterator[tuple[int, T]]) -> Iterator[tuple[int, T]]:
         """The numbered items, each noted before it is worked on."""
-        view, item = self._view, self._start + _ITEM
+        view, item = self.view, self.item_field
         for numbered in items:
             view[item] = numbered[0]
             yield numbered
 
     def end(self) -> None:
         """The process works on no item."""
-        self._view[self._start + _ITEM] = -1
+        self.view[self._start + _ITEM] = -1
 
     def arrive(self, rendezvous: int) -> None:
         """The process has come to a rendezvous, a number from 1 on."""
-        self._view[self._start + _RENDEZVOUS] = rendezvous
+        self.view[self._start + _RENDEZVOUS] = rendezvous
 
     def arrived(self, rendezvous: int) -> int:
         """How many processes have come."""
-        return sum(self._view[start + _RENDEZVOUS] == rendezvous for start in _taken(self._view))
+        return sum(self.view[start + _RENDEZVOUS] == rendezvous for start in _taken(self.view))
 
 
 def _taken(view: memoryview) -> Iterator[int]:

@@ -10,9 +10,9 @@ from typing import Any
 from pocket_lab.errors import ProcessDied
 from pocket_lab.executors.chunks import Chunks
 from pocket_lab.executors.concurrent import Chunk
-from pocket_lab.executors.outcome import Outcome
+from pocket_lab.executors.outcome import Outcomes
 
-Outcomes = Callable[[Future[Any]], tuple[list[Outcome], float]]
+Received = Callable[[Future[Any]], tuple[Outcomes, float]]
 
 _MOST_UNEXPLAINED = 3
 
@@ -47,13 +47,13 @@ class Reply(Future[Any], ABC):
 class Survivors:
     """The chunks of one call; `outcomes` are those of a reply, or raise ProcessDied."""
 
-    def __init__(self, outcomes: Outcomes, chunks: Chunks) -> None:
+    def __init__(self, outcomes: Received, chunks: Chunks) -> None:
         self._outcomes = outcomes
         self._chunks = chunks
         self._unexplained: list[object] = []  # since the last outcome
 
-    def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Chunk]:
-        """The outcomes of a chunk, with the number of the first.
+    def arrived(self, done: Future[Any], chunk: Chunk) -> Iterator[Outcomes]:
+        """The outcomes of a chunk.
 
         Raises ProcessDied where workers die again and again, or go on unseen.
         """
@@ -79,8 +79,8 @@ class Survivors:
             self._chunks.give_back(start, items[: error.item - start])
             self._chunks.give_back(error.item + 1, items[error.item + 1 - start :])
             error.__cause__ = died.__cause__
-            yield error.item, [Outcome(error.item, None, error)]
+            yield Outcomes(error.item, [None], {error.item: error})
         else:
             self._unexplained.clear()
             self._chunks.record_duration(len(outcomes), seconds)
-            yield start, outcomes
+            yield outcomes

@@ -67,3 +67,17 @@ def test_the_oldest_sessions_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
         under_way.begin(CALL._replace(session=session))
         under_way.end(CALL._replace(session=session), session.encode())
     assert [under_way.answers.of(CALL._replace(session=session)) for session in "abc"] == [None, b"b", b"c"]
+
+
+def test_a_chunk_that_is_stopped_has_no_further_items_whether_it_has_begun_or_not() -> None:
+    under_way = UnderWay()
+    begun, waiting = under_way.begin(CALL), under_way.begin(CALL._replace(chunk=2))
+    assert not isinstance(begun, bytes)
+    assert not isinstance(waiting, bytes)
+    items = iter([1, 2, 3])
+    begun.begin_items(items)
+    assert next(items) == 1
+    under_way.stop("session")
+    assert list(items) == []
+    waiting.begin_items(later := iter([1, 2, 3]))
+    assert list(later) == []
