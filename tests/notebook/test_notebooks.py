@@ -21,7 +21,9 @@ one = r.frame[(r.frame.workers == 1) & (r.frame.executor == "threads")].set_inde
 assert one[10] < one[100] < one[1000]
 assert growth.growth.law in ("n", "n log n", "power", "cannot tell") and 0.8 < growth.growth.exponent < 1.2
 assert list(zip(chunks.frame.chunk, chunks.frame.executor)) == [(c, e) for c in (1, 4, 16) for e in ("threads", "processes")]
-assert (chunks.frame.wall_s < 5).all() and not chunks.failures
+assert not chunks.failures and (chunks.frame["size"] == 16).all() and (chunks.frame.workers == 2).all()
+index = chunks.nodes[chunks.nodes.node == "index"]
+assert len(index) and (index.calls == -(-16 // index.chunk)).all(), index
 assert {"read", "words", "count", "rank"} <= set(m.frame.node) and m.frame.peak_bytes.max() > 2**20
 hits = p.frame[p.frame.source.str.contains("re.findall")].hits.item()
 assert hits == 1000, hits
