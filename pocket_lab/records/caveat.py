@@ -27,7 +27,7 @@ CODES = {
     "in-place": "The target was measured inside the calling process, which shares its clock and cannot end a run that hangs.",
     "input-changed": "A run changes its input, so later runs get another one; fresh_input=True builds one for each run.",
     "lazy-opaque": "A node returns an iterator whose work cannot be followed: it counts for the node that consumes it.",
-    "lazy-result": "A run returns a generator, another iterator or an awaitable, whose work is not measured: consume it.",
+    "lazy-result": "A run returns a generator, an iterator, an awaitable or a graph, whose work is not measured: consume it.",
     "leaks-worker-lines": "The source lines that keep memory are not traced inside worker processes.",
     "line-awaits": "The time of a line with an await or a yield from ends where it is suspended for the first time.",
     "line-inclusive": "The time of a line includes the functions that it calls, also those with rows of their own.",

@@ -208,7 +208,8 @@ class JoinedCluster(Cluster):
                 manned_s = time.monotonic()
             elif time.monotonic() - manned_s > _BACK_S:
                 await self._break("no worker is left")
-            await self._probe()
+            with suppress(Exception):  # as above
+                await self._probe()
 
     async def _probe(self) -> None:
         """Connect to what has to answer: who is off the network says nothing, and is waited for no longer."""

@@ -1,4 +1,4 @@
-"""A result whose work is still to be done: a generator, another iterator, or something to await."""
+"""A result whose work is still to be done: a generator, another iterator, something to await, or a graph."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from pocket_lab.graph.graph import Graph
+from pocket_lab.graph.node import Node
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.point import Point, describe
 
@@ -21,11 +23,19 @@ def lazy_caveats(result: Any, point: Point) -> Iterator[Caveat]:
     if kind := _lazy_kind(result):
         message = f"{describe(point)}: a run returns {kind} that nothing consumes, so its work is not in the times"
         yield Caveat("lazy-result", f"{message}: return a list of it, or measure what consumes it", point)
+    elif isinstance(_one_of(result), Graph | Node):
+        message = f"{describe(point)}: a run builds a {type(_one_of(result)).__name__} and does not run it"
+        hint = 'give what it returns, or, where it takes parameters, write "-> Graph" behind it'
+        yield Caveat("lazy-result", f"{message}, so only the building is in the times: {hint}", point)
+
+
+def _one_of(result: Any) -> Any:
+    """The result of a run, one of them where a map has many alike."""
+    return result[0] if isinstance(result, list) and result else result
 
 
 def _lazy_kind(result: Any) -> str | None:
-    if isinstance(result, list) and result:  # of a map: its items are alike
-        result = result[0]
+    result = _one_of(result)
     if inspect.isgenerator(result):
         return "a generator"
     if inspect.isasyncgen(result):

@@ -85,3 +85,23 @@ def test_bench_and_both_sides_of_a_comparison_say_it() -> None:
     assert "generator" in caveat
     compared = compare(generator, lambda n: list(range(n)), size=5, budget=0.2).caveats
     assert [caveat.message.split(",")[0] for caveat in compared if caveat.code == "lazy-result"] == ["generator"]
+
+
+def of_chunk(chunk: int) -> Any:
+    return Graph(Node("plus", exec=lambda size: size + chunk))
+
+
+def test_a_function_that_builds_a_graph_which_nothing_runs_says_so_and_one_that_is_known_to_build_it_is_run() -> None:
+    def unseen(chunk: int) -> Any:
+        return of_chunk(chunk)
+
+    def hinted(chunk: int) -> Graph:
+        built: Graph = of_chunk(chunk)
+        return built
+
+    options: dict[str, Any] = {"params": {"chunk": [3]}, "budget": 0.3, "references": False}
+    (caveat,) = [caveat for caveat in bench(unseen, **options).caveats if caveat.code == "lazy-result"]
+    assert "a run builds a Graph and does not run it, so only the building is in the times" in caveat
+    ran = bench(hinted, input=1, **options)
+    assert [caveat.code for caveat in ran.caveats].count("lazy-result") == 0
+    assert ran.failures == []
