@@ -270,7 +270,7 @@ def bench(target: Any, **options: Unpack[BenchOptions]) -> Bench:
     if sweep.automatic:
         if request.own.resume:
             raise UsageError(f'{" and ".join(sweep.automatic)}: give those of the run that is resumed, not "auto"')
-        sweep, found = Search(target, request.input, request.target_name(target), sweep).resolved()
+        sweep, found = Search(target, request.input, request.target_name(target), sweep, request.watch).resolved()
     if sweep.params:
         empty = Bench("", ())
         refuse_taken(sweep, empty.frame, empty.samples, empty.nodes, empty.metrics)

@@ -29,7 +29,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A sweep begins: its points, and the seconds that it may take."""
+    """A sweep begins: its points, none while a search for them runs, and the seconds that it may take from now on."""
 
     points: tuple[Point, ...]
     budget_s: float

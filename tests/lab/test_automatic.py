@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from pocket_lab import Graph, UsageError, bench, compare, fan_out, node, trace
 from pocket_lab.lab import automatic
 from pocket_lab.lab.automatic import Search, Speedup
-from pocket_lab.measure.job import Input
+from pocket_lab.measure.job import Input, Job
 from pocket_lab.measure.planning import plan_job
 from pocket_lab.measure.points.scout import LADDER, Limits, scout
 from pocket_lab.measure.sweep import parse_sweep
-from pocket_lab.records.progress import Closed
+from pocket_lab.records.point import Point
+from pocket_lab.records.progress import Closed, Heartbeat, Planned
+from pocket_lab.records.record import Record
 from pocket_lab.records.samples import Sample
 
 
@@ -81,10 +84,63 @@ def test_where_time_does_not_grow_the_largest_sizes_are_three_decades() -> None:
     assert "larger ones are not tried" in message
 
 
-def test_a_run_that_is_too_long_even_for_the_smallest_size_is_the_only_one_and_is_said() -> None:
+def test_where_no_run_ended_nothing_is_said_of_its_time() -> None:
     sweep, message = resolved(lambda size: time.sleep(20), sizes="auto", budget=3)
     assert sweep.sizes == (1,)
-    assert "and even one of this size takes longer" in message
+    assert message.startswith('sizes="auto" chose 1: not even one run of this size ended while sizes were looked for')
+
+
+def test_a_run_that_is_too_long_even_at_the_smallest_size_is_said() -> None:
+    said = automatic._end_of_sizes(1, {1: 0.5}, 0.2, None, False)
+    assert said == "the budget holds runs of 200 ms, and even one of this size takes longer"
+
+
+def test_what_was_tried_with_one_of_the_parameters_says_so() -> None:
+    def refuse(size: int, k: int) -> None:
+        if size * k > 5:
+            raise ValueError("more than five")
+
+    sweep, message = resolved(refuse, sizes="auto", params={"k": [1, 2]}, budget=5)
+    assert sweep.sizes == (1, 3)
+    assert message.startswith('sizes="auto" chose 1 to 3, tried with k 1: size 10 failed (ValueError: more than five)')
+
+
+def test_what_was_tried_on_one_of_the_executors_says_so() -> None:
+    points = tuple(Point("t", 1, 1, executor, "run") for executor in ("serial", "threads"))
+    assert automatic._tried(points, "serial") == ", tried on serial"
+    assert automatic._tried(points[:1], "serial") == automatic._tried(points) == ""
+
+
+def test_who_watches_sees_that_it_looks_and_no_points() -> None:
+    seen: list[Record] = []
+    search = Search(abs, Input.ABSENT, None, parse_sweep(sizes="auto", budget=2), seen.append)
+    search.resolved()
+    assert seen[0] == Planned((), 2.0)
+    assert all(isinstance(record, Heartbeat) for record in seen[1:])
+
+
+def test_processes_of_workers_may_start_late_but_not_beyond_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    given: list[bool] = []
+    ended: list[float] = []
+
+    def late(job: Job, task: Any, is_rest: bool) -> Iterator[Record]:
+        nonlocal now_s
+        given.append(is_rest)
+        try:
+            for _ in range(10):
+                now_s += 1.0
+                yield Heartbeat(now_s)
+        finally:
+            ended.append(now_s)
+
+    monkeypatch.setattr(automatic, "measure", late)
+    monkeypatch.setattr(automatic, "monotonic", lambda: now_s)
+    search = Search(napping(), Input.ABSENT, None, parse_sweep(sizes=8, executors="cluster", budget=2))
+    job = plan_job(search.target, search.input, search.sweep)
+    records = search._records(job, scout, 103.5)
+    assert [record for record in records if isinstance(record, Closed)] == [Closed(job.points[0], "budget")]
+    assert (given, ended) == ([False], [104.0])
 
 
 def test_a_target_that_fails_with_the_smallest_size_is_refused_with_its_error() -> None:
@@ -117,7 +173,7 @@ def napping() -> Graph:
 def test_workers_go_past_the_cores_while_they_help(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[tuple[int, int]] = []
 
-    def speedup(search: Search, sweep: Any, fewer: int, more: int) -> Speedup:
+    def speedup(search: Search, sweep: Any, fewer: int, more: int, end_s: float) -> Speedup:
         tried.append((fewer, more))
         return Speedup(1.9, 2.0, "threads") if more < 8 else Speedup(0.99, 1.01, "threads")
 
@@ -149,13 +205,19 @@ def test_what_is_not_shown_to_help_is_not_chosen(speedup: Speedup, said: str, mo
 @pytest.mark.usefixtures("two_cores")
 def test_waits_are_faster_with_twice_the_workers_in_real_runs() -> None:
     search = Search(napping(), Input.ABSENT, None, parse_sweep(sizes=8, executors="threads", budget=30))
-    assert search._speedup(search.sweep, 2, 4).low == pytest.approx(2.0, abs=0.5)
+    assert search._speedup(search.sweep, 2, 4, float("inf")).low == pytest.approx(2.0, abs=0.5)
 
 
 def test_a_target_whose_run_has_one_worker_has_no_choice_of_them() -> None:
     sweep, message = resolved(abs, sizes=3, workers="auto", budget=5)
     assert sweep.workers == (1,)
-    assert "one run of this target has one worker" in message
+    assert "one run of this target has one worker on serial" in message
+
+
+def test_serial_has_no_choice_of_workers() -> None:
+    sweep, message = resolved(napping(), sizes=8, workers="auto", executors="serial", budget=5)
+    assert sweep.workers == (1,)
+    assert message.startswith('workers="auto": 1 is the whole choice: one run of this target has one worker on serial')
 
 
 def test_a_bench_measures_what_was_chosen_and_says_so_first() -> None:

@@ -21,6 +21,7 @@ class ProgressState:
     def __init__(self) -> None:
         self._begun = monotonic()
         self._points = 0
+        self._is_searching = False
         self._sides = 1
         self._budget_s = math.inf
         self._closed = 0
@@ -37,7 +38,9 @@ class ProgressState:
     def add(self, record: Record) -> None:
         """Update the state with one record."""
         if isinstance(record, Planned):
-            self._points, self._budget_s = len(record.points), record.budget_s
+            searched_s = self.elapsed_s if self._is_searching else 0.0
+            self._points, self._budget_s = len(record.points), searched_s + record.budget_s
+            self._is_searching = not record.points
             self._sides = max(1, len({point.target for point in record.points}))  # two in a comparison, whose points are pairs
         elif isinstance(record, Closed):
             self._closed += 1
@@ -71,14 +74,13 @@ class ProgressState:
     @property
     def fraction(self) -> float:
         """The share that is done, by points or by time, whichever is larger."""
-        if not self._points:
-            return 0.0
-        return min(1.0, max(self._closed / self._points, self.elapsed_s / self._budget_s))
+        by_points = self._closed / self._points if self._points else 0.0
+        return min(1.0, max(by_points, self.elapsed_s / self._budget_s))
 
     @property
     def headline(self) -> str:
         """Finished points and elapsed time in one line; a point that the budget ended before it began is not finished."""
-        ended = f"{len(self._ended) // self._sides}/{self._of_all}"
+        ended = "looking for points" if self._is_searching else f"{len(self._ended) // self._sides}/{self._of_all}"
         if self._budget_s == math.inf:
             return f"{'one run under the profiler' if self._points <= 1 else ended}, {self.elapsed_s:.0f} s"
         return f"{ended}, {self.elapsed_s:.0f} of {self._budget_s:.0f} s"
@@ -94,7 +96,7 @@ class ProgressState:
         """The newest point with its median so far."""
         point = self._latest
         if point is None:
-            return "starting the measuring process"
+            return "what the budget holds" if self._is_searching else "starting the measuring process"
         where = describe(point)
         runs_s = self._runs_s.get(point)
         if not runs_s:
@@ -112,6 +114,8 @@ class ProgressState:
     @property
     def summary(self) -> str:
         """The line that remains after the measurement."""
+        if self._is_searching:
+            return f"looked for points for {self.elapsed_s:.1f} s"
         of_all, begun = self._of_all, len(self._begun_points)
         if 0 < self._points <= len(self._failed):
             return f"{of_all} failed in {self.elapsed_s:.1f} s"

@@ -49,6 +49,22 @@ def test_the_fraction_is_by_points_or_by_time_whichever_is_further(clock: Clock)
     assert state.headline == "1/2 points, 62 of 10 s"
 
 
+def test_the_time_of_a_search_for_points_is_part_of_the_whole(clock: Clock) -> None:
+    """A budget of 10 s, of which the search takes 4: the sweep has 6 left, and ends at ten."""
+    state = ProgressState()
+    state.add(Planned((), 10.0))
+    clock.now_s += 4.0
+    assert state.fraction == 0.4
+    assert state.headline == "looking for points, 4 of 10 s"
+    assert state.estimate == "what the budget holds"
+    assert state.summary == "looked for points for 4.0 s"
+    state.add(Planned(POINTS, 6.0))
+    assert state.fraction == 0.4
+    assert state.headline == "0/2 points, 4 of 10 s"
+    clock.now_s += 3.0
+    assert state.fraction == 0.7
+
+
 def test_the_sides_of_a_comparison_are_counted_as_pairs(clock: Clock) -> None:
     pairs = tuple(Point(side, size, 1, "serial", "run") for size in (10, 20) for side in ("a", "b"))
     state = ProgressState()
