@@ -76,13 +76,13 @@ def test_the_quickstart_runs_from_top_to_bottom_and_every_result_is_seen(
     notebook.wait_for_end(300)
     assert notebook.errors() == []
     results = notebook.page.locator(".jp-OutputArea .pocket-lab")
-    expect(results).to_have_count(6)
+    expect(results).to_have_count(7)
     expect(bar).to_have_count(0)
-    for index in range(5):
+    for index in range(6):
         picture = results.nth(index).locator("svg").first
         assert picture.bounding_box()["width"] > 300  # type: ignore[index]
-    expect(results.nth(5).locator("table.heat").first).to_be_visible()
-    expect(notebook.page.locator(".jp-OutputArea img")).to_have_count(1)
+    expect(results.nth(6).locator("table.heat").first).to_be_visible()
+    expect(notebook.page.locator(".jp-OutputArea img")).to_have_count(2)
     assert notebook.outside == []
     if SHOTS:
         shoot(notebook, Path(SHOTS))
