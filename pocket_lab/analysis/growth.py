@@ -139,7 +139,7 @@ def _series(frame: pd.DataFrame) -> pd.DataFrame | None:
     if usable["size"].nunique() < 2:
         return None
     first = usable.sort_values("workers", kind="stable").iloc[0]
-    return at_point(usable, {name: first[name] for name in without("size") if name in usable})
+    return at_point(usable, {name: first[name] for name in without(usable, "size")})
 
 
 def _combination(frame: pd.DataFrame, series: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pocket_lab.executors.registry import is_remote
-from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
+from pocket_lab.frames.points import LOCATION_COLUMNS, at_point, location_in, with_params
 from pocket_lab.records.leaks import MAIN, WORKER
 from pocket_lab.stats.median_interval import FEWEST, NAN
 from pocket_lab.stats.theil_sen import RISES, STOPPED, UNCLEAR, Slope, course_of, steady_slope
@@ -95,8 +95,9 @@ def leaks_frame(
     while a container with a bound, one of `filling`, is being filled.
     """
     rows: list[dict[str, Any]] = []
-    for point_key, readings in memory.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
-        point = dict(zip(LOCATION_COLUMNS, point_key, strict=True))
+    location = location_in(memory)
+    for point_key, readings in memory.groupby(location, dropna=False, sort=False):
+        point = dict(zip(location, point_key, strict=True))
         runs = int(readings.loc[readings["process"] == MAIN, "run"].max())
         resources = [dict(zip(_ORIGIN, key, strict=True)) | _group(rows_of, runs) for key, rows_of in _of(left, point)]
         rows += [{**row, **point} for row in sorted(resources, key=lambda row: (row["verdict"] != GROWS, -row["left"]))]
@@ -109,7 +110,7 @@ def leaks_frame(
                 where = _largest_line(lines, point) if growth.verdict == GROWS and process == MAIN else {}
                 where |= _while_filling(growth, at_point(filling, point)) if process == MAIN else {}
                 rows.append({**_memory_row(growth, process, series), **where, **point})
-    return pd.DataFrame(rows, columns=[*COLUMNS, *LOCATION_COLUMNS])
+    return with_params(pd.DataFrame(rows, columns=[*COLUMNS, *(location if rows else LOCATION_COLUMNS)]))
 
 
 def _of(frame: pd.DataFrame, point: dict[str, Any]) -> list[tuple[Any, pd.DataFrame]]:

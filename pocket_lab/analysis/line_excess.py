@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pocket_lab.frames.lines import FUNCTION_COLUMNS
-from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
+from pocket_lab.frames.points import location_in, point_of
 from pocket_lab.records.point import Point
 
 _CLEARLY_MORE = 1.01
@@ -27,7 +27,7 @@ class LineExcess:
 
 def line_excesses(frame: pd.DataFrame) -> Iterator[LineExcess]:
     """The function with the most line time of each point of a line profile where that is more than what the graph calls has."""
-    for _, rows in frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False):
+    for _, rows in frame.groupby(location_in(frame), dropna=False, sort=False):
         called_s = float(rows.loc[rows["inside"] == "", "time_s"].sum())
         functions = rows.groupby(FUNCTION_COLUMNS, sort=False)[["time_s"]].sum().reset_index()
         most = functions.sort_values("time_s").to_dict("records")[-1]

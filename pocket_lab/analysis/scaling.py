@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pocket_lab.frames.points import indices_of, point_of, without
+from pocket_lab.frames.points import LOCATION_COLUMNS, indices_of, point_of
 from pocket_lab.records.point import Point
 from pocket_lab.stats.median_interval import FEWEST, NAN, Estimate, estimate_median
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Throughputs = Mapping[Point, "pd.Series[float]"]
 
-_SERIES = ["target", *without("workers")]
+_SERIES = ["target", *(name for name in LOCATION_COLUMNS if name != "workers")]
 _COLUMNS = ["speedup", "speedup_low", "speedup_high", "efficiency"]
 _MANY, _WIDER = 15, 0.12
 _WIDEST = 4.0

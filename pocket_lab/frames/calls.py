@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, with_point_types
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, location_in, with_point_types
 from pocket_lab.records.point import Point
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Stack
@@ -80,9 +80,10 @@ def own_times(calls: pd.DataFrame) -> pd.DataFrame:
     The largest self time comes first; `share` is of the time of all nodes at the point.
     """
     called = calls[(calls["depth"] > 0) & (calls["self_s"] > 0)]
-    key = ["node", "function", "file", "line", *LOCATION_COLUMNS]
+    location = location_in(calls)
+    key = ["node", "function", "file", "line", *location]
     sums = called.groupby(key, sort=False, dropna=False)[["self_s", "self_cpu_s"]].sum(min_count=1).reset_index()
-    whole = sums.groupby(LOCATION_COLUMNS, dropna=False)["self_s"].transform("sum")
+    whole = sums.groupby(location, dropna=False)["self_s"].transform("sum")
     sums["share"] = (sums["self_s"] / whole.where(whole > 0)).fillna(0.0)
     return sums.sort_values("self_s", ascending=False, ignore_index=True)
 

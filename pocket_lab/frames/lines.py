@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
+from pocket_lab.frames.points import location_in, point_frame
 from pocket_lab.records.record import Record
 from pocket_lab.records.sources import CALLERS, LineCost, Source
 
@@ -28,9 +28,10 @@ def lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = point_frame(records, LineCost, _COLUMNS)
     earlier = (frame["function"] == "") & frame["node"].str.endswith("()").astype(bool)  # a helper of a result without names
     frame["inside"] = frame["inside"].mask(earlier, CALLERS)
-    total = _sums(frame, frame["time_s"].where(frame["inside"] == "", 0.0), LOCATION_COLUMNS)
-    of_function = _sums(frame, frame["time_s"], [*LOCATION_COLUMNS, *FUNCTION_COLUMNS])
-    most = of_function.groupby([frame[name] for name in LOCATION_COLUMNS], dropna=False).transform("max")
+    location = location_in(frame)
+    total = _sums(frame, frame["time_s"].where(frame["inside"] == "", 0.0), location)
+    of_function = _sums(frame, frame["time_s"], [*location, *FUNCTION_COLUMNS])
+    most = of_function.groupby([frame[name] for name in location], dropna=False).transform("max")
     whole = total.where(total >= most, most)
     frame.insert(5, "share", (frame["time_s"] / whole.where(whole > 0)).fillna(0.0))
     frame.insert(6, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from pocket_lab.frames.lines import source_texts
-from pocket_lab.frames.points import LOCATION_COLUMNS, point_frame
+from pocket_lab.frames.points import location_in, point_frame
 from pocket_lab.records.memory import HeapPoint, LineMemory, NodeActivity, NodeMemory, RunMemory
 from pocket_lab.records.record import Record
 
@@ -24,10 +24,10 @@ def memory_frame(records: Iterable[Record]) -> pd.DataFrame:
     `peak_share` is the node's share of what was alive at the peak of the process.
     """
     frame = point_frame(records, NodeMemory, _NODE_COLUMNS)
-    whole = frame.groupby(LOCATION_COLUMNS, dropna=False)["at_peak_bytes"].transform("sum")
+    whole = frame.groupby(location_in(frame), dropna=False)["at_peak_bytes"].transform("sum")
     frame["at_peak_bytes"] = (frame["at_peak_bytes"] / whole.where(whole > 0)).fillna(0.0)
     frame = frame.rename(columns={"at_peak_bytes": "peak_share"})
-    point = frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False).ngroup()
+    point = frame.groupby(location_in(frame), dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"point": point, "peak": -frame["peak_bytes"]}).sort_values(["point", "peak"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
@@ -42,7 +42,7 @@ def memory_lines_frame(records: Sequence[Record]) -> pd.DataFrame:
     frame = point_frame(records, LineMemory, _LINE_COLUMNS)
     sources = source_texts(records)
     frame.insert(3, "source", [sources.get(position, "") for position in zip(frame["file"], frame["line"], strict=True)])
-    keys = frame.groupby([*LOCATION_COLUMNS, "node"], dropna=False, sort=False).ngroup()
+    keys = frame.groupby([*location_in(frame), "node"], dropna=False, sort=False).ngroup()
     order = pd.DataFrame({"node": keys, "peak": -frame["peak_bytes"], "all": -frame["allocated_bytes"]})
     order = order.sort_values(["node", "peak", "all"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)

@@ -1,6 +1,7 @@
 """The columns of a point in every frame: the fields of Point, in their order, then a column for each parameter.
 
-`params` is the combination as one text, by which rows are grouped; the columns of the parameters have the labels of it.
+`params` is the combination as one text, by which rows are grouped; the columns of the parameters have the labels of it. Frames
+without parameters have no `params`.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ def indices_of(frame: pd.DataFrame) -> dict[Point, NDArray[np.intp]]:
     """The positions of the rows of each point, in the order in which the points first occur; quick for thousands of points."""
     if frame.empty:
         return {}
-    numbers = frame.groupby(POINT_COLUMNS, dropna=False, sort=False).ngroup().to_numpy()
+    names = [name for name in POINT_COLUMNS if name in frame]
+    numbers = frame.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    firsts = frame.iloc[[part[0] for part in parts]][POINT_COLUMNS].to_dict("records")
+    firsts = frame.iloc[[part[0] for part in parts]][names].to_dict("records")
     found = [(int(part[0]), point_of(row), part) for part, row in zip(parts, firsts, strict=True)]
     return {point: part for _, point, part in sorted(found, key=lambda one: one[0])}
 
@@ -67,9 +69,14 @@ def location_columns(point: Point) -> dict[str, Any]:
     return {name: column_of(point, name) for name in LOCATION_COLUMNS}
 
 
-def without(*columns: str) -> list[str]:
-    """The location columns except these: the key of a series of points over them."""
-    return [name for name in LOCATION_COLUMNS if name not in columns]
+def location_in(frame: pd.DataFrame) -> list[str]:
+    """The location columns of a frame: its key of a point."""
+    return [name for name in LOCATION_COLUMNS if name in frame]
+
+
+def without(frame: pd.DataFrame, *columns: str) -> list[str]:
+    """The location columns of a frame except these: its key of a series of points over them."""
+    return [name for name in location_in(frame) if name not in columns]
 
 
 def point_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[str]) -> pd.DataFrame:
@@ -83,24 +90,27 @@ def point_frame(records: Iterable[Record], kind: type[Any], columns: Sequence[st
 
 
 def at_point(frame: pd.DataFrame, location: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows with these values in these columns; a missing value matches missing values, parameters match their text."""
+    """The rows with these values in these columns; a missing value matches missing values, parameters match their text.
+
+    No row of a frame without `params` has parameters.
+    """
     matches = pd.Series(True, index=frame.index)
     for name, value in location.items():
         value = params_text(value) if isinstance(value, tuple) else value
+        if name == "params" and name not in frame:
+            matches &= value == ""
+            continue
         matches &= frame[name].isna() if _is_missing(value) else frame[name] == value
     return frame[matches]
 
 
 def with_point_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with sizes as whole numbers (NA where there is none), rates as floats (NaN), and a column for each parameter.
-
-    The columns of parameters come after `params`, in the order of the points; a row without one of them has "" there.
-    """
+    """The frame with sizes as whole numbers (NA where there is none), rates as floats (NaN), and as `with_params` makes it."""
     if "size" in frame and frame["size"].isna().any():
         frame["size"] = frame["size"].astype("Int64")
     if "rate" in frame and frame["rate"].dtype == object and not any(isinstance(rate, str) for rate in frame["rate"]):
         frame["rate"] = frame["rate"].astype(float)
-    return _with_params(frame) if "params" in frame else frame
+    return with_params(frame)
 
 
 def parameter_names(frame: pd.DataFrame) -> list[str]:
@@ -111,12 +121,18 @@ def parameter_names(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name, _ in parse_params(text)))
 
 
-def _with_params(frame: pd.DataFrame) -> pd.DataFrame:
+def with_params(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column for each parameter in `params`, or without `params` where there are no parameters.
+
+    They come after it, in the order of the points; a row without one of them has "" there.
+    """
+    if "params" not in frame:
+        return frame
     numbers, texts = pd.factorize(frame["params"])
     labels = [dict(parse_params(text)) for text in texts]
     names = dict.fromkeys(name for one in labels for name in one)
     if not names:
-        return frame
+        return frame.drop(columns="params")
     columns = {name: _column([one.get(name, "") for one in labels]) for name in names}
     others = frame.drop(columns=[name for name in names if name in frame])
     own = pd.DataFrame({name: labels.to_numpy()[numbers] for name, labels in columns.items()}, index=frame.index)

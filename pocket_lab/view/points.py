@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.frames.points import location_in
 
 
 def heaviest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
     """The location of the point with the largest sum of the column; {} for a frame without rows."""
-    sums = frame.groupby(LOCATION_COLUMNS, dropna=False, sort=False)[column].sum()
-    return {} if sums.empty else dict(zip(LOCATION_COLUMNS, sums.index[int(sums.argmax())], strict=True))
+    location = location_in(frame)
+    sums = frame.groupby(location, dropna=False, sort=False)[column].sum()
+    return {} if sums.empty else dict(zip(location, sums.index[int(sums.argmax())], strict=True))

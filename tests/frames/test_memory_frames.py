@@ -11,7 +11,7 @@ from pocket_lab.records.record import Record
 from pocket_lab.records.sources import Source
 
 SMALL, LARGE = (Point("t", size, 2, "threads", "run") for size in (10, 100))
-LOCATION = ["size", "workers", "executor", "drive", "rate", "params"]
+LOCATION = ["size", "workers", "executor", "drive", "rate"]
 
 
 def node(point: Point, name: str, peak: int, at_peak: int) -> NodeMemory:
@@ -23,7 +23,7 @@ def test_points_keep_their_order_and_each_has_shares_and_an_order_of_its_own() -
     frame = memory_frame(records)
     assert list(zip(frame["size"], frame["node"], strict=True)) == [(100, "b"), (100, "a"), (10, "a"), (10, "b")]
     assert list(frame["peak_share"]) == [0.75, 0.25, 0.0, 0.0], "nothing alive has no shares"
-    assert list(frame.columns[-6:]) == LOCATION
+    assert list(frame.columns[-5:]) == LOCATION
 
 
 def test_lines_have_their_source_and_the_largest_part_of_each_nodes_peak_comes_first() -> None:
@@ -55,7 +55,7 @@ def test_without_records_the_frames_are_empty_and_have_their_columns() -> None:
     for make in makers:
         frame = make([])
         assert frame.empty
-        assert list(frame.columns[-6:]) == LOCATION
+        assert list(frame.columns[-5:]) == LOCATION
 
 
 def test_a_point_without_a_size_has_none() -> None:

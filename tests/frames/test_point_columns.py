@@ -94,6 +94,41 @@ def test_points_that_differ_only_in_rate_stay_apart(case: str) -> None:
         assert (frame["share"] == 1.0).all(), "shares are of one point"
 
 
+PARAMETERS = tuple(replace(SLOW, rate=None, params=(("chunk", label), ("mode", "a, b"))) for label in ("1", "16", "4"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_frame_has_params_and_a_column_for_each_only_where_there_are_parameters(case: str) -> None:
+    make, records_of = CASES[case]
+    without = make([record for point in POINTS for record in records_of(point)])
+    assert "params" not in without
+    assert "params" not in make([])
+    assert len(at_point(without, {"params": "", "rate": 50.0})) == 1
+    assert len(at_point(without, {"params": "chunk=1"})) == 0
+    frame = make([record for point in PARAMETERS for record in records_of(point)])
+    found = [point_of({**row, "target": "t"}) for row in frame.to_dict("records")]
+    assert sorted(found, key=PARAMETERS.index) == list(PARAMETERS)
+    if case != "calls":
+        assert dict(zip(frame["params"], frame["chunk"], strict=True)) == {
+            "chunk=1, mode=a\\, b": 1,
+            "chunk=16, mode=a\\, b": 16,
+            "chunk=4, mode=a\\, b": 4,
+        }
+        assert (frame["mode"] == "a, b").all()
+
+
+@pytest.mark.parametrize("passes", ["times", "memory", "both"])
+def test_nodes_of_a_sweep_are_in_the_order_of_numbers(passes: str) -> None:
+    records: list[Record] = []
+    for point in PARAMETERS:
+        records += [NodeTime(point, node, 1, 1.0, 0.5, 0.0, 0) for node in ("z", "a") if passes != "memory"]
+        records += [replace(memory(point), node=node) for node in ("z", "a") if passes != "times"]
+    frame = nodes_frame(records)
+    assert list(zip(frame["chunk"], frame["node"], strict=True)) == [(c, node) for c in (1, 4, 16) for node in ("z", "a")]
+    assert list(frame.columns[-7:]) == ["size", "workers", "executor", "drive", "rate", "params", "chunk", "mode"][-7:]
+    assert frame["wall_s"].notna().all() == (passes != "memory")
+
+
 def test_pairs_that_differ_only_in_rate_stay_apart() -> None:
     records: list[Record] = [Planned(tuple(replace(point, target=side) for point in POINTS for side in "ab"), 1.0), Block(1)]
     for point, latency_s in zip(POINTS, (0.01, 0.02, 0.04), strict=True):

@@ -32,7 +32,6 @@ COLUMNS = [
     "executor",
     "drive",
     "rate",
-    "params",
     "rounds",
     "wall_s",
     "wall_low_s",
@@ -63,7 +62,7 @@ def test_the_frame_has_the_columns_of_the_contract_in_order() -> None:
     result = bench(long_naps, sizes="2,4", workers="1,2", executors="threads", input=many, budget=0.8)
     assert list(result.frame.columns) == COLUMNS
     assert set(zip(result.frame["size"], result.frame["workers"], strict=True)) == {(2, 1), (2, 2), (4, 1), (4, 2)}
-    samples = "size workers executor drive rate params round loops wall_s cpu_s items error target run_s cpu_run_s kind"
+    samples = "size workers executor drive rate round loops wall_s cpu_s items error target run_s cpu_run_s kind"
     assert list(result.samples.columns) == samples.split()
 
 

@@ -34,7 +34,7 @@ def test_wall_and_cpu_time_are_told_for_every_call_on_every_executor(busy_frame:
     assert own == pytest.approx(0.4, rel=0.25)  # it sleeps
     assert whole["cpu_s"] <= whole["total_s"] * 0.75
     columns = ["node", "depth", "function", "file", "line", "self_s", "total_s", "self_cpu_s", "cpu_s", "share", "samples"]
-    assert list(frame.columns) == [*columns, "size", "workers", "executor", "drive", "rate", "params"]
+    assert list(frame.columns) == [*columns, "size", "workers", "executor", "drive", "rate"]
     assert frame.loc[frame["depth"] == 0, "share"].sum() == pytest.approx(1.0)
 
 

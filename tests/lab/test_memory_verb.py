@@ -89,7 +89,6 @@ def test_the_timeline_shows_the_heap_and_the_active_nodes(chain: MemoryProfile) 
         "executor",
         "drive",
         "rate",
-        "params",
     ]
 
 
@@ -131,7 +130,7 @@ def test_worker_processes_are_followed_and_added_up(pieces: MemoryProfile) -> No
 def test_several_executors_sizes_and_workers_are_points_of_one_profile() -> None:
     result = memory(Graph(fan_out(piece)), sizes="2,4", input=many, workers="1,2", executors="threads,serial")
     assert len(result.runs) == 6
-    assert list(result.runs.columns[-6:]) == ["size", "workers", "executor", "drive", "rate", "params"]
+    assert list(result.runs.columns[-5:]) == ["size", "workers", "executor", "drive", "rate"]
     for size in (2, 4):
         assert of_node(result, "piece", size=size, workers=1, executor="threads")["peak_bytes"] == pytest.approx(
             20 * MIB, rel=0.05

@@ -41,7 +41,7 @@ def test_a_node_shows_its_own_peak_though_another_holds_the_peak_of_the_process(
     assert held["allocated_bytes"] == pytest.approx(70 * MIB, rel=0.02)
     assert held["leaked_bytes"] < MIB
     columns = "node peak_bytes inclusive_peak_bytes peak_share allocations allocated_bytes temporary leaked_bytes"
-    columns += " process_peak_bytes processes size workers executor drive rate params"
+    columns += " process_peak_bytes processes size workers executor drive rate"
     assert list(result.frame.columns) == columns.split()
 
 
@@ -166,7 +166,7 @@ def test_line_hits_are_exact_and_the_dear_line_is_named() -> None:
     assert result.frame["share"].sum() == pytest.approx(1.0)
     dearest = result.frame.loc[result.frame["time_s"].idxmax()]
     assert dearest["source"].strip() == "total += sum(range(2000))"
-    columns = "node file line hits time_s share source function inside size workers executor drive rate params"
+    columns = "node file line hits time_s share source function inside size workers executor drive rate"
     assert list(result.frame.columns) == columns.split()
 
 

@@ -20,7 +20,7 @@ from pocket_lab import DeadlineExceeded, Graph, History, Node, NodeError, Retry,
 from pocket_lab.lab.trace import Trace, trace
 from pocket_lab.records.spans import Span
 
-POINT = ["size", "workers", "executor", "drive", "rate", "params"]
+POINT = ["size", "workers", "executor", "drive", "rate"]
 
 
 nap = nap_longer.with_(name="nap")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pocket_lab.analysis.compare.ratio import FEWEST_BLOCKS
-from pocket_lab.frames.points import LOCATION_COLUMNS, with_point_types
+from pocket_lab.frames.points import LOCATION_COLUMNS, location_in, with_point_types
 from pocket_lab.stats.holm import holm
 from pocket_lab.stats.huber import CONFIDENCE, huber_estimate
 
@@ -44,7 +44,7 @@ def _nodes_of(rounds: pd.DataFrame) -> list[dict[str, Any]]:
         a_s, b_s = (float(of_node[name].median()) for name in ("a_s", "b_s"))
         share = change / total[0] if total[3] < 1 - CONFIDENCE else math.nan
         ps.append(p)
-        point = {name: of_node[name].iloc[0] for name in ("pair", *LOCATION_COLUMNS)}
+        point = {name: of_node[name].iloc[0] for name in ("pair", *location_in(of_node))}
         row = {"node": node, "a_s": a_s, "b_s": b_s, "change_s": change, "change_low_s": low, "change_high_s": high}
         rows.append({**point, **row, "share": share, "rounds": len(of_node)})
     return [{**row, "is_changed": p < 1 - CONFIDENCE} for row, p in zip(rows, holm(ps), strict=True)]

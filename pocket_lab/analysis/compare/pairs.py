@@ -40,7 +40,7 @@ def compare_pairs(pairs: pd.DataFrame, sides: pd.DataFrame, margin: float = MARG
     chosen = holm([one.chosen.ratio.p for one in judged])
     rows = [one.row(p, wall_p, margin) for one, p, wall_p in zip(judged, chosen, wall, strict=True)]
     if not rows:
-        return pd.DataFrame(columns=COMPARISON_COLUMNS)
+        return with_point_types(pd.DataFrame(columns=COMPARISON_COLUMNS))
     return with_point_types(pd.DataFrame(rows, columns=COMPARISON_COLUMNS).astype({"size": sides["size"].dtype}))
 
 
@@ -98,7 +98,7 @@ class _Pair:
             for end, seconds in zip(("", "_low", "_high"), side, strict=True)
         }
         return {
-            **{name: self.side[name] for name in (*LOCATION_COLUMNS, *_OF_SIDES)},
+            **{name: self.side[name] for name in (*LOCATION_COLUMNS, *_OF_SIDES) if name in self.side},
             **times,
             "basis": self.basis.clock,
             "reason": reason,

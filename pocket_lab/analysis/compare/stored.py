@@ -19,7 +19,7 @@ import pandas as pd
 from pocket_lab.analysis.compare.columns import COMPARISON_COLUMNS
 from pocket_lab.analysis.compare.control_variates import CRITICAL, Blocks, Speed, blocks_of, correct
 from pocket_lab.analysis.compare.ratio import ALIKE, FEWEST_BLOCKS
-from pocket_lab.frames.points import LOCATION_COLUMNS, location_columns, points_of, with_point_types
+from pocket_lab.frames.points import location_columns, location_in, points_of, with_point_types
 from pocket_lab.records.point import Point
 from pocket_lab.stats.holm import holm
 from pocket_lab.stats.huber import CONFIDENCE
@@ -53,7 +53,7 @@ class StoredRun:
     @cached_property
     def sides(self) -> dict[Point, _Side]:
         """What was measured at each point, whatever the target's name is."""
-        samples = points_of(self.samples.assign(target="").sort_values(LOCATION_COLUMNS, kind="stable"))
+        samples = points_of(self.samples.assign(target="").sort_values(location_in(self.samples), kind="stable"))
         on_cpu: set[Point] = set()
         if "basis" in self.points:
             on_cpu = set(points_of(self.points[self.points["basis"] == "cpu"].assign(target="")))

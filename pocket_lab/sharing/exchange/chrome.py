@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.errors import UsageError
-from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
+from pocket_lab.frames.points import location_in, point_of
 from pocket_lab.records.point import describe
 
 _EVENTS_A_WRITE = 10_000
@@ -45,7 +45,7 @@ def trace_events(spans: pd.DataFrame, name: str) -> Iterator[str]:
     processes: dict[tuple[Any, ...], int] = {}
     text = cache(json.dumps)
     columns = ["id", "node", "phase", "action", "start_s", "end_s", "worker", "run", "item", "attempt", "outcome"]
-    columns += LOCATION_COLUMNS
+    columns += (location := location_in(spans))
     rows = zip(*(spans[column].astype(object).where(spans[column].notna(), None) for column in columns), strict=True)
     for id, node, phase, action, start_s, end_s, worker, run, item, attempt, outcome, *point in rows:
         ids = threads.get((worker, *point))
@@ -53,7 +53,7 @@ def trace_events(spans: pd.DataFrame, name: str) -> Iterator[str]:
             own_process = worker if worker.startswith("process ") else ""
             process = processes.setdefault((own_process, *point), len(processes) + 1)
             ids = threads[worker, *point] = f'"pid":{process},"tid":{len(threads) + 1}'
-            where = describe(point_of(dict(zip(LOCATION_COLUMNS, point, strict=True))))
+            where = describe(point_of(dict(zip(location, point, strict=True))))
             yield _named("process_name", ids, " ".join(filter(None, [name, where, own_process])))
             yield _named("thread_name", ids, worker)
         begun = f'{{"name":{text(node)},"cat":"{phase}",{ids},"ts":{start_s * 1e6:.3f}'

@@ -10,7 +10,7 @@ import pandas as pd
 from pocket_lab.analysis.growth import CANNOT_TELL, Growth
 from pocket_lab.analysis.noise import Noise
 from pocket_lab.analysis.precision import Precision, count_outliers
-from pocket_lab.frames.points import LOCATION_COLUMNS, point_of
+from pocket_lab.frames.points import location_in, point_of
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
 from pocket_lab.records.point import Point, describe, describe_params, parse_params
@@ -74,7 +74,7 @@ def node_sentences(nodes: pd.DataFrame) -> list[str]:
     if nodes["node"].nunique() < 2:
         return []
     by_size = nodes.sort_values("size", kind="stable")
-    _, last = list(by_size.groupby(LOCATION_COLUMNS, dropna=False, sort=False))[-1]
+    _, last = list(by_size.groupby(location_in(by_size), dropna=False, sort=False))[-1]
     expensive = last.sort_values("share", ascending=False).head(_MOST_NODES)
     texts = [f"{shorten(row['node'])} {_share(row)}" for row in expensive.to_dict("records")]
     where, count = describe(point_of(last.iloc[-1].to_dict())), int(expensive["runs"].min())

@@ -21,7 +21,9 @@ def combination_sentences(frame: pd.DataFrame) -> list[str]:
     sized = frame[frame["size"] == frame["size"].max()] if frame["size"].notna().any() else frame
     figures = figures_of(sized)
     usable = sized[figures["low_s"].notna() & (sized["status"] != "failed")]
-    if usable["params"].nunique() < 2 or usable["drive"].nunique() > 1 or (usable["drive"] == "load").any():
+    if "params" not in usable or usable["params"].nunique() < 2:
+        return []
+    if usable["drive"].nunique() > 1 or (usable["drive"] == "load").any():
         return []
     wall = figures_of(usable.assign(basis="wall"))
     order = wall["value_s"].sort_values(kind="stable").index

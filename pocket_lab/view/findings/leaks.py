@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.analysis.leaks import CANNOT_TELL, GROWS, KEPT, WHILE
-from pocket_lab.frames.points import LOCATION_COLUMNS
+from pocket_lab.frames.points import location_in
 from pocket_lab.records.leaks import WORKER
 from pocket_lab.view.text.leaks_table import amount, creation_site, series_name
 
@@ -17,7 +17,7 @@ Row = Mapping[Any, Any]
 
 def leaks_sentences(frame: pd.DataFrame, runs: int) -> Iterator[str]:
     """A sentence per leak, and one about memory if it does not grow."""
-    several = frame[LOCATION_COLUMNS].drop_duplicates().shape[0] > 1
+    several = frame[location_in(frame)].drop_duplicates().shape[0] > 1
     for row in frame.to_dict("records"):
         point = f"{series_name(row)}: " if several else "worker processes: " if row["process"] == WORKER else ""
         where = f', made in node "{row["node"]}"' if row["node"] else ""

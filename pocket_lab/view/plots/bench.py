@@ -52,7 +52,7 @@ def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
     The CPU time of series that settled on it at each point, else wall time. Points without an interval are grey and hollow.
     """
     usable = frame[frame["wall_s"].notna() & frame["size"].notna()]
-    groups = [rows for _, rows in usable.groupby(without("size"), dropna=False, sort=False)]
+    groups = [rows for _, rows in usable.groupby(without(usable, "size"), dropna=False, sort=False)]
     shown = _spread(groups, lambda rows: rows["wall_s"].to_numpy()[rows["size"].to_numpy().argmax()])
     on_cpu = [_clock(rows) == "cpu" for rows in shown]
     for index, rows in enumerate(shown):
@@ -86,7 +86,7 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     usable = _with_speedup(frame)
     workers = np.sort(usable["workers"].unique())
     ax.plot(workers, workers / workers[0], linestyle=":", color=_GREY, linewidth=1.2, label="ideal")
-    groups = [rows for _, rows in usable.groupby(without("size", "workers"), dropna=False, sort=False)]
+    groups = [rows for _, rows in usable.groupby(without(usable, "size", "workers"), dropna=False, sort=False)]
     shown = _spread(groups, lambda rows: rows["speedup"].max())
     for index, rows in enumerate(shown):
         rows = rows.sort_values("workers")
@@ -182,7 +182,7 @@ def _panels(frame: pd.DataFrame) -> list[tuple[Callable[[Axes, pd.DataFrame], No
     sizes = frame.loc[frame["wall_s"].notna(), "size"]
     return [
         (plot_sizes, sizes.nunique() > 1),
-        (plot_params, frame.loc[frame["wall_s"].notna(), "params"].nunique() > 1),
+        (plot_params, "params" in frame and frame.loc[frame["wall_s"].notna(), "params"].nunique() > 1),
         (plot_workers, _with_speedup(frame)["workers"].nunique() > 1),
     ]
 
@@ -196,7 +196,7 @@ def _with_speedup(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _series_label(rows: pd.DataFrame) -> str:
     """The executor of a series, and its parameters, if there are any."""
-    params = describe_params(parse_params(rows["params"].iloc[0]))
+    params = describe_params(point_of(rows.iloc[0].to_dict()).params)
     return f"{params}, {rows['executor'].iloc[0]}" if params else str(rows["executor"].iloc[0])
 
 

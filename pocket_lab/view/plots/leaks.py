@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from pocket_lab.analysis.leaks import GROWS, MEASURES
-from pocket_lab.frames.points import LOCATION_COLUMNS, at_point
+from pocket_lab.frames.points import at_point, location_in
 from pocket_lab.stats.theil_sen import steady_slope
 from pocket_lab.units import format_bytes, format_count
 from pocket_lab.view.plots.figure import INK, PALETTE, LabFigure, binary_step, in_own_style, new_figure, style
@@ -54,12 +54,13 @@ def _plot(ax: Axes, memory: pd.DataFrame, measure: str, verdicts: pd.DataFrame) 
     that memory grows and this measure rises too.
     """
     shown = memory[memory["process"] != "traced"]
-    groups = list(shown.groupby([*LOCATION_COLUMNS, "process"], dropna=False, sort=False))
+    keys = [*location_in(shown), "process"]
+    groups = list(shown.groupby(keys, dropna=False, sort=False))
     verdict, is_rising = "", False
     for index, (key, rows) in enumerate(groups[:_MOST_SERIES]):
         run = rows["run"].to_numpy(float)
         more = rows[measure].to_numpy(float) - float(rows[measure].iloc[0])
-        location = dict(zip([*LOCATION_COLUMNS, "process"], key, strict=True))
+        location = dict(zip(keys, key, strict=True))
         found = list(at_point(verdicts, location)["verdict"])
         verdict = found[0] if found else ""
         label = "" if len(groups) == 1 else ": ".join(filter(None, [series_name(location), verdict]))

@@ -76,7 +76,7 @@ def plot_growth(ax: Axes, nodes: pd.DataFrame, over: str) -> None:
     """The own peaks of the eight largest nodes by size or by workers, with a dash style for each other combination."""
     nodes = nodes[nodes["node"] != OUTSIDE]
     largest = nodes.groupby("node")["peak_bytes"].max().sort_values(ascending=False)
-    others = [name for name in without("size", over) if nodes[name].nunique(dropna=False) > 1]
+    others = [name for name in without(nodes, "size", over) if nodes[name].nunique(dropna=False) > 1]
     for color, node in zip(PALETTE, largest.index[:_MOST_LINES], strict=False):
         rows = nodes[nodes["node"] == node].sort_values(over)
         parts = [part for _, part in rows.groupby(others, dropna=False)] if others else [rows]
