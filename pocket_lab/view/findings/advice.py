@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pocket_lab.analysis.advice import Advice, Undecided
 from pocket_lab.analysis.reasons import Candidate, Kind, Reason
-from pocket_lab.records.point import describe_params, parse_params
 from pocket_lab.units import format_count, format_percent
 from pocket_lab.view.text.bench_table import format_speedup
+from pocket_lab.view.text.point_cells import params_words
 
 
 def advice_sentence(advised: Advice | Undecided) -> str:
     """How many workers to use, and why; or between which of them the data cannot tell."""
     size = [] if advised.size is None else [f"size {format_count(advised.size)}"]
-    params = [describe_params(parse_params(advised.params))] if advised.params else []
+    params = [params_words(advised.params)] if advised.params else []
     where = f" at {', '.join([*size, *params])}" if size or params else ""
     if isinstance(advised, Undecided):
         return f"Advice{where}: cannot tell whether {_undecided(advised)}; {advised.remedy}, or measure on a quieter machine."

@@ -13,9 +13,10 @@ from pocket_lab.analysis.precision import Precision, count_outliers
 from pocket_lab.frames.points import location_in, point_of
 from pocket_lab.records.caveat import Caveat
 from pocket_lab.records.environment import Environment
-from pocket_lab.records.point import Point, describe, describe_params, parse_params
+from pocket_lab.records.point import Point, describe
 from pocket_lab.stats.median_interval import FEWEST, FEWEST_TO_STOP
 from pocket_lab.units import format_percent
+from pocket_lab.view.text.point_cells import params_words
 from pocket_lab.view.text.table import shorten
 
 _MOST_NODES = _MOST_POINTS = 3
@@ -27,7 +28,7 @@ def growth_sentence(growth: Growth, quantity: str = "time") -> str:
     """The growth law of a quantity with its exponent and the next likely law, or why it cannot be determined."""
     clock = {"cpu": "CPU time", "wall": "wall time"}.get(growth.basis, quantity)
     low, high = growth.interval
-    at = f" at {describe_params(parse_params(growth.params))}" if growth.params else ""
+    at = f" at {params_words(growth.params)}" if growth.params else ""
     has_interval = low == low
     digits = 3 if high - low < _NARROW_EXPONENT else 2
     exponent = f"{growth.exponent:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

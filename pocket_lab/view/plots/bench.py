@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +11,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from pocket_lab.analysis.precision import figures_of
 from pocket_lab.frames.points import parameter_names, point_of, points_of, without
 from pocket_lab.frames.samples import without_warm_up
-from pocket_lab.records.point import describe, describe_params, parse_params
+from pocket_lab.records.point import Params, Point, describe, describe_params, parse_params
 from pocket_lab.units import format_count, format_duration
 from pocket_lab.view.plots.figure import PALETTE, LabFigure, in_own_style, new_figure, style
-from pocket_lab.view.text.table import shorten
+from pocket_lab.view.text.table import shorten, shorten_apart
 
-_MOST_SERIES, _MOST_INSIDE, _WIDEST_LABEL = 8, 5, 40
+_MOST_SERIES, _MOST_INSIDE = 8, 5
+_WIDEST_LABEL, _WIDEST_BELOW, _WIDEST_TICK, _LEAST_VALUE = 40, 36, 16, 9
+_BELOW_HEIGHT, _AXIS_PT, _LETTER_PT = 0.8, 34, 2.6  # inches for a legend; below it ticks and their label; a rotated letter
 _MOST_MARKED, _MOST_TICKS, _WIDEST_TICKS = 60, 10, 60
 _MOST_SIZE_TICKS = 8
 _FEW_DECADES = 300
@@ -37,6 +40,8 @@ def bench_figure(frame: pd.DataFrame, samples: pd.DataFrame) -> LabFigure:
     figure, axes = new_figure(len(drawn))
     for draw, ax in zip(drawn, axes, strict=True):
         draw(ax, samples if draw is plot_samples else frame)
+    if any((legend := ax.get_legend()) is not None and len(legend.get_texts()) > _MOST_INSIDE for ax in axes):
+        figure.set_figheight(figure.get_figheight() + _BELOW_HEIGHT)
     return figure
 
 
@@ -55,12 +60,12 @@ def plot_sizes(ax: Axes, frame: pd.DataFrame) -> None:
     groups = [rows for _, rows in usable.groupby(without(usable, "size"), dropna=False, sort=False)]
     shown = _spread(groups, lambda rows: rows["wall_s"].to_numpy()[rows["size"].to_numpy().argmax()])
     on_cpu = [_clock(rows) == "cpu" for rows in shown]
-    for index, rows in enumerate(shown):
+    labels = _labels([replace(_first(rows), size=None) for rows in shown], len(groups))
+    for index, (rows, label) in enumerate(zip(shown, labels, strict=True)):
         rows = rows.sort_values("size")
         size, clock = rows["size"].to_numpy(float), _clock(rows)
         value, low, high = (rows[f"{clock}_{end}s"].to_numpy(float) for end in ("", "low_", "high_"))
         color, mark = PALETTE[index % len(PALETTE)], _MARKS[index % len(_MARKS)]
-        label = shorten(describe(replace(point_of(rows.iloc[0].to_dict()), size=None)), _WIDEST_LABEL)
         label += ", CPU time" if clock == "cpu" and not all(on_cpu) else ""
         known = np.isfinite(low) & np.isfinite(high)
         ax.plot(size, value, linewidth=1.4, color=color if known.any() else _GREY, zorder=1)
@@ -88,9 +93,11 @@ def plot_workers(ax: Axes, frame: pd.DataFrame) -> None:
     ax.plot(workers, workers / workers[0], linestyle=":", color=_GREY, linewidth=1.2, label="ideal")
     groups = [rows for _, rows in usable.groupby(without(usable, "size", "workers"), dropna=False, sort=False)]
     shown = _spread(groups, lambda rows: rows["speedup"].max())
-    for index, rows in enumerate(shown):
+    for index, (rows, label) in enumerate(
+        zip(shown, _labels([_first(rows) for rows in shown], len(groups), _without_workers), strict=True)
+    ):
         rows = rows.sort_values("workers")
-        color, label = PALETTE[index % len(PALETTE)], shorten(_series_label(rows))
+        color = PALETTE[index % len(PALETTE)]
         beside = (index - (len(shown) - 1) / 2) * _BESIDE * float(workers[-1] - workers[0])  # else intervals hide each other
         ax.plot(
             rows["workers"] + beside,
@@ -117,55 +124,60 @@ def plot_params(ax: Axes, frame: pd.DataFrame) -> None:
     usable = frame[frame["wall_s"].notna()]
     if usable["size"].notna().any():
         usable = usable[usable["size"] == usable["size"].max()]
-    labels = [dict(parse_params(text)) for text in usable["params"]]
-    axis = max(parameter_names(usable), key=lambda name: len({one.get(name) for one in labels}))
-    usable = usable.assign(
-        _label=[one.get(axis, "") for one in labels],
-        _others=[describe_params((name, label) for name, label in one.items() if name != axis) for one in labels],
-    )
+    params = [parse_params(text) for text in usable["params"]]
+    axis = max(parameter_names(usable), key=lambda name: len({dict(one).get(name) for one in params}))
+    usable = usable.assign(_label=[dict(one).get(axis, "") for one in params], _others=[_others(one, axis) for one in params])
     positions = {label: position for position, label in enumerate(usable["_label"].unique())}
     groups = [rows for _, rows in usable.groupby(["_others", "executor", "workers"], sort=False)]
-    for index, rows in enumerate(_spread(groups, lambda rows: rows["wall_s"].median())):
+    shown = _spread(groups, lambda rows: rows["wall_s"].median())
+    series = [replace(point, size=None, params=_others(point.params, axis)) for point in map(_first, shown)]
+    for index, (rows, label) in enumerate(zip(shown, _labels(series, len(groups)), strict=True)):
         figures = figures_of(rows)
-        others, executor, workers = rows[["_others", "executor", "workers"]].iloc[0]
         position, color = rows["_label"].map(positions).to_numpy(float), PALETTE[index % len(PALETTE)]
-        label = ", ".join(filter(None, [str(others), f"{executor} x {workers}"]))
-        mark = _MARKS[index % len(_MARKS)] if len(positions) <= _MOST_MARKED else None
-        ax.plot(
-            position,
-            figures["value_s"],
-            marker=mark,
-            markersize=4,
-            linewidth=1.2,
-            color=color,
-            label=shorten(label, _WIDEST_LABEL),
-        )
+        drawn = {"marker": _MARKS[index % len(_MARKS)], "markersize": 4, "linewidth": 1.2}
+        if len(positions) > _MOST_MARKED:  # lines up and down between so many values would fill the panel
+            drawn = {"marker": ".", "markersize": 2, "linestyle": ""}
+        ax.plot(position, figures["value_s"], color=color, label=label, **drawn)
         known = figures["low_s"].notna().to_numpy()
         if len(positions) <= _MOST_MARKED:
             ax.vlines(position[known], figures["low_s"][known], figures["high_s"][known], color=color, linewidth=1.0, alpha=0.7)
-    if len(positions) <= _MOST_TICKS:
-        ax.set_xticks(list(positions.values()), [shorten(label, 16) for label in positions])
-        if max(map(len, positions)) * len(positions) > _WIDEST_TICKS:
-            ax.tick_params(axis="x", rotation=30)
-    else:
-        texts = list(positions)
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda at, _: shorten(texts[int(at)], 12) if 0 <= at < len(texts) else ""))
+    below_pt = _value_ticks(ax, list(positions))
     ax.set_ylim(bottom=0)
     _time_axis(ax)
     ax.set(xlabel=axis, ylabel="time per run")
-    _legend(ax, len(groups))
+    _legend(ax, len(groups), below_pt=below_pt)
     size = usable["size"].max() if usable["size"].notna().any() else None
     style(ax, f"{_title(frame)}: time against {shorten(axis, 20)}" + ("" if size is None else f" at size {format_count(size)}"))
+
+
+def _others(params: Params, axis: str) -> Params:
+    return tuple(pair for pair in params if pair[0] != axis)
+
+
+def _value_ticks(ax: Axes, labels: list[str]) -> float:
+    """Ticks with the values of a parameter; returns by how many points rotated ones are higher than a line."""
+    if len(labels) > _MOST_TICKS:
+        texts = shorten_apart(labels, _WIDEST_TICK - 4)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda at, _: texts[int(at)] if 0 <= at < len(texts) else ""))
+        return 0
+    texts = shorten_apart(labels, _WIDEST_TICK)
+    ax.set_xticks(range(len(texts)), texts)
+    longest = max(map(len, texts))
+    if longest * len(texts) <= _WIDEST_TICKS:
+        return 0
+    ax.set_xticks(range(len(texts)), texts, rotation=30, ha="right", rotation_mode="anchor")
+    return _LETTER_PT * longest
 
 
 def plot_samples(ax: Axes, samples: pd.DataFrame) -> None:
     """Every sample against its round, with the median of each point; first runs are left out."""
     good = without_warm_up(samples)
     groups = points_of(good[(good["round"] > 0) & good["run_s"].notna()])
-    for index, (point, rows) in enumerate(list(groups.items())[:_MOST_SERIES]):
-        color = PALETTE[index % len(PALETTE)]
-        label = shorten(describe(point), _WIDEST_LABEL) if len(groups) > 1 else None
+    shown = list(groups.items())[:_MOST_SERIES]
+    labels = _labels([point for point, _ in shown], len(groups))
+    for index, ((_, rows), text) in enumerate(zip(shown, labels, strict=True)):
+        color, label = PALETTE[index % len(PALETTE)], text if len(groups) > 1 else None
         ax.plot(rows["round"], rows["run_s"], "o", markersize=4, color=color, alpha=0.7, label=label)
         ax.axhline(float(rows["run_s"].median()), color=PALETTE[1] if len(groups) == 1 else color, linewidth=1.2)
     if len(groups) > 1:
@@ -194,10 +206,17 @@ def _with_speedup(frame: pd.DataFrame) -> pd.DataFrame:
     return at_size[-1] if at_size else usable.iloc[:0]
 
 
-def _series_label(rows: pd.DataFrame) -> str:
+def _without_workers(point: Point) -> str:
     """The executor of a series, and its parameters, if there are any."""
-    params = describe_params(point_of(rows.iloc[0].to_dict()).params)
-    return f"{params}, {rows['executor'].iloc[0]}" if params else str(rows["executor"].iloc[0])
+    return ", ".join(filter(None, [describe_params(point.params), point.executor]))
+
+
+def _only_params(point: Point) -> str:
+    return describe_params(point.params)
+
+
+def _first(rows: pd.DataFrame) -> Point:
+    return point_of(rows.iloc[0].to_dict())
 
 
 def _clock(rows: pd.DataFrame) -> str:
@@ -239,8 +258,37 @@ def _spread(groups: list[pd.DataFrame], figure: Callable[[pd.DataFrame], float])
     return [groups[index] for index in sorted(chosen)]
 
 
-def _legend(ax: Axes, groups: int, which: str = ", from least to most") -> None:
-    below: dict[str, Any] = {"ncols": 2, "loc": "upper left", "bbox_to_anchor": (0, -0.2), "borderaxespad": 0}
-    legend = ax.legend(fontsize=8, frameon=False, **(below if groups > _MOST_INSIDE else {}))
+def _labels(points: Sequence[Point], groups: int, describe: Callable[[Point], str] = describe) -> list[str]:
+    """The labels of series, short enough for two columns where their legend is below.
+
+    Where they are not, what all have in common beside parameters is left out, and the values of these are shortened.
+    """
+    longest = _WIDEST_BELOW if groups > _MOST_INSIDE else _WIDEST_LABEL
+    texts = [describe(point) for point in points]
+    if any(len(text) > longest for text in texts):
+        values = {name: [dict(point.params)[name] for point in points] for name, _ in points[0].params}
+        if values and len({describe(replace(point, params=())) for point in points}) == 1 < len(points):
+            describe = _only_params
+        for_values = longest - max(len(describe(_with_values(point, [""] * len(values)))) for point in points)
+        width = max(for_values // max(len(values), 1), _LEAST_VALUE)
+        shown = zip(*(shorten_apart(labels, width) for labels in values.values()), strict=True)
+        texts = (
+            [describe(_with_values(point, labels)) for point, labels in zip(points, shown, strict=True)] if values else texts
+        )
+    return shorten_apart(texts, longest)
+
+
+def _with_values(point: Point, labels: Sequence[str]) -> Point:
+    return replace(point, params=tuple((name, label) for (name, _), label in zip(point.params, labels, strict=True)))
+
+
+def _legend(ax: Axes, groups: int, which: str = ", from least to most", below_pt: float = 0) -> None:
+    """The legend, that of many series below the label of the axis, whose ticks are `below_pt` higher than a line."""
+    options: dict[str, Any] = {}
+    if groups > _MOST_INSIDE:
+        dpi_scale = ax.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+        below = ax.transAxes + ScaledTranslation(0, -(_AXIS_PT + below_pt) / 72, dpi_scale)
+        options = {"ncols": 2, "loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "borderaxespad": 0}
+    legend = ax.legend(fontsize=8, frameon=False, **options)
     if groups > _MOST_SERIES:
         legend.set_title(f"{_MOST_SERIES} of {groups} shown{which}", prop=FontProperties(size=8))

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from pocket_lab.frames.points import parameter_names
-from pocket_lab.records.point import parse_params
+from pocket_lab.records.point import describe_params, parse_params
 from pocket_lab.units import format_count
-from pocket_lab.view.text.table import Cell, shorten
+from pocket_lab.view.text.table import Cell, shorten, shorten_apart
 
-_LONGEST_LABEL = 24
+_LONGEST_LABEL, _LONGEST_WORDS = 24, 80
 
 
 def size_cell(row: dict[Any, Any]) -> str:
@@ -23,9 +23,18 @@ def param_cells(frame: pd.DataFrame) -> dict[str, Cell]:
     """A column of labels for each parameter of the points."""
 
     def cell_of(name: str) -> Cell:
-        return lambda row: shorten(dict(parse_params(row["params"])).get(name, "–"), _LONGEST_LABEL)
+        labels = list(dict.fromkeys(label for one in combinations if (label := one.get(name)) is not None))
+        shown = dict(zip(labels, shorten_apart(labels, _LONGEST_LABEL), strict=True))
+        return lambda row: shown.get(dict(parse_params(row["params"])).get(name), "–")
 
-    return {name: cell_of(name) for name in parameter_names(frame)}
+    names = parameter_names(frame)
+    combinations = [dict(parse_params(text)) for text in frame["params"].dropna().unique()] if names else []
+    return {name: cell_of(name) for name in names}
+
+
+def params_words(params: str) -> str:
+    """The combination of a column `params` in a sentence."""
+    return shorten(describe_params(parse_params(params)), _LONGEST_WORDS)
 
 
 def location_cells(frame: pd.DataFrame) -> dict[str, Cell]:

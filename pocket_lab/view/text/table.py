@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import pandas as pd
@@ -114,6 +115,34 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     half = (longest - 1) // 2
     name = _one_line(name if len(name) <= longest else f"{name[:half]}…{name[-half:]}")
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
+def shorten_apart(names: Sequence[str], longest: int = _LONGEST_NAME) -> list[str]:
+    """The names as `shorten` makes them; of different ones that would look the same, the part in which they begin to differ.
+
+    Those that are the same even then have a number.
+    """
+    shown = {name: shorten(name, longest) for name in names}
+    for alike in _alike(shown):
+        shown |= _from_difference(alike, longest)
+    for number, name in enumerate((name for alike in _alike(shown) for name in alike), 1):
+        shown[name] = f"{shorten(name, longest - len(f'#{number}'))}#{number}"
+    return [shown[name] for name in names]
+
+
+def _alike(shown: Mapping[str, str]) -> list[list[str]]:
+    """The names that look the same."""
+    names: dict[str, list[str]] = {}
+    for name, text in shown.items():
+        names.setdefault(text, []).append(name)
+    return [alike for alike in names.values() if len(alike) > 1]
+
+
+def _from_difference(names: Sequence[str], longest: int) -> dict[str, str]:
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    begin = max(sum(1 for _ in same) - longest // 3, 0)
+    texts = {name: _one_line(f"…{name[begin:]}") for name in names}
+    return {name: text if len(text) <= longest else f"{text[: longest - 1]}…" for name, text in texts.items()}
 
 
 def file_names(files: Iterable[str]) -> Callable[[str], str]:

@@ -39,7 +39,7 @@ from pocket_lab.view.plots.lines import lines_figure
 from pocket_lab.view.plots.memory import memory_figure
 from pocket_lab.view.text.bench_table import bench_table
 from pocket_lab.view.text.comparison_table import comparison_table
-from pocket_lab.view.text.table import shorten
+from pocket_lab.view.text.table import shorten, shorten_apart
 
 EVIL = "<script>alert('x')</script>&$\\frac{1}{2}$" + "long" * 40
 
@@ -185,18 +185,106 @@ def test_of_many_series_those_from_the_fastest_to_the_slowest_are_drawn_in_their
 
 
 @pytest.mark.parametrize("count", [3, 8])
-def test_long_labels_of_parameters_stay_inside_the_picture(count: int) -> None:
-    text = "{{'layers': [64, 64, {}], 'activation': 'relu', 'dropout': 0.5, 'ключ': 'значение'}}"
+def test_long_labels_of_parameters_stay_apart_inside_the_picture(count: int) -> None:
+    """The labels differ in their middle, which is what a cut leaves out."""
+    text = "{{'layers': [64, 64, 32], 'ключ': {}, 'activation': 'relu', 'dropout': 0.5, 'значение': 1}}"
     labels = [text.format(number) for number in range(count)]
     figure = bench_figure(*frames(parameters(labels, lambda number: 0.001 * (number + 1))))
     figure.savefig(io.BytesIO(), format="png")
-    legend = figure.axes[0].get_legend()
+    sizes, values = figure.axes
+    legend = sizes.get_legend()
     assert legend is not None
-    assert all(len(text.get_text()) <= 40 for text in legend.get_texts())
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert len(set(shown)) == count
+    assert max(map(len, shown)) <= 40
+    assert [f"': {number}, " in text for number, text in enumerate(shown)] == [True] * count
     box = legend.get_window_extent()
     assert box.x0 >= 0
-    assert box.x1 <= figure.axes[0].get_tightbbox().x1 + 1  # type: ignore[union-attr]
+    assert box.x1 <= sizes.get_tightbbox().x1 + 1  # type: ignore[union-attr]
     assert figure.bbox.y0 <= box.y0 + 1
+    ticks = [label.get_text() for label in values.get_xticklabels()]
+    assert len(set(ticks)) == count
+    assert max(map(len, ticks)) <= 16
+
+
+def rows_of(points: list[Point]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    records: list[Record] = [Planned(tuple(points), 1.0)]
+    for number, point in enumerate(points):
+        records += [Sample(point, r + 1, 1, 1e-3 * (number + 1) * (1 + r / 1e4), 1e-3, 1) for r in range(7)]
+    return frames([*records, *(Closed(point, "done") for point in points)])
+
+
+def test_two_parameters_of_two_executors_are_two_panels_with_a_legend_of_eight_and_one_of_four() -> None:
+    points = [
+        Point("t", size, 2, executor, "run", None, (("cache", cache), ("chunk", chunk)))
+        for cache in ("0", "1000")
+        for chunk in ("1", "8", "64")
+        for size in (10, 100, 1000)
+        for executor in ("threads", "processes")
+    ]
+    frame, samples = rows_of(points)
+    figure = bench_figure(frame, samples)
+    figure.savefig(io.BytesIO(), format="png")
+    assert [ax.get_xlabel() for ax in figure.axes] == ["size", "chunk"]
+    by_size, by_chunk = (ax.get_legend() for ax in figure.axes)
+    assert by_size is not None
+    assert by_chunk is not None
+    assert by_size.get_title().get_text() == "8 of 12 shown, from least to most"
+    assert all(re.fullmatch(r"cache 1?0+, chunk \d+, (threads|processes) x 2", text.get_text()) for text in by_size.get_texts())
+    assert [text.get_text() for text in by_chunk.get_texts()] == [
+        f"cache {cache}, {executor} x 2" for cache in (0, 1000) for executor in ("threads", "processes")
+    ]
+    label = figure.axes[0].xaxis.label.get_window_extent()
+    assert by_size.get_window_extent().y1 <= label.y0, "the legend is below the label of the axis"
+
+
+def test_of_two_long_parameters_each_is_shortened() -> None:
+    long = "a model with a very long name, version {} of those that were trained in spring"
+    points = [
+        Point("t", size, 1, "serial", "run", None, (("model", long.format(model)), ("loss", long.format(loss))))
+        for model in range(4)
+        for loss in range(2)
+        for size in (10, 100)
+    ]
+    legend = bench_figure(*rows_of(points)).axes[0].get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert len(set(shown)) == 8
+    assert max(map(len, shown)) <= 40
+    assert all(re.search(r"model .*[0-3].*loss .*[01]", text) for text in shown)
+
+
+def test_ten_thousand_points_are_forty_rows_eight_lines_and_the_number_of_the_others() -> None:
+    points = [
+        Point("t", size, 1, "serial", "run", None, (("alpha", str(alpha)), ("beta", str(beta))))
+        for alpha in range(100)
+        for beta in range(10)
+        for size in range(1, 11)
+    ]
+    records: list[Record] = [Sample(point, r, 1, 1e-3, 1e-3, 1) for point in points for r in (1, 2)]
+    frame, samples = frames([*records, *(Closed(point, "done") for point in points)])
+    table = bench_table(frame)
+    assert (len(frame), len(table.rows), table.more) == (10_000, 40, 9_960)
+    assert table.to_text().endswith("\n... 9960 more rows in .frame")
+    by_size, by_alpha = bench_figure(frame, samples).axes
+    titles = []
+    for ax in (by_size, by_alpha):
+        legend = ax.get_legend()
+        assert legend is not None
+        assert len(legend.get_texts()) == 8
+        titles.append(legend.get_title().get_text())
+    assert titles == ["8 of 1000 shown, from least to most", "8 of 10 shown, from least to most"]
+    assert {line.get_linestyle() for line in by_alpha.lines} == {"None"}, "lines between a hundred values would fill it"
+
+
+def test_labels_that_look_the_same_are_cut_where_they_begin_to_differ() -> None:
+    ends = [f"{'x' * 30} {number} {'y' * 30}" for number in range(3)]
+    assert shorten_apart(ends, 20) == [f"…{'x' * 5} {number} {'y' * 10}…" for number in range(3)]
+    assert shorten_apart(["short", ends[0]], 20) == ["short", shorten(ends[0], 20)]
+    assert shorten_apart([ends[0], ends[0]], 20) == [shorten(ends[0], 20)] * 2, "one name is one label"
+    pairs = [f"{'x' * 30}{first}{'y' * 40}{second}{'z' * 30}" for first in "ab" for second in "cd"]
+    assert len(set(shorten_apart(pairs, 20))) == 4
+    assert max(map(len, shorten_apart(pairs, 20))) <= 20
 
 
 def test_names_of_users_stay_text() -> None:
