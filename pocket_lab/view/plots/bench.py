@@ -126,7 +126,8 @@ def plot_params(ax: Axes, frame: pd.DataFrame) -> None:
         usable = usable[usable["size"] == usable["size"].max()]
     params = [parse_params(text) for text in usable["params"]]
     axis = max(parameter_names(usable), key=lambda name: len({dict(one).get(name) for one in params}))
-    usable = usable.assign(_label=[dict(one).get(axis, "") for one in params], _others=[_others(one, axis) for one in params])
+    others = pd.Series([_others(one, axis) for one in params], usable.index, dtype=object)
+    usable = usable.assign(_label=[dict(one).get(axis, "") for one in params], _others=others)
     positions = {label: position for position, label in enumerate(usable["_label"].unique())}
     groups = [rows for _, rows in usable.groupby(["_others", "executor", "workers"], sort=False)]
     shown = _spread(groups, lambda rows: rows["wall_s"].median())
@@ -134,7 +135,7 @@ def plot_params(ax: Axes, frame: pd.DataFrame) -> None:
     for index, (rows, label) in enumerate(zip(shown, _labels(series, len(groups)), strict=True)):
         figures = figures_of(rows)
         position, color = rows["_label"].map(positions).to_numpy(float), PALETTE[index % len(PALETTE)]
-        drawn = {"marker": _MARKS[index % len(_MARKS)], "markersize": 4, "linewidth": 1.2}
+        drawn: dict[str, Any] = {"marker": _MARKS[index % len(_MARKS)], "markersize": 4, "linewidth": 1.2}
         if len(positions) > _MOST_MARKED:  # lines up and down between so many values would fill the panel
             drawn = {"marker": ".", "markersize": 2, "linestyle": ""}
         ax.plot(position, figures["value_s"], color=color, label=label, **drawn)

@@ -25,7 +25,7 @@ def param_cells(frame: pd.DataFrame) -> dict[str, Cell]:
     def cell_of(name: str) -> Cell:
         labels = list(dict.fromkeys(label for one in combinations if (label := one.get(name)) is not None))
         shown = dict(zip(labels, shorten_apart(labels, _LONGEST_LABEL), strict=True))
-        return lambda row: shown.get(dict(parse_params(row["params"])).get(name), "–")
+        return lambda row: shown.get(dict(parse_params(row["params"])).get(name, ""), "–")
 
     names = parameter_names(frame)
     combinations = [dict(parse_params(text)) for text in frame["params"].dropna().unique()] if names else []
